@@ -1,0 +1,119 @@
+"""What floors hand to each other: views, pairs, feature maps, matches, and the two protocols."""
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+from jaxtyping import Float
+from PIL import Image, UnidentifiedImageError
+from torch import Tensor
+
+from corrlib.coords import Frame, Points, Size
+
+
+@dataclass(frozen=True)
+class View:
+    """What a method may see of an image: pixels, size and, where the protocol grants it, the category.
+
+    `id` names the image within its data set and keys its noise and its cached features. Either `path` or `pixels` is given.
+    """
+
+    id: str
+    size: Size
+    category: str | None = None
+    path: Path | None = None
+    pixels: Image.Image | None = field(default=None, compare=False, repr=False)
+
+    @classmethod
+    def open(cls, path: str | Path, *, id: str | None = None, category: str | None = None) -> "View":
+        """A view of an image file; reads only the header. Raises FileNotFoundError or ValueError naming the file."""
+        path = Path(path)
+        if not path.is_file():
+            raise FileNotFoundError(f"no image at {path}; check the path (folders and urls are not accepted)")
+        try:
+            with Image.open(path) as image:
+                return cls(id or path.name, image.size, category, path)
+        except UnidentifiedImageError as error:
+            raise ValueError(f"{path} is not an image that Pillow can read; convert it to PNG or JPEG") from error
+
+    def image(self) -> Image.Image:
+        """The pixels as an RGB Pillow image of `size`. Raises ValueError on a truncated or corrupt file."""
+        if self.pixels is not None:
+            return self.pixels.convert("RGB")
+        try:
+            with Image.open(self.path) as image:
+                return image.convert("RGB")
+        except (OSError, SyntaxError) as error:
+            raise ValueError(f"cannot decode {self.path}: {error}; the file is truncated or corrupt, fetch it again") from error
+
+    def digest(self) -> str:
+        """Sixteen hex digits of the image's content, for cache keys: a replaced file is never served from the cache."""
+        data = self.path.read_bytes() if self.path else self.image().tobytes()
+        return hashlib.sha256(data).hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class Pair:
+    """An evaluation item: two views and the answers, which never reach a method.
+
+    `source_points[i]` and `target_points[i]` are the same semantic point, in pixels of each original image.
+    `source_box` and `target_box` are object boxes (x1, y1, x2, y2) in pixels; `tags` holds what the data set says of the pair.
+    """
+
+    id: str
+    source: View
+    target: View
+    source_points: Points
+    target_points: Points
+    keypoints: tuple[str, ...]
+    category: str
+    source_box: tuple[float, float, float, float] | None = None
+    target_box: tuple[float, float, float, float] | None = None
+    tags: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class FeatureMap:
+    """Features on a grid (`values`: c x h x w) and where that grid lies on the image (`frame`)."""
+
+    values: Float[Tensor, "c h w"]
+    frame: Frame
+
+    def __post_init__(self):
+        if self.values.ndim != 3 or tuple(self.values.shape[:0:-1]) != tuple(self.frame.grid):
+            raise ValueError(f"feature map of shape {tuple(self.values.shape)} does not fit the grid {self.frame.grid} (width, height)")
+
+    def at(self, points: Points) -> Float[Tensor, "n c"]:
+        """Bilinear samples at image points, clamped at the border as `interpolate(align_corners=False)` does."""
+        grid = self.frame.to_unit(points.to(self.values))[None, None]
+        sampled = torch.nn.functional.grid_sample(self.values[None], grid, mode="bilinear", padding_mode="border", align_corners=False)
+        return sampled[0, :, 0].T
+
+
+@dataclass(frozen=True)
+class Matches:
+    """Answers to query points: `points` in target pixels, `score` (higher is surer), and optionally the map each was read from."""
+
+    points: Points
+    score: Float[Tensor, "n"]
+    heat: Float[Tensor, "n H W"] | None = None
+
+
+class Extractor(Protocol):
+    """One view to its features."""
+
+    def __call__(self, view: View, *, seed: int = 0) -> FeatureMap: ...
+
+
+class Method(Protocol):
+    """Two views and query points (source pixels) to matches (target pixels)."""
+
+    settings: Any  # a frozen dataclass: hashable, printable, the cache key
+
+    def __call__(self, source: View, target: View, queries: Points, *, seed: int = 0) -> Matches: ...
+
+
+Estimator = Callable[[FeatureMap, FeatureMap, Points], Matches]
