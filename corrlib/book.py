@@ -1,0 +1,142 @@
+"""What every notebook of the book begins with: the profile, the style, and a `Run` that hands results over as files.
+
+    run = book.setup("03_dift", profile)
+    run.save(figure, "layers")            # build/<profile>/figures/03_dift/layers.svg and .png
+    run.table(frame, "layers")            # build/<profile>/tables/03_dift/layers.csv
+    run.value("pck_all", 41.3, ".1f")     # build/<profile>/values/03_dift.json; in a page: {{ dift_pck_all }}
+
+Files are the same bytes on every run: no dates, fixed ids, one thread. A notebook that reads what a step of the graph wrote
+asks for it by `run.need(...)`, which says what to type when it is not there.
+"""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from corrlib.profiles import Profile, load_profile
+
+BLUE, ORANGE, GREY = "#2166ac", "#e08214", "#7f7f7f"  # right and wrong; told apart with every kind of colour vision
+
+STYLE = {
+    "figure.dpi": 110,
+    "savefig.dpi": 160,
+    "savefig.bbox": "tight",
+    "svg.hashsalt": "corrlib",
+    "svg.fonttype": "path",
+    "font.size": 11,
+    "axes.titlesize": 11,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": False,
+    "legend.frameon": False,
+    "image.interpolation": "nearest",
+    "figure.constrained_layout.use": True,
+}
+
+
+@dataclass
+class Run:
+    """One notebook's run under one profile: where its results go and what it has recorded."""
+
+    name: str
+    profile: Profile
+    values: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def root(self) -> Path:
+        """The repository's root folder."""
+        return self.profile.root
+
+    def save(self, figure: Any, name: str) -> None:
+        """Write a matplotlib figure as SVG and PNG, byte-identical from run to run. Raises ValueError on an unfit name."""
+        _check(name)
+        folder = _folder(self.profile.build("figures", self.name))
+        for kind, tags in (("svg", {"Date": None, "Creator": None}), ("png", {"Software": None})):
+            part = folder / f".{name}.{kind}"
+            figure.savefig(part, format=kind, metadata=tags)
+            os.replace(part, folder / f"{name}.{kind}")
+
+    def table(self, frame: Any, name: str, digits: int = 1) -> Any:
+        """Write a pandas table as CSV with `digits` decimals and return it; pages include the file, so nothing is typed twice."""
+        _check(name)
+        folder = _folder(self.profile.build("tables", self.name))
+        index = frame.index.name is not None or frame.index.nlevels > 1
+        _write(folder / f"{name}.csv", frame.to_csv(index=index, float_format=f"%.{digits}f", lineterminator="\n"))
+        return frame.round(digits)
+
+    def value(self, name: str, value: Any, spec: str = "") -> str:
+        """Record a named value for the prose of other pages and return it formatted by `spec` (as in `format`)."""
+        _check(name)
+        self.values[name] = format(value, spec)
+        record = {"notebook": self.name, "profile": self.profile.name, "values": dict(sorted(self.values.items()))}
+        record["provenance"] = provenance(self.root)
+        _write(_folder(self.profile.build("values")) / f"{self.name}.json", json.dumps(record, indent=1) + "\n")
+        return self.values[name]
+
+    def say(self, text: str) -> Any:
+        """Markdown with computed numbers in it, to be shown as a cell's last expression."""
+        from IPython.display import Markdown
+
+        return Markdown(text)
+
+    def need(self, *parts: str) -> Path:
+        """The path of something that a step of the graph wrote under build/<profile>/. Raises FileNotFoundError with the command."""
+        path = self.profile.build(*parts)
+        if not path.exists():
+            wanted = path.relative_to(self.root)
+            raise FileNotFoundError(f"{wanted} is not there yet; make it with: ./run snakemake --cores all {self._option()}{wanted}")
+        return path
+
+    def _option(self) -> str:
+        return "" if self.profile.name == "toybox" else f"--config profile={self.profile.name} -- "
+
+
+def setup(name: str, profile: str | Profile = "toybox", threads: int = 1) -> Run:
+    """Start notebook `name` under `profile`: style, quiet libraries, and `threads` threads, so that sums do not depend on the machine.
+
+    Raises FileNotFoundError when the profile is unknown.
+    """
+    profile = profile if isinstance(profile, Profile) else load_profile(profile)
+    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+    if profile.get("offline", False):
+        os.environ.setdefault("HF_HUB_OFFLINE", "1")
+    import matplotlib
+
+    matplotlib.rcParams.update(STYLE)
+    if "ipykernel" in sys.modules:  # PNG twice as dense as the page: sharp on every screen, and smaller than SVG around images
+        from matplotlib_inline.backend_inline import set_matplotlib_formats
+
+        set_matplotlib_formats("retina")
+    import torch
+
+    torch.set_num_threads(threads)
+    return Run(name, profile)
+
+
+def provenance(root: Path) -> dict[str, str]:
+    """Commit and versions behind a result; the only part of a run's record that differs between two equal runs."""
+    git = subprocess.run(["git", "-C", str(root), "rev-parse", "HEAD"], capture_output=True, text=True)
+    packages = ("torch", "diffusers", "transformers", "numpy", "pandas", "matplotlib")
+    return {"commit": git.stdout.strip() or "unknown", **{name: metadata.version(name) for name in packages}}
+
+
+def _check(name: str) -> None:
+    if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
+        raise ValueError(f"{name!r} cannot name a result; use small letters, digits and underscores, beginning with a letter")
+
+
+def _folder(path: Path) -> Path:
+    path.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def _write(path: Path, text: str) -> None:
+    part = path.with_name(f".{path.name}")
+    part.write_text(text)
+    os.replace(part, path)

@@ -1,0 +1,67 @@
+"""Profiles: what a run of the book uses (weights, data, sizes), read from `profiles/NAME.yml`.
+
+A profile never chooses an algorithm. `toybox` runs on a laptop in minutes, `paper` on a GPU at the papers' size.
+"""
+
+import difflib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+
+@dataclass(frozen=True, eq=False)
+class Profile(Mapping):
+    """The settings of `profiles/NAME.yml` as a read-only mapping, and the folders that belong to them."""
+
+    name: str
+    root: Path
+    settings: Mapping[str, Any]
+
+    def __getitem__(self, key: str) -> Any:
+        if key not in self.settings:
+            near = difflib.get_close_matches(key, self.settings, n=3) or sorted(self.settings)
+            raise KeyError(f"profile {self.name} has no section {key!r}; it has {', '.join(near)}: see profiles/{self.name}.yml")
+        return self.settings[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.settings)
+
+    def __len__(self) -> int:
+        return len(self.settings)
+
+    def path(self, *parts: str) -> Path:
+        """A path under the repository's root, `profile.path("notebooks")`; an absolute part is kept as it is."""
+        return self.root.joinpath(*parts)
+
+    def build(self, *parts: str) -> Path:
+        """A path under this profile's build folder, `build/NAME/...`."""
+        return self.root.joinpath("build", self.name, *parts)
+
+
+def find_root(start: str | Path | None = None) -> Path:
+    """The repository's root: the nearest folder at or above `start` (default: the working folder) that holds profiles/,
+    else the one that this package was installed from. Raises FileNotFoundError."""
+    start = Path(start or Path.cwd()).resolve()
+    for folder in (start, *start.parents, Path(__file__).resolve().parents[1]):
+        if (folder / "profiles").is_dir() and (folder / "corrlib").is_dir():
+            return folder
+    raise FileNotFoundError(f"no profiles/ folder at or above {start}; run this inside a clone of the book's repository")
+
+
+def load_profile(name: str = "toybox", root: str | Path | None = None) -> Profile:
+    """The profile `name`. Raises FileNotFoundError naming the profiles there are, ValueError on a malformed file."""
+    root = Path(root) if root else find_root()
+    path = root / "profiles" / f"{name}.yml"
+    if not path.is_file():
+        known = ", ".join(sorted(p.stem for p in path.parent.glob("*.yml"))) or "none"
+        raise FileNotFoundError(f"no profile {name!r}; there are: {known} (the files in {path.parent})")
+    try:
+        settings = yaml.safe_load(path.read_text())
+    except yaml.YAMLError as error:
+        raise ValueError(f"{path} is not valid YAML: {error}") from error
+    if not isinstance(settings, dict):
+        raise ValueError(f"{path} holds {type(settings).__name__}; wanted a mapping of sections, as in profiles/toybox.yml")
+    return Profile(name, root, settings)
