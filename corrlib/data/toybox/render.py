@@ -36,17 +36,26 @@ class Render:
     hidden: Int[Tensor, "b H W"]
 
 
-def render(scene: Scene, size: Size = (192, 192), *, supersample: int = 2, pixel_aspect: Tensor | None = None) -> Render:
+def picture(scene: Scene, size: Size, *, supersample: int = 2, aspect: Tensor | None = None) -> Float[Tensor, "b 3 H W"]:
+    """Only the colours, in [0, 1], averaged over supersample x supersample rays a pixel.
+
+    With `aspect` (b: width / height of the scene's own picture) that picture is squeezed to `size`, as a photograph is that a
+    model takes as a square.
+    """
+    x, y = pixel_grid(scene, size, supersample)
+    if aspect is not None:
+        x, y = x * aspect.clamp(min=1)[:, None], y / aspect.clamp(max=1)[:, None]
+    color = shade(scene, x, y, *cast(scene, x, y))
+    return reduce(color, "b (H i W j) c -> b c H W", "mean", W=size[0], i=supersample, j=supersample).clamp(0, 1)
+
+
+def render(scene: Scene, size: Size = (192, 192), *, supersample: int = 2) -> Render:
     """Draw `scene` at `size` (width, height) with supersample x supersample rays a pixel for the colour.
 
-    `pixel_aspect` (b) squeezes the picture horizontally, as resizing a photograph to a square does; 1 leaves it alone.
     Ground truth comes from one ray through each pixel's centre, so that it is never a mixture of two surfaces.
     """
-    x, y = pixel_grid(scene, size, supersample, pixel_aspect)
-    color = shade(scene, x, y, *cast(scene, x, y))
-    rgb = rearrange(color, "b (H W) c -> b c H W", W=size[0] * supersample)
-    rgb = reduce(rgb, "b c (H i) (W j) -> b c H W", "mean", i=supersample, j=supersample)
-    x, y = pixel_grid(scene, size, 1, pixel_aspect)
+    rgb = picture(scene, size, supersample=supersample)
+    x, y = pixel_grid(scene, size, 1)
     part, depth, place, normal = cast(scene, x, y)
     occluded = covers(scene.occluder[:, None], x, y)[:, 0]
     hidden = torch.where(occluded & (part >= 0), part, -1)
@@ -55,10 +64,10 @@ def render(scene: Scene, size: Size = (192, 192), *, supersample: int = 2, pixel
     def image(v):
         return v.unflatten(1, (size[1], size[0])).movedim(-1, 1) if v.ndim == 3 else v.unflatten(1, (size[1], size[0]))
 
-    return Render(rgb.clamp(0, 1), image(seen), image(place), image(normal), image(depth), image(hidden))
+    return Render(rgb, image(seen), image(place), image(normal), image(depth), image(hidden))
 
 
-def pixel_grid(scene: Scene, size: Size, supersample: int, pixel_aspect: Tensor | None) -> tuple[Tensor, Tensor]:
+def pixel_grid(scene: Scene, size: Size, supersample: int) -> tuple[Tensor, Tensor]:
     """Screen coordinates (right, down; shorter side = 1; 0 at the image's centre) of every ray, each b x n."""
     width, height = size[0] * supersample, size[1] * supersample
     short, device = min(width, height), scene.azimuth.device
@@ -66,7 +75,7 @@ def pixel_grid(scene: Scene, size: Size, supersample: int, pixel_aspect: Tensor 
     ys = (torch.arange(height, device=device) + 0.5 - height / 2) / short
     x = xs.repeat(height).expand(len(scene), -1)
     y = ys.repeat_interleave(width).expand(len(scene), -1)
-    return (x if pixel_aspect is None else x * pixel_aspect[:, None]), y
+    return x, y
 
 
 def project(scene: Scene, points: Float[Tensor, "b n 3"], size: Size) -> tuple[Float[Tensor, "b n 2"], Float[Tensor, "b n"]]:
