@@ -1,0 +1,82 @@
+"""Verifies a tree of SPair-71k's layout and lists everything that is wrong with it, instead of stopping at the first."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from tqdm.auto import tqdm
+
+from corrlib.data.spair import SIZES, SPLITS, SPair
+from corrlib.data.spair_files import field, find_root, read_json
+from corrlib.types import View
+
+
+def check(root: str | Path, *, decode: bool = True) -> list[str]:
+    """Every problem of the data set under `root`, one sentence each; an empty list means that it is whole.
+
+    Looks at each split that is there: lists against files, each pair's fields and keypoints against its two images'
+    annotations, each image (decoded, unless `decode=False`), masks, and that no image is in two splits.
+    """
+    try:
+        root = find_root(root)
+    except FileNotFoundError as error:
+        return [str(error)]
+    problems: list[str] = []
+    if not (root / "Segmentation").is_dir():
+        problems.append(f"no folder {root / 'Segmentation'}: masks cannot be read; pairs can")
+    of_split: dict[str, set[str]] = {}
+    for split in SPLITS:
+        if not (root / "PairAnnotation" / split).is_dir():
+            problems.append(f"no split folder {root / 'PairAnnotation' / split}")
+            continue
+        of_split[split] = set()
+        problems += _check_split(root, split, of_split[split])
+    problems += _check_images(root, sorted(set().union(*of_split.values())), decode)
+    names = list(of_split)
+    for i, a in enumerate(names):
+        for b in names[i + 1 :]:
+            if both := of_split[a] & of_split[b]:
+                problems.append(f"{len(both)} images are in both {a} and {b}; the first is {min(both)}")
+    return problems
+
+
+def _check_split(root: Path, split: str, images: set[str]) -> Iterator[str]:
+    lists = {}
+    for size in SIZES:
+        try:
+            lists[size] = SPair(root, split, size)
+        except FileNotFoundError as error:
+            yield str(error)
+    if "small" in lists and "large" in lists and (stray := set(lists["small"].names) - set(lists["large"].names)):
+        yield f"{split}: {len(stray)} pairs of the small list are not in the large one; the first is {min(stray)}"
+    pairs = lists.get("large") or lists.get("small")
+    for name in tqdm(pairs.names if pairs else (), desc=f"{split} pairs", leave=False, disable=None):
+        try:
+            pair = pairs.pair(name)
+        except (OSError, ValueError) as error:
+            yield str(error)
+            continue
+        images |= {pair.source.id, pair.target.id}
+        annotated = [pairs.annotation(view).get("kps", {}) for view in (pair.source, pair.target)]
+        common = {k for k, point in annotated[0].items() if point is not None and annotated[1].get(k) is not None}
+        if common != set(pair.keypoints):
+            differ = ", ".join(sorted(common ^ set(pair.keypoints)))
+            yield f"{split}/{name}.json: its keypoints are not those visible in both images; they differ in {differ}"
+
+
+def _check_images(root: Path, ids: list[str], decode: bool) -> Iterator[str]:
+    masks = (root / "Segmentation").is_dir()
+    for id in tqdm(ids, desc="images", leave=False, disable=None):
+        path = root / "ImageAnnotation" / f"{id}.json"
+        record = read_json(path)  # read before by its pair
+        for name in ("category", "pose", "bndbox", "kps", "azimuth_id"):
+            try:
+                field(record, name, path)
+            except ValueError as error:
+                yield str(error)
+        if masks and not (root / "Segmentation" / f"{id}.png").is_file():
+            yield f"no segmentation {root / 'Segmentation' / f'{id}.png'}"
+        if decode:
+            try:
+                View.open(root / "JPEGImages" / f"{id}.jpg").image()
+            except (OSError, ValueError) as error:
+                yield str(error)
