@@ -86,11 +86,12 @@ class Run:
         return Markdown(text)
 
     def need(self, *parts: str) -> Path:
-        """The path of something that a step of the graph wrote under build/<profile>/. Raises FileNotFoundError with the command."""
+        """The path of what a step of the graph wrote under build/<profile>/. Raises FileNotFoundError with the command."""
         path = self.profile.build(*parts)
         if not path.exists():
             wanted = path.relative_to(self.root)
-            raise FileNotFoundError(f"{wanted} is not there yet; make it with: ./run snakemake --cores all {self._option()}{wanted}")
+            command = f"./run snakemake --cores all {self._option()}{wanted}"
+            raise FileNotFoundError(f"{wanted} is not there yet; make it with: {command}")
         return path
 
     def _option(self) -> str:
@@ -98,7 +99,7 @@ class Run:
 
 
 def setup(name: str, profile: str | Profile = "toybox", threads: int = 1) -> Run:
-    """Start notebook `name` under `profile`: style, quiet libraries, and `threads` threads, so that sums do not depend on the machine.
+    """Start notebook `name` under `profile`: style, quiet libraries, and `threads` threads (one: the same sums everywhere).
 
     Raises FileNotFoundError when the profile is unknown.
     """

@@ -1,0 +1,90 @@
+"""What a step of the graph depends on, by content: the library modules that it imports, settings, weights.
+
+The Snakefile writes one small file per step, `build/<profile>/inputs/NAME.sha256`, only when its content changes, and names it as
+the step's input. So neither a checkout (which changes times) nor an edit of an unrelated module reruns anything. Standard library only.
+"""
+
+import ast
+import hashlib
+import json
+import os
+import re
+import tomllib
+from collections.abc import Iterable
+from pathlib import Path
+
+
+def code_of(path: Path) -> str:
+    """The Python of a module, or of a notebook's code cells (lines for the shell and magics left out)."""
+    if path.suffix != ".ipynb":
+        return path.read_text()
+    cells = json.loads(path.read_text())["cells"]
+    lines = [line for cell in cells if cell["cell_type"] == "code" for line in ("".join(cell["source"]) + "\n").splitlines()]
+    return "\n".join(line for line in lines if not line.startswith(("%", "!")))
+
+
+def imports(path: Path, root: Path) -> set[Path]:
+    """Files of `corrlib` that `path` imports anywhere in it, also inside of functions; a package stands for its `__init__`."""
+    found = set()
+    for node in ast.walk(ast.parse(code_of(path))):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+        else:
+            continue
+        for name in names:
+            parts = name.split(".")
+            if parts[0] != "corrlib":
+                continue
+            for depth in range(1, len(parts) + 1):
+                place = root.joinpath(*parts[:depth])
+                found |= {file for file in (place.with_suffix(".py"), place / "__init__.py") if file.is_file()}
+    return found
+
+
+def closure(root: Path, *starts: str) -> list[Path]:
+    """`starts` (paths under `root`) and every file of `corrlib` that they import, directly or not.
+
+    `corrlib.methods` finds its methods by name, so whatever imports it depends on all of them.
+    """
+    todo, seen = [root / start for start in starts], set()
+    while todo:
+        path = todo.pop()
+        if path in seen:
+            continue
+        seen.add(path)
+        todo += imports(path, root)
+        if path == root / "corrlib/methods/__init__.py":
+            todo += path.parent.glob("*.py")
+    return sorted(seen)
+
+
+def pins(root: Path) -> list[str]:
+    """The locked versions of the library's own dependencies, which every number may depend on."""
+    project = tomllib.loads((root / "pyproject.toml").read_text())["project"]
+    names = {re.split(r"[=<>~!\[; ]", need)[0].lower() for need in project["dependencies"]}
+    lock = (root / "constraints.txt").read_text().splitlines()
+    return sorted(line for line in lock if line.split("==")[0].lower() in names)
+
+
+def digest(root: Path, files: Iterable[Path | str] = (), **settings: object) -> str:
+    """A hash of contents: of `files` (folders are walked; a missing one counts as missing) and of `settings`."""
+    state = hashlib.sha256(json.dumps(settings, sort_keys=True, default=str).encode())
+    for item in sorted({root / file for file in files}):
+        inside = sorted(p for p in item.rglob("*") if p.is_file() and "__pycache__" not in p.parts) if item.is_dir() else [item]
+        for path in inside:
+            content = hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else "missing"
+            state.update(f"{path.relative_to(root).as_posix()} {content}\n".encode())
+    return state.hexdigest()
+
+
+def stamp(path: Path, content: str) -> str:
+    """Write `content` to `path` unless it is there already, so that the file's time is that of its last change."""
+    path = Path(path)
+    if not path.is_file() or path.read_text().strip() != content:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part = path.with_suffix(f".{os.getpid()}")
+        part.write_text(content + "\n")
+        os.replace(part, path)
+    return str(path)

@@ -1,0 +1,38 @@
+"""The page that lists the library, module by module, read from its docstrings without importing anything."""
+
+import ast
+from pathlib import Path
+
+
+def first_sentence(node: ast.AST) -> str:
+    """The first paragraph of a docstring as one line of Markdown."""
+    text = (ast.get_docstring(node) or "").split("\n\n")[0]
+    return " ".join(text.split()).replace("`", "").replace("|", "\\|").replace("<", "\\<").replace("*", "\\*").replace("$", "\\$")
+
+
+def signature(node: ast.FunctionDef) -> str:
+    """A function's argument names, as they are called."""
+    plain = [arg.arg for arg in (*node.args.posonlyargs, *node.args.args) if arg.arg not in ("self", "cls")]
+    star = [f"*{node.args.vararg.arg}"] if node.args.vararg else ["*"] if node.args.kwonlyargs else []
+    rest = [f"**{node.args.kwarg.arg}"] if node.args.kwarg else []
+    return f"{node.name}({', '.join(plain + star + [arg.arg for arg in node.args.kwonlyargs] + rest)})"
+
+
+def library_page(package: Path) -> str:
+    """MyST text of the page: one section a module, one row a public function or class."""
+    lines = ["# The library", "", "`corrlib`, module by module; each imports only from those below it. This page is made from the docstrings.", ""]
+    for path in sorted(package.rglob("*.py")):
+        tree = ast.parse(path.read_text())
+        rows = []
+        for node in tree.body:
+            if isinstance(node, ast.FunctionDef) and not node.name.startswith("_"):
+                rows.append((signature(node), first_sentence(node)))
+            elif isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                rows.append((node.name, first_sentence(node)))
+        if path.name.startswith("_") and not rows and not ast.get_docstring(tree):
+            continue
+        name = ".".join(path.relative_to(package.parent).with_suffix("").parts).removesuffix(".__init__")
+        lines += [f"## `{name}`", "", first_sentence(tree), ""]
+        if rows:
+            lines += ["| name | what it does |", "| --- | --- |", *(f"| `{left}` | {right} |" for left, right in rows), ""]
+    return "\n".join(lines)

@@ -1,0 +1,132 @@
+"""Lay the book's sources out for one profile and build the HTML: pages, executed notebooks, figures, tables, recorded values.
+
+    python book/stage.py PROFILE
+
+Pages stay free of results: a table is a file that a step wrote (`:file: tables/...`), a number in the prose a recorded value
+(`{{ dift_pck_all }}` is `pck_all` of notebook 03_dift). What this profile did not run is shown as "not run".
+"""
+
+import csv
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import yaml
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from book.library_page import library_page  # noqa: E402
+from corrlib.profiles import Profile, load_profile  # noqa: E402
+
+NOT_RUN = "not run"
+
+
+def recorded_values(profile: Profile) -> dict[str, str]:
+    """What the notebooks recorded, under the names that pages use: the notebook's name without its number, then the value's."""
+    values = {"profile": profile.name, "profile_about": profile["about"]}
+    for path in sorted(profile.build("values").glob("*.json")):
+        prefix = re.sub(r"^\d+_", "", path.stem)
+        values |= {f"{prefix}_{name}": value for name, value in json.loads(path.read_text())["values"].items()}
+    return values
+
+
+def banner(profile: Profile, depth: int) -> str:
+    """The line under a page's title that says which profile its numbers come from."""
+    link = "../" * depth + "how_to_use.md"
+    return f":::{{div}} profile-line\nProfile **{profile.name}**: {profile['about']}. [What this means]({link})\n:::"
+
+
+def under_title(text: str, line: str) -> str:
+    """`text` with `line` as a paragraph of its own below the first heading."""
+    head, mark, rest = text.partition("\n") if text.startswith("# ") else ("", "", text)
+    return f"{head}{mark}\n{line}\n\n{rest.lstrip()}" if mark or head else f"{line}\n\n{text}"
+
+
+def stage_notebook(source: Path, target: Path, line: str) -> None:
+    """Copy an executed notebook with the banner under its title."""
+    book = json.loads(source.read_text())
+    first = next(cell for cell in book["cells"] if cell["cell_type"] == "markdown")
+    first["source"] = under_title("".join(first["source"]), line)
+    target.write_text(json.dumps(book))
+
+
+def widen(numbers: Path, folder: Path) -> None:
+    """Tables as papers print them, one row a method and one column a category, from a tidy file; one per definition of PCK."""
+    with open(numbers, newline="") as lines:
+        rows = list(csv.DictReader(lines))
+    folder.mkdir(parents=True, exist_ok=True)
+    for definition in dict.fromkeys(row["definition"] for row in rows):
+        mine = [row for row in rows if row["definition"] == definition]
+        columns = sorted(dict.fromkeys(row["category"] for row in mine), key=lambda name: (name in ("mean", "all"), name == "all"))
+        cells = {(row["method"], row["category"]): row["pck"] for row in mine}
+        methods = dict.fromkeys((row["method"], row["supervision"]) for row in mine)
+        with open(folder / f"{numbers.stem}_{definition.replace(' ', '_')}.csv", "w", newline="") as out:
+            table = csv.writer(out)
+            table.writerow(["method", "supervision", *columns])
+            table.writerows([method, kind, *(cells.get((method, name), "") for name in columns)] for method, kind in methods)
+
+
+def fill_missing(stage: Path, values: dict[str, str]) -> list[str]:
+    """Stand-ins for tables and values that pages name and this profile has not made; returns their names."""
+    missing = []
+    for page in stage.glob("*.md"):
+        text = page.read_text()
+        for name in sorted(set(re.findall(r"^:file: *(tables/\S+\.csv)", text, re.M))):
+            if not (stage / name).is_file():
+                missing.append(name)
+                (stage / name).parent.mkdir(parents=True, exist_ok=True)
+                with open(stage / name, "w", newline="") as out:
+                    csv.writer(out).writerows([["result"], [NOT_RUN]])
+        for name in sorted(set(re.findall(r"\{\{ *(\w+) *\}\}", text)) - set(values)):
+            missing.append(name)
+            values[name] = NOT_RUN
+    return missing
+
+
+def stage(profile: Profile, folder: Path) -> list[str]:
+    """Write the sources of this profile's book into `folder`, from nothing; returns what was missing."""
+    shutil.rmtree(folder, ignore_errors=True)
+    ignore = shutil.ignore_patterns("*.py", "__pycache__")
+    shutil.copytree(ROOT / "book", folder, ignore=ignore)
+    for page in folder.glob("*.md"):
+        page.write_text(under_title(page.read_text(), banner(profile, 0)))
+    (folder / "library.md").write_text(library_page(ROOT / "corrlib"))
+    for part in ("figures", "tables"):
+        if profile.build(part).is_dir():
+            shutil.copytree(profile.build(part), folder / part, ignore=shutil.ignore_patterns(".*"))
+    widen(ROOT / "book/paper_numbers/dift_spair.csv", folder / "tables/paper")
+    (folder / "notebooks").mkdir()
+    for path in sorted(profile.build("notebooks").glob("*.ipynb")):
+        stage_notebook(path, folder / "notebooks" / path.name, banner(profile, 1))
+    values = recorded_values(profile)
+    missing = fill_missing(folder, values)
+    config = yaml.safe_load((folder / "_config.yml").read_text())
+    config["parse"]["myst_substitutions"] = values
+    (folder / "_config.yml").write_text(yaml.safe_dump(config, sort_keys=False))
+    return missing
+
+
+def build(stage: Path, html: Path) -> None:
+    """Build HTML with warnings as errors and put it at `html`. Raises CalledProcessError with the log on the screen."""
+    command = [str(Path(sys.executable).with_name("jupyter-book")), "build", str(stage), "-W", "-n", "--keep-going", "-q"]
+    subprocess.run(command, check=True, env={**os.environ, "NO_COLOR": "1"})
+    shutil.rmtree(html, ignore_errors=True)
+    os.replace(stage / "_build" / "html", html)
+
+
+def main(name: str) -> None:
+    """Stage and build the book of profile `name` into build/NAME/book."""
+    profile = load_profile(name, ROOT)
+    missing = stage(profile, profile.build("stage"))
+    if missing:
+        print("shown as not run:", ", ".join(missing))
+    build(profile.build("stage"), profile.build("book"))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
