@@ -8,7 +8,7 @@ is what `torch.nn.functional.interpolate(align_corners=False)` and Pillow do.
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 Points = Float[Tensor, "n 2"]
@@ -47,6 +47,17 @@ class Frame:
     def to_unit(self, points: Points) -> Points:
         """Image pixels to [-1, 1] over the covered region, as `grid_sample(align_corners=False)` wants them."""
         return (self.to_grid(points) + 0.5) / points.new_tensor(self.grid) * 2 - 1
+
+
+def taps(cells: Float[Tensor, "n"], length: int) -> tuple[Int[Tensor, "n"], Int[Tensor, "n"], Float[Tensor, "n"]]:
+    """The two neighbours i0, i1 of each cell coordinate on an axis of `length` cells, and the weight of i1 in [0, 1).
+
+    This is the interpolation rule of the whole library. Coordinates beyond the outer cell centres are clamped to them, so all
+    points within half a cell of the border share one value along the axis, as in `interpolate(align_corners=False)`.
+    """
+    cells = cells.clamp(0, length - 1)
+    low = cells.floor().long()
+    return low, (low + 1).clamp(max=length - 1), cells - low
 
 
 def resize_points(points: Points, old: Size, new: Size, *, align_corners: bool = False) -> Points:

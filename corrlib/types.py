@@ -11,7 +11,7 @@ from jaxtyping import Float
 from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 
-from corrlib.coords import Frame, Points, Size
+from corrlib.coords import Frame, Points, Size, taps
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,8 @@ class View:
         """The pixels as an RGB Pillow image of `size`. Raises ValueError on a truncated or corrupt file."""
         if self.pixels is not None:
             return self.pixels.convert("RGB")
+        if self.path is None:
+            raise ValueError(f"view {self.id!r} has neither path nor pixels; use View.open(path) or View(..., pixels=image)")
         try:
             with Image.open(self.path) as image:
                 return image.convert("RGB")
@@ -84,13 +86,24 @@ class FeatureMap:
 
     def __post_init__(self):
         if self.values.ndim != 3 or tuple(self.values.shape[:0:-1]) != tuple(self.frame.grid):
-            raise ValueError(f"feature map of shape {tuple(self.values.shape)} does not fit the grid {self.frame.grid} (width, height)")
+            shape = tuple(self.values.shape)
+            raise ValueError(f"feature map of shape {shape} does not fit the grid {self.frame.grid} (width, height)")
 
     def at(self, points: Points) -> Float[Tensor, "n c"]:
-        """Bilinear samples at image points, clamped at the border as `interpolate(align_corners=False)` does."""
-        grid = self.frame.to_unit(points.to(self.values))[None, None]
-        sampled = torch.nn.functional.grid_sample(self.values[None], grid, mode="bilinear", padding_mode="border", align_corners=False)
-        return sampled[0, :, 0].T
+        """Bilinear samples at image points, clamped at the border as `interpolate(align_corners=False)` does.
+
+        The result is float32 (float64 of a float64 map): half precision could not even hold the coordinates of a large image.
+        """
+        dtype = torch.promote_types(self.values.dtype, torch.float32)
+        cells = self.frame.to_grid(points.to(self.values.device, torch.float64))
+        x0, x1, b = taps(cells[:, 0], self.frame.grid[0])
+        y0, y1, a = taps(cells[:, 1], self.frame.grid[1])
+        a, b = a.to(dtype), b.to(dtype)
+
+        def cell(y: Tensor, x: Tensor) -> Tensor:
+            return self.values[:, y, x].to(dtype)
+
+        return ((1 - a) * ((1 - b) * cell(y0, x0) + b * cell(y0, x1)) + a * ((1 - b) * cell(y1, x0) + b * cell(y1, x1))).T
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,70 @@
+"""Time and peak memory of two ways of doing one thing, in paired runs."""
+
+import multiprocessing
+import resource
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+
+def paired_seconds(ours: Callable[[], Any], straightforward: Callable[[], Any], runs: int = 3) -> tuple[float, float, float]:
+    """Median seconds of both sides and the median of their ratios (straightforward / ours); the two alternate after one warm-up."""
+    ours()
+    pairs = [(_seconds(ours), _seconds(straightforward)) for _ in range(runs)]
+    mine, theirs = zip(*pairs, strict=True)
+    return statistics.median(mine), statistics.median(theirs), statistics.median(t / m for m, t in pairs)
+
+
+def _seconds(function: Callable[[], Any]) -> float:
+    start = time.perf_counter()
+    function()
+    return time.perf_counter() - start
+
+
+def paired_peak_mib(ours: Callable[[], Callable], plain: Callable[[], Callable], runs: int = 3) -> tuple[float, float, float]:
+    """Median peak memory in MiB that each side adds, and the median of their ratios (straightforward / ours).
+
+    Both arguments are module-level functions (or partials of such) that build the inputs and return the call to measure. Every
+    measurement has a process of its own, and counts resident memory, so that temporaries inside of kernels and what the
+    allocator keeps are included; the inputs and the imported libraries are not.
+    """
+    context = multiprocessing.get_context("forkserver" if sys.platform == "linux" else "spawn")
+    if sys.platform == "linux":
+        context.set_forkserver_preload(["corrlib.bench.match"])
+    pairs = []
+    for _ in range(runs):
+        with context.Pool(1, maxtasksperchild=1) as pool:
+            mine = pool.apply(_added_mib, (ours,))
+        with context.Pool(1, maxtasksperchild=1) as pool:
+            pairs.append((mine, pool.apply(_added_mib, (plain,))))
+    mine, theirs = zip(*pairs, strict=True)
+    return statistics.median(mine), statistics.median(theirs), statistics.median(t / m for m, t in pairs)
+
+
+def _added_mib(prepare: Callable[[], Callable]) -> float:
+    call = prepare()
+    before = _reset_peak()
+    call()
+    return max(_peak_mib() - before, 1 / 256)  # at least a page
+
+
+def _reset_peak() -> float:
+    """Start the peak anew at what is resident now (Linux; elsewhere the highest so far), in MiB."""
+    try:
+        Path("/proc/self/clear_refs").write_text("5")
+    except OSError:
+        pass
+    return _peak_mib()
+
+
+def _peak_mib() -> float:
+    status = Path("/proc/self/status")
+    if status.exists():
+        for line in status.read_text().splitlines():
+            if line.startswith("VmHWM"):
+                return int(line.split()[1]) / 1024
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / 2**20 if sys.platform == "darwin" else peak / 1024
