@@ -1,7 +1,8 @@
 """What a step of the graph depends on, by content: the library modules that it imports, settings, weights.
 
 The Snakefile writes one small file per step, `build/<profile>/inputs/NAME.sha256`, only when its content changes, and names it as
-the step's input. So neither a checkout (which changes times) nor an edit of an unrelated module reruns anything. Standard library only.
+the step's input. So neither a checkout (which changes times) nor an edit of an unrelated module reruns anything.
+Standard library only, because the Snakefile reads it on every call.
 """
 
 import ast

@@ -20,7 +20,7 @@ def signature(node: ast.FunctionDef) -> str:
 
 def library_page(package: Path) -> str:
     """MyST text of the page: one section a module, one row a public function or class."""
-    lines = ["# The library", "", "`corrlib`, module by module; each imports only from those below it. This page is made from the docstrings.", ""]
+    lines = ["# The library", "", "`corrlib`, module by module. This page is made from the docstrings.", ""]
     for path in sorted(package.rglob("*.py")):
         tree = ast.parse(path.read_text())
         rows = []

@@ -2,7 +2,8 @@
 
     python book/screenshots.py [PROFILE] [FOLDER]
 
-Needs Chromium. Writes FOLDER/PAGE-1400.png and PAGE-390.png (default folder: build/PROFILE/screenshots); `--dark` for the dark theme.
+Needs Chromium. Writes FOLDER/PAGE-1400.png and PAGE-390.png (default folder: build/PROFILE/screenshots).
+`--dark` takes the dark theme.
 """
 
 import shutil
@@ -16,7 +17,7 @@ SIZES = {1400: 3200, 390: 4200}  # width and height of the window in CSS pixels
 
 
 def page_copy(page: Path, width: int, dark: bool) -> Path:
-    """A page that holds `page` in a frame of exactly `width` pixels, because Chromium's own window is never narrower than about 500."""
+    """A page that holds `page` in a frame of `width` pixels, because Chromium's own window is never narrower than about 500."""
     mode = "localStorage.setItem('mode','dark');localStorage.setItem('theme','dark');" if dark else "localStorage.clear();"
     frame = f'<iframe id="f" style="border:0;width:{width}px;height:{SIZES[width]}px"></iframe>'
     script = f"<script>{mode}document.getElementById('f').src='{page.as_uri()}'</script>"
@@ -33,8 +34,9 @@ def main(profile: str = "toybox", folder: str | None = None, *, dark: bool = Fal
         sys.exit("Chromium is not installed" if not browser else f"no book in {book}: ./run makes it")
     out = Path(folder) if folder else ROOT / "build" / profile / "screenshots"
     out.mkdir(parents=True, exist_ok=True)
-    pages = [page for page in sorted(book.rglob("*.html")) if "_static" not in page.parts and page.stem not in ("genindex", "search")]
-    for page in pages:
+    for page in sorted(book.rglob("*.html")):
+        if "_static" in page.parts or page.stem in ("genindex", "search"):
+            continue
         for width, height in SIZES.items():
             target = out / f"{page.stem}-{width}{'-dark' if dark else ''}.png"
             options = ["--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--allow-file-access-from-files"]

@@ -62,7 +62,9 @@ def widen(numbers: Path, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for definition in dict.fromkeys(row["definition"] for row in rows):
         mine = [row for row in rows if row["definition"] == definition]
-        columns = sorted(dict.fromkeys(row["category"] for row in mine), key=lambda name: (name in ("mean", "all"), name == "all"))
+        categories = dict.fromkeys(row["category"] for row in mine)
+        totals = [name for name in ("all", "mean") if name in categories]
+        columns = totals + [name for name in categories if name not in totals]
         cells = {(row["method"], row["category"]): row["pck"] for row in mine}
         methods = dict.fromkeys((row["method"], row["supervision"]) for row in mine)
         with open(folder / f"{numbers.stem}_{definition.replace(' ', '_')}.csv", "w", newline="") as out:

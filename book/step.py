@@ -2,8 +2,8 @@
 
     python book/step.py LOG "what it does" [--fresh FOLDER KEY...] -- COMMAND...
 
-`--fresh FOLDER KEY...`: FOLDER holds partial results that a killed run resumes from. They are removed when the content of the KEY files
-is not what it was when they were begun, so that a resumed run never mixes results of two versions.
+`--fresh FOLDER KEY...`: FOLDER holds partial results that a killed run resumes from. They are removed when the content of the KEY
+files is not what it was when they were begun, so that a resumed run never mixes results of two versions.
 """
 
 import shutil
