@@ -1,0 +1,149 @@
+"""Numbers drawn: layer by timestep, curves with bands, a training record, the laws."""
+
+import textwrap
+from collections.abc import Mapping, Sequence
+from numbers import Real
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.patches import Rectangle
+from matplotlib.ticker import FuncFormatter
+
+from corrlib.viz.style import BLUE, CYCLE, GREY, INK, ORANGE, PAPER, SEQUENTIAL, to_array
+
+VERDICTS = {"holds": (BLUE, "o"), "does not": (ORANGE, "s"), "cannot tell": (GREY, "D")}
+
+
+def layer_grid(ax: Axes, table: pd.DataFrame, *, value: str = "pck", digits: int = 0, label: str = "PCK, percent") -> Axes:
+    """A table of layers (rows) by timesteps (columns) as colours with the numbers in them, the best one framed.
+
+    `table` has one row a layer and one column a timestep, or is long with columns layer, t and `value`. Cells without a
+    number were not run, and say so by being empty. Returns `ax`.
+    """
+    if {"layer", "t", value} <= set(table.columns):
+        table = table.pivot_table(index="layer", columns="t", values=value, sort=False).sort_index(axis=1)
+    numbers = table.to_numpy(dtype=float)
+    image = ax.imshow(np.ma.masked_invalid(numbers), cmap=SEQUENTIAL, aspect="auto")
+    ax.set_facecolor("#eeeeee")
+    for (row, column), number in np.ndenumerate(numbers):
+        if np.isfinite(number):
+            red, green, blue, _ = image.cmap(image.norm(number))
+            color = INK if 0.299 * red + 0.587 * green + 0.114 * blue > 0.5 else PAPER
+            ax.text(column, row, f"{number:.{digits}f}", ha="center", va="center", color=color, fontsize=10)
+    if np.isfinite(numbers).any():
+        row, column = np.unravel_index(np.nanargmax(numbers), numbers.shape)
+        for color, width in ((PAPER, 4.5), (ORANGE, 2.4)):
+            box = Rectangle((column - 0.47, row - 0.45), 0.94, 0.9, fill=False, edgecolor=color, linewidth=width, joinstyle="round")
+            ax.add_patch(box)
+    ax.set_xticks(range(table.shape[1]), [str(c) for c in table.columns])
+    ax.set_yticks(range(table.shape[0]), [str(i) for i in table.index])
+    ax.tick_params(length=0)
+    ax.set_xlabel("timestep")
+    for spine in ax.spines.values():
+        spine.set_visible(False)
+    bar = ax.figure.colorbar(image, ax=ax, pad=0.02, aspect=30, fraction=0.05)
+    bar.set_label(label)
+    bar.outline.set_visible(False)
+    return ax
+
+
+def curve_with_band(
+    ax: Axes,
+    x: Any,
+    y: Any,
+    low: Any = None,
+    high: Any = None,
+    *,
+    label: str | None = None,
+    color: str | None = None,
+    marker: str = "o",
+) -> Axes:
+    """A curve through (x, y) and, between `low` and `high`, the band of its confidence interval. Returns `ax`."""
+    x, y = to_array(x), to_array(y)
+    (line,) = ax.plot(x, y, marker=marker, markersize=5, label=label, color=color, markeredgecolor=PAPER, markeredgewidth=0.8)
+    if low is not None and high is not None:
+        ax.fill_between(x, to_array(low), to_array(high), color=line.get_color(), alpha=0.18, linewidth=0)
+    _rules(ax)
+    return ax
+
+
+def training_record(axes: Sequence[Axes] | np.ndarray, record: Mapping[str, Any] | Sequence[Mapping[str, Any]]) -> np.ndarray:
+    """When does correspondence emerge? The loss (first axes) and PCK (second) against images seen, in doublings. Returns the axes.
+
+    `record` is a training record (or its list "record"): rows of images, loss and pck, a mapping from "layer@t" to percent.
+    A layer's curve is its best timestep at each row; a "curve" of (images, loss) in the record is drawn thin behind the loss.
+    """
+    axes = np.asarray(axes, dtype=object).ravel()
+    curve = record.get("curve", ()) if isinstance(record, Mapping) else ()
+    rows = record["record"] if isinstance(record, Mapping) else record
+    images = np.array([row["images"] for row in rows], float)
+    if len(curve):
+        seen, loss = np.array(curve, float).T
+        axes[0].plot(seen, _smooth(loss), color=BLUE, alpha=0.35, linewidth=1.2)
+    curve_with_band(axes[0], images, [row["loss"] for row in rows], color=BLUE)
+    axes[0].set_ylabel("loss")
+    layers = list(dict.fromkeys(name.split("@")[0] for name in rows[0]["pck"]))
+    for layer, color in zip(layers, CYCLE, strict=False):
+        best = [max(v for name, v in row["pck"].items() if name.split("@")[0] == layer) for row in rows]
+        curve_with_band(axes[1], images, best, label=layer, color=color)
+    axes[1].set_ylabel("PCK@0.1, percent")
+    axes[1].set_ylim(bottom=0)
+    axes[1].legend(handlelength=1.6)
+    for ax in axes[:2]:
+        ax.set_xscale("log", base=2)
+        every = 1 if len(images) <= 5 else -(-len(images) // 5)
+        ax.set_xticks(images[::-1][::every][::-1])
+        ax.xaxis.set_major_formatter(FuncFormatter(lambda n, _: f"{n / 1000:,.0f}k" if n >= 1000 else f"{n:.0f}"))
+        ax.minorticks_off()
+        ax.set_xlabel("images seen")
+    return axes
+
+
+def verdict(low: Real, high: Real) -> str:
+    """What a confidence interval of a difference says of "it is greater than zero": holds, does not, or cannot tell."""
+    return "holds" if low > 0 else "does not" if high < 0 else "cannot tell"
+
+
+def law_plot(ax: Axes, laws: Any, *, unit: str = "difference in PCK, points", wrap: int = 30) -> Axes:
+    """One line a law: the measured difference with its confidence interval, coloured by verdict. Returns `ax`.
+
+    `laws` is a table (or a sequence of mappings) with columns law, difference, low, high and, unless it follows from the interval
+    as in `verdict`, verdict: "holds", "does not" or "cannot tell". A difference of NaN was not run. The first law is at the top.
+    """
+    laws = pd.DataFrame(laws).reset_index(drop=True)
+    ax.axvline(0, color=INK, linewidth=1)
+    for i, row in laws.iterrows():
+        if not np.isfinite(row["difference"]):
+            ax.text(0, i, "  not run", va="center", color=GREY, fontsize=10, style="italic")
+            continue
+        says = row["verdict"] if "verdict" in laws else verdict(row["low"], row["high"])
+        color, marker = VERDICTS[says]
+        ax.plot([row["low"], row["high"]], [i, i], color=color, linewidth=2.6, solid_capstyle="round")
+        ax.plot(row["difference"], i, marker, color=color, markersize=8, markeredgecolor=PAPER, markeredgewidth=1)
+        ax.annotate(says, (1, i), (6, 0), xycoords=("axes fraction", "data"), textcoords="offset points", va="center", color=color)
+    ax.set_ylim(len(laws) - 0.5, -0.5)
+    ax.set_yticks(range(len(laws)), [_wrapped(text, wrap) for text in laws["law"]])
+    ax.tick_params(axis="y", length=0)
+    ax.spines["left"].set_visible(False)
+    ax.set_xlabel(unit)
+    ax.grid(axis="x", color="#dddddd", linewidth=0.7)
+    ax.set_axisbelow(True)
+    return ax
+
+
+def _rules(ax: Axes) -> None:
+    ax.grid(axis="y", color="#dddddd", linewidth=0.7)
+    ax.set_axisbelow(True)
+
+
+def _smooth(values: np.ndarray, window: int = 9) -> np.ndarray:
+    padded = np.pad(values, window // 2, mode="edge")
+    return np.convolve(padded, np.full(window, 1 / window), mode="valid")[: len(values)]
+
+
+def _wrapped(text: str, width: int) -> str:
+    """Lines of about equal length, as few as `width` allows."""
+    fill = [textwrap.wrap(text, w, break_long_words=False) for w in range(1, width + 1)]
+    return "\n".join(next(lines for lines in fill if len(lines) == len(fill[-1])))
