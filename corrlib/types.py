@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float
@@ -115,12 +115,14 @@ class Matches:
     heat: Float[Tensor, "n H W"] | None = None
 
 
+@runtime_checkable
 class Extractor(Protocol):
     """One view to its features."""
 
     def __call__(self, view: View, *, seed: int = 0) -> FeatureMap: ...
 
 
+@runtime_checkable
 class Method(Protocol):
     """Two views and query points (source pixels) to matches (target pixels)."""
 
