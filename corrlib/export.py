@@ -58,16 +58,16 @@ def to_json(frame: pd.DataFrame, caption: str = "", provenance: Mapping[str, Any
 
 
 def to_latex(text: pd.DataFrame, numeric: Sequence[str], caption: str, provenance: Mapping[str, Any]) -> str:
-    """A `table` of booktabs; columns that say the same in every row (definition, run) become a note under the caption."""
+    """A `table` of booktabs; columns that say the same in every row (definition, run) become a note under it."""
     text, same = _split(text)
     header = [text.index.name or "", *text.columns]
-    note = f"\\\\ {{\\small {_tex('; '.join(same.values()))}}}" if same else ""
+    note = [f"\\par\\smallskip{{\\small {_tex('; '.join(same.values()))}}}"] if same else []
     lines = [f"% {_flat(key)}: {_flat(value)}" for key, value in provenance.items()]
-    lines += [r"\begin{table}", r"\centering", f"\\caption{{{_tex(caption)}{note}}}"]
+    lines += [r"\begin{table}", r"\centering", f"\\caption{{{_tex(caption)}}}"]
     lines += [f"\\begin{{tabular}}{{l{''.join('r' if c in numeric else 'l' for c in text.columns)}}}", r"\toprule"]
     lines += [" & ".join(map(_tex, header)) + r" \\", r"\midrule"]
     lines += [" & ".join(map(_tex, row)) + r" \\" for row in text.itertuples(name=None)]
-    return "\n".join([*lines, r"\bottomrule", r"\end{tabular}", r"\end{table}", ""])
+    return "\n".join([*lines, r"\bottomrule", r"\end{tabular}", *note, r"\end{table}", ""])
 
 
 def to_html(text: pd.DataFrame, numeric: Sequence[str], caption: str, provenance: Mapping[str, Any]) -> str:

@@ -118,7 +118,7 @@ def test_export(tmp_path):
     assert csv.splitlines()[2] == 'cow,30.0,not run,,"per point, 0.1 box","profile toybox, dift (toybox), subset: 1 of 9 pairs"'
     data = json.loads(data)
     assert data["provenance"]["seed"] == 3 and data["rows"][1]["ours"] is None and data["rows"][0]["difference"] == -10.0
-    assert r"\caption{DIFT \& friends, 50\%\\ {\small per point, 0.1 box; profile toybox" in tex
+    assert r"\caption{DIFT \& friends, 50\%}" in tex and r"\par\smallskip{\small per point, 0.1 box; profile toybox, dift" in tex
     assert r"cat & 60.0 & 50.0 & -10.0 \\" in tex and "% seed: 3" in tex and r"\begin{tabular}{lrrr}" in tex
     assert "S(a=&#x27;&lt;&amp;&#x27;)" in html and '<th scope="row">cow</th>' in html and "subset: 1 of 9 pairs</caption>" in html
     with pytest.raises(ValueError, match="cannot export to xlsx"):
