@@ -33,7 +33,7 @@ def paired_peak_mib(ours: Callable[[], Callable], plain: Callable[[], Callable],
     """
     context = multiprocessing.get_context("forkserver" if sys.platform == "linux" else "spawn")
     if sys.platform == "linux":
-        context.set_forkserver_preload(["corrlib.bench.match"])
+        context.set_forkserver_preload(["torch"])
     pairs = []
     for _ in range(runs):
         with context.Pool(1, maxtasksperchild=1) as pool:
