@@ -1,0 +1,111 @@
+"""Arguments that several commands share, and what they become."""
+
+import argparse
+import ast
+from pathlib import Path
+from typing import Any
+
+
+def shard(text: str) -> tuple[int, int]:
+    """ "2/8" to (2, 8)."""
+    try:
+        i, n = map(int, text.split("/"))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no shard; write i/n, the first of eight is 0/8") from None
+    if not 0 <= i < n:
+        raise argparse.ArgumentTypeError(f"shard {text} does not exist; shards of {n} are 0/{n} to {n - 1}/{n}")
+    return i, n
+
+
+def setting(text: str) -> tuple[str, Any]:
+    """ "timestep=51" to ("timestep", 51); what is no Python literal stays text, and 128x96 is a size."""
+    key, equals, value = text.partition("=")
+    if not equals or not key.isidentifier():
+        raise argparse.ArgumentTypeError(f"{text!r} is no setting; write name=value, for example timestep=51")
+    sides = value.split("x")
+    if len(sides) == 2 and all(side.isdigit() for side in sides):
+        return key, (int(sides[0]), int(sides[1]))
+    try:
+        return key, ast.literal_eval(value)
+    except (ValueError, SyntaxError):
+        return key, value
+
+
+def add_profile(parser: argparse.ArgumentParser) -> None:
+    """--profile."""
+    parser.add_argument("--profile", default="toybox", help="a file of profiles/, without its ending (default: toybox)")
+
+
+def add_method(parser: argparse.ArgumentParser) -> None:
+    """--method, --preset, --set, --device, --seed."""
+    parser.add_argument("--method", default="dift", help="a method's name, or the path of a file of yours (default: dift)")
+    parser.add_argument("--preset", help="named settings: toybox, paper, official, ... (default: the profile's)")
+    parser.add_argument("--set", type=setting, action="append", default=[], metavar="NAME=VALUE", dest="settings",
+                        help="replace one setting, for example --set timestep=51 --set size=256x256; may be repeated")  # fmt: skip
+    parser.add_argument("--device", help="cpu, cuda, cuda:1, mps (default: the profile's)")
+    parser.add_argument("--seed", type=int, help="seed of all noise (default: the profile's, else 0)")
+
+
+def add_data(parser: argparse.ArgumentParser) -> None:
+    """--root, --data, --split, --shard, --limit."""
+    parser.add_argument("--root", type=Path, help="a data set's folder (default: the profile's)")
+    parser.add_argument("--data", help="the data set's name: spair, folder, ... (default: the profile's)")
+    parser.add_argument("--split", help="trn, val or test (default: the profile's)")
+    parser.add_argument("--shard", type=shard, default=(0, 1), metavar="i/n", help="do the i-th of n parts, counted from 0")
+    parser.add_argument("--limit", type=int, help="look at that many pairs only, evenly spread; tables label it as a subset")
+
+
+def open_profile(args: argparse.Namespace) -> Any:
+    """The profile, its threads set."""
+    import torch
+
+    from corrlib.profiles import load_profile
+
+    profile = load_profile(args.profile)
+    torch.set_num_threads(int(profile.settings.get("threads", torch.get_num_threads())))
+    return profile
+
+
+def open_pairs(args: argparse.Namespace, profile: Any) -> Any:
+    """The pairs that the arguments name, else the profile's."""
+    from corrlib import data
+
+    given = profile["data"]
+    root = args.root if args.root is not None else profile.path(given["root"])
+    if args.root is None and not root.exists() and "make" in given:
+        raise FileNotFoundError(f"no data at {root}; make it with: {given['make']}")
+    options = {"size": given["size"]} if args.data is None and "size" in given else {}
+    return data.load(args.data or given["name"], root, args.split or profile["split"], **options)
+
+
+def require_method(args: argparse.Namespace, profile: Any) -> None:
+    """Raise on a wrong method, preset or setting before any data or weights are touched."""
+    from corrlib import methods
+
+    methods.settings(args.method, args.preset or profile.settings.get("preset", "toybox"), **dict(args.settings))
+
+
+def open_method(args: argparse.Namespace, profile: Any, store: Any = None) -> Any:
+    """The method that the arguments name, on the profile's device."""
+    from corrlib import methods
+    from corrlib.methods.base import Env
+
+    env = Env(device=args.device or profile.settings.get("device", "cpu"), store=store)
+    return methods.load(args.method, args.preset or profile.settings.get("preset", "toybox"), env=env, **dict(args.settings))
+
+
+def seed_of(args: argparse.Namespace, profile: Any) -> int:
+    """--seed, else the profile's."""
+    return args.seed if args.seed is not None else int(profile.settings.get("seed", 0))
+
+
+def label(args: argparse.Namespace, profile: Any, method: Any) -> str:
+    """The profile column of a result: the profile's name, and what else the data were if not the profile's own.
+
+    A toy model that is shown anything but the toybox works outside of its world, and its numbers must say so.
+    """
+    own = profile.path(profile["data"]["root"]).resolve()
+    if args.root is None or args.root.resolve() == own:
+        return profile.name
+    outside = ", outside of the toy model's world" if getattr(method.settings, "model", "") == "toybox" else ""
+    return f"{profile.name} on {args.root.name}{outside}"

@@ -1,0 +1,36 @@
+"""`python -m corrlib doctor [METHOD]`."""
+
+import argparse
+
+from corrlib.cli.common import add_method, add_profile
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    """Its arguments."""
+    parser.add_argument("name", nargs="?", metavar="METHOD", help="a method's name or file: runs the synthetic checks on it")
+    add_profile(parser)
+    add_method(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the findings; 1 when one of them is a failure."""
+    from corrlib import doctor
+    from corrlib.cli.common import open_profile
+
+    profile = open_profile(args)
+    findings = doctor.present(profile) if args.name is None else doctor.check_method(_maker(args, profile))
+    failed = 0
+    for finding in findings:
+        print(finding, flush=True)
+        failed += finding.ok is False
+    return 1 if failed else 0
+
+
+def _maker(args: argparse.Namespace, profile):
+    from corrlib import methods
+    from corrlib.methods.base import Env
+
+    env = Env(device=args.device or profile.settings.get("device", "cpu"))
+    preset, overrides = args.preset or profile.settings.get("preset", "toybox"), dict(args.settings)
+    methods.load(args.name, preset, env=env, **overrides)  # wrong names and absent weights end here, not in five failed checks
+    return lambda: methods.load(args.name, preset, env=env, **overrides)

@@ -1,0 +1,83 @@
+"""`python -m corrlib evaluate`: match all pairs, then count. Typed again after a kill it goes on; shards run side by side."""
+
+import argparse
+from pathlib import Path
+
+from corrlib.cli.common import add_data, add_method, add_profile
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    """Its arguments."""
+    add_profile(parser)
+    add_data(parser)
+    add_method(parser)
+    parser.add_argument("--out", type=Path, help="folder of the matches (default: build/PROFILE/matches/SPLIT-METHOD)")
+    parser.add_argument("--store", action="store_true", help="read features from the store that `features` fills, and fill it")
+    parser.add_argument("--layers", help="sweep: layers, comma separated, or 'decoder' for all fifteen of the decoder")
+    parser.add_argument("--timesteps", help="sweep: timesteps, comma separated; a shard is then every n-th timestep")
+
+
+def run(args: argparse.Namespace) -> None:
+    """Write matches; when all are there, print PCK."""
+    from corrlib.cli.common import label, open_method, open_pairs, open_profile, require_method, seed_of
+    from corrlib.evaluate import match_pairs, score
+    from corrlib.parts import Parts
+    from corrlib.sweep import sweep
+
+    profile = open_profile(args)
+    require_method(args, profile)
+    pairs = open_pairs(args, profile)
+    store = None
+    if args.store:
+        from corrlib.store import Store
+
+        store = Store(profile.build("features"))
+    method = open_method(args, profile, store)
+    options = {"shard": args.shard, "limit": args.limit, "seed": seed_of(args, profile), "profile": label(args, profile, method)}
+    out = args.out or profile.build("matches", f"{args.split or profile['split']}-{method.name}")
+    if args.layers or args.timesteps:
+        layers, timesteps = _cells(args, method)
+        sweep(method, pairs, layers, timesteps, out=out, **options)
+        parts = Parts.open(out)
+    else:
+        parts = match_pairs(method, pairs, out, **options)
+    if missing := parts.todo((0, 1)):
+        print(f"{out}: {parts.count - len(missing)} of {parts.count} parts are there; the other shards write the rest")
+        return
+    report(score(parts.read()))
+    print(out)
+
+
+def _cells(args: argparse.Namespace, method) -> tuple[list[str], list[int]]:
+    from corrlib.diffusion import decoder_layers
+
+    if not hasattr(getattr(method, "extract", None), "cells"):
+        raise TypeError(f"method {method.name} has no layers and timesteps to sweep; leave out --layers and --timesteps")
+    layers = [method.settings.layer]
+    if args.layers:
+        layers = decoder_layers(method.extract.diffuser.unet) if args.layers == "decoder" else args.layers.split(",")
+    try:
+        timesteps = [int(t) for t in args.timesteps.split(",")] if args.timesteps else [method.settings.timestep]
+    except ValueError:
+        raise ValueError(
+            f"--timesteps {args.timesteps!r}: wanted integers with commas between them, for example 51,101,261"
+        ) from None
+    return layers, timesteps
+
+
+def report(table) -> None:
+    """Print PCK of a keypoint table in few lines, its labels first."""
+    from corrlib import metrics
+
+    first = table.iloc[0]
+    subset = f"; a subset: {first['subset']}" if first["subset"] else ""
+    print(f"{first['method']} ({first['preset']}), profile {first['profile']}{subset}")
+    print(f"{table['pair'].nunique()} pairs, {len(table)} rows; PCK in percent of the target's box")
+    if "layer" in table:
+        from corrlib.sweep import grid
+
+        print(grid(table).pivot_table(index="layer", columns="t", values="pck", sort=False).round(1).to_string())
+        return
+    for alpha in (0.05, 0.1, 0.15):
+        values = ", ".join(f"by {by} {metrics.pck(table, alpha=alpha, by=by):.1f}" for by in ("point", "image", "category"))
+        print(f"PCK@{alpha:g}: {values}")

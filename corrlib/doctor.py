@@ -1,0 +1,167 @@
+"""Is everything here, and does a method behave? Synthetic checks that need no data set, and what is present or missing."""
+
+import math
+import platform
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib import metadata
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+
+from corrlib import weights
+from corrlib.coords import Points
+from corrlib.profiles import Profile
+from corrlib.types import Method, View
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of the report: what was looked at, whether it is well (None: just said), and what was seen, in words."""
+
+    name: str
+    ok: bool | None
+    said: str
+
+    def __str__(self) -> str:
+        return f"{ {True: 'ok     ', False: 'FAILED ', None: '       '}[self.ok] } {self.name}: {self.said}"
+
+
+def picture(width: int, height: int, seed: int = 0) -> Image.Image:
+    """A smooth, colourful random picture in which no two places look alike."""
+    coarse = np.random.default_rng(seed).integers(0, 256, (math.ceil(height / 12), math.ceil(width / 12), 3), dtype=np.uint8)
+    return Image.fromarray(coarse).resize((width, height), Image.Resampling.BICUBIC)
+
+
+def _view(image: Image.Image, id: str) -> View:
+    return View(id, image.size, None, pixels=image)
+
+
+def _grid(x0: int, y0: int, x1: int, y1: int, n: int = 4) -> Points:
+    """n x n whole pixels inside of a box."""
+    xs, ys = (torch.linspace(a, b, n).round() for a, b in ((x0, x1), (y0, y1)))
+    return torch.cartesian_prod(xs, ys)
+
+
+def check_method(make: Callable[[], Method]) -> Iterator[Finding]:
+    """The five synthetic checks of a method; `make` builds it anew, so that nothing remembered can help.
+
+    A method that raises fails the check it raised in, with the error's words.
+    """
+    for name, check in (
+        ("identity", _identity),
+        ("known warp", _known_warp),
+        ("odd sizes", _odd_sizes),
+        ("determinism", _determinism),
+        ("batch invariance", _batch_invariance),
+    ):
+        try:
+            ok, said = check(make)
+        except Exception as error:  # whatever a method raises is a finding
+            ok, said = False, f"raised {type(error).__name__}: {error}"
+        yield Finding(name, ok, said)
+
+
+def _distances(found: Points, true: Points) -> tuple[float, float]:
+    distance = (found - true).norm(dim=1)
+    return distance.median().item(), distance.max().item()
+
+
+def _identity(make) -> tuple[bool, str]:
+    view, points = _view(picture(200, 160), "identity"), _grid(24, 24, 175, 135)
+    median, largest = _distances(make()(view, view, points).points, points)
+    said = f"an image matched with itself: the median distance is {median:.1f} px, the largest {largest:.1f} px of 200"
+    return largest <= 10, said + ("" if largest <= 10 else "; wanted at most 10 px: do both sides get the same noise and frame?")
+
+
+def _known_warp(make) -> tuple[bool, str]:
+    whole = picture(352, 256, seed=1)
+    source = _view(whole.crop((0, 0, 256, 192)), "warp-source")
+    target = _view(whole.crop((96, 64, 352, 256)).resize((282, 192), Image.Resampling.BICUBIC), "warp-target")
+    points = _grid(116, 84, 236, 172)
+    true = (points - torch.tensor([96.0, 64.0]) + 0.5) * torch.tensor([282 / 256, 1.0]) - 0.5
+    median, largest = _distances(make()(source, target, points).points, true)
+    said = f"another cut of one picture, widened by a tenth: the median distance is {median:.1f} px of 282"
+    return median <= 28, said + ("" if median <= 28 else "; wanted at most 28 px: the answers do not follow the image")
+
+
+def _odd_sizes(make) -> tuple[bool, str]:
+    source, target = _view(picture(313, 471, 2), "odd-source"), _view(picture(257, 339, 3), "odd-target")
+    points = torch.tensor([[0.0, 0.0], [312.0, 470.0], [156.5, 200.25], [312.0, 0.0]])
+    matches = make()(source, target, points)
+    found = matches.points
+    if tuple(found.shape) != (4, 2) or tuple(matches.score.shape) != (4,):
+        return False, f"4 queries gave points {tuple(found.shape)} and score {tuple(matches.score.shape)}; wanted (4, 2) and (4,)"
+    if not (found.isfinite().all() and matches.score.isfinite().all()):
+        return False, "313 x 471 against 257 x 339 gave numbers that are not finite"
+    inside = ((found >= -0.5) & (found <= torch.tensor([256.5, 338.5]))).all()
+    said = "313 x 471 against 257 x 339, corners asked: all answers lie inside of the target"
+    return bool(inside), said if inside else f"an answer lies outside of the 257 x 339 target: {found.tolist()}; mind the frame"
+
+
+def _determinism(make) -> tuple[bool, str]:
+    a, b, points = _view(picture(160, 120, 4), "same-a"), _view(picture(120, 160, 5), "same-b"), _grid(10, 10, 150, 110)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(1)
+        first = make()(a, b, points, seed=7)
+        torch.manual_seed(2)
+        method = make()
+        method(b, a, points.flip(1).clamp(max=110), seed=7)  # other work first: its order must not matter
+        second = method(a, b, points, seed=7)
+    ok = torch.equal(first.points, second.points) and torch.equal(first.score, second.score)
+    if ok:
+        return True, "two runs agree bit for bit, whatever the global random state and the work before"
+    distance = _distances(first.points, second.points)[1]
+    return False, f"two runs differ by up to {distance:.2f} px; draw noise with corrlib.noise.noise_for, not from the global state"
+
+
+def _batch_invariance(make) -> tuple[bool, str]:
+    a, b, points = _view(picture(160, 120, 6), "batch-a"), _view(picture(160, 120, 7), "batch-b"), _grid(10, 10, 150, 110, 3)
+    method = make()
+    together = method(a, b, points).points
+    singly = torch.cat([method(a, b, point[None]).points for point in points])
+    largest = _distances(together, singly)[1]
+    said = f"nine queries at once and one by one differ by at most {largest:.2f} px"
+    return largest <= 0.5, said + ("" if largest <= 0.5 else "; an answer must depend on its own query only")
+
+
+def present(profile: Profile) -> Iterator[Finding]:
+    """What this machine has: versions, weights of every named model, and the profile's data; and how to get what is missing."""
+    versions = ", ".join(f"{name} {metadata.version(name)}" for name in ("torch", "diffusers", "transformers", "numpy", "pandas"))
+    yield Finding("versions", None, f"Python {platform.python_version()}, {versions}")
+    device = str(profile.get("device", "cpu")) if "device" in profile else "cpu"
+    usable = device == "cpu" or (device.startswith("cuda") and torch.cuda.is_available())
+    usable |= device == "mps" and torch.backends.mps.is_available()
+    here = "usable" if usable else "not usable here; choose another with --device"
+    yield Finding("device", usable, f"profile {profile.name} asks for {device}: {here}; {torch.get_num_threads()} threads")
+    yield from (_model(model) for model in weights.MODELS.values())
+    yield _data(profile)
+
+
+def _model(model: weights.Model) -> Finding:
+    name, command = f"weights {model.name}", weights.fetch_command(model)
+    verb = "fetch" if model.sources else "train"
+    size = f" ({model.gigabytes:g} GB)" if model.sources else ""
+    try:
+        folder = weights.locate(model.name)
+    except weights.WeightsError as error:
+        return Finding(name, False if model.asset else None, str(error))
+    if folder is None:
+        return Finding(name, None, f"not on this machine; {verb} them{size} with: {command}")
+    return Finding(name, True, f"{folder}, fingerprint {weights.fingerprint(folder)}")
+
+
+def _data(profile: Profile) -> Finding:
+    settings: dict[str, Any] = dict(profile["data"])
+    root = profile.path(settings["root"])
+    if not root.is_dir():
+        return Finding("data", False, f"no folder {root}; make it with: {settings.get('make', 'see data_scripts/')}")
+    from corrlib import data
+
+    try:
+        pairs = data.load(settings["name"], root, profile["split"])
+    except (OSError, ValueError) as error:
+        return Finding("data", False, str(error))
+    return Finding("data", True, repr(pairs))
