@@ -21,7 +21,6 @@ ROOT = __import__("pathlib").Path(workflow.basedir)
 NAME = config.get("profile", "toybox")
 PROFILE = load_profile(NAME, ROOT)
 BUILD = f"build/{NAME}"
-SPLIT, SHARDS, METHODS = PROFILE["split"], int(PROFILE["shards"]), PROFILE["methods"]
 NOTEBOOKS = sorted(os.path.basename(path)[:-6] for path in glob.glob("notebooks/*.ipynb"))
 GPU = dict(PROFILE.get("resources", {}))
 
@@ -38,23 +37,26 @@ PINS = depends.pins(ROOT)
 MODELS = {"corrlib/diffusion.py"}  # what imports these reads the profile's weights
 
 
-def sources(name, *starts, also=(), sections=(), follow=True):
-    """The input file that changes when what step `name` depends on changes; `sections` of the profile, `also` further files."""
-    files = depends.closure(ROOT, *starts) if follow else [ROOT / start for start in starts]
-    inside = {path.relative_to(ROOT).as_posix() for path in files}
-    weights = PROFILE["weights"] if MODELS & inside else []
-    settings = {key: PROFILE.get(key) for key in sections}
+def sources(name, *starts, also=(), sections=(), without=(), method=None, **settings):
+    """The input file that changes when what step `name` depends on changes: `starts` and what they import except `without`,
+    `also` further files, `sections` of the profile, `settings` of the step itself."""
+    files = depends.closure(ROOT, *starts, without=without, method=method)
+    weights = PROFILE["weights"] if MODELS & {path.relative_to(ROOT).as_posix() for path in files} else []
+    settings |= {key: PROFILE.get(key) for key in sections}
     content = depends.digest(ROOT, [*files, *also, *weights], pins=PINS, settings=settings)
-    return depends.stamp(ROOT / BUILD / "inputs" / f"{name}.sha256", content)
+    return depends.stamp(f"{BUILD}/inputs/{name}.sha256", content)
+
+
+PYTHON = shlex.quote(sys.executable)
 
 
 def step(label, log, command, fresh=None):
     """The shell line of a step: announced, logged, and resuming in `fresh` = (folder, keys...) unless the sources changed."""
     options = "--fresh " + " ".join(fresh) + " " if fresh else ""
-    return f"{shlex.quote(sys.executable)} book/step.py {log} {shlex.quote(label)} {options}-- {command}"
+    return f"{PYTHON} book/step.py {log} {shlex.quote(label)} {options}-- {command}"
 
 
-PYTHON = shlex.quote(sys.executable)
+localrules: all, store, begin
 
 
 rule all:
@@ -80,6 +82,107 @@ rule data:
     shell: step("data set", "{log}", f"{PYTHON} " + PROFILE["data"]["make"].removeprefix("python "), fresh=(f"{BUILD}/data", "{input}"))
 
 
+# ---------------------------------------------------------------- features: a network's pass over each image, once
+
+# What only compares or counts features leaves the stored ones as they are.
+COMPARE = [f"corrlib/{name}.py" for name in ("match", "gram", "evaluate", "sweep", "parts")]
+COUNT = ["corrlib/metrics.py", "corrlib/report.py", "corrlib/export.py"]
+COMMAND = ["corrlib/__main__.py", "corrlib/cli/__init__.py"]
+CORRLIB = f"{PYTHON} -m corrlib"
+RUNS = {name: {"split": PROFILE["split"], "shards": PROFILE["shards"], **(run or {})} for name, run in PROFILE["runs"].items()}
+STORED = sorted({(run["method"], run["split"]) for run in RUNS.values() if run.get("store")})
+MODEL = dict(mem_mb=PROFILE["memory_mb"], runtime=240, **GPU)
+THREADS = int(PROFILE["threads"])
+
+FEATURES = sources(
+    "features", "corrlib/cli/features.py", *[depends.method_file(ROOT, method) for method, _ in STORED],
+    without=[*COMPARE, *COUNT, "corrlib/methods/__init__.py"], also=COMMAND,
+)  # fmt: skip
+
+
+rule store:  # stored features are named by settings, weights and image; what computes them is not in the name, so an edit empties the store
+    input: FEATURES,
+    output: touch(f"{BUILD}/features/.begun"),
+    shell: f"find {BUILD}/features -mindepth 1 -delete"
+
+
+rule features:
+    input: begun=rules.store.output, data=rules.data.output,
+    output: touch(f"{BUILD}/done/features-{{method}}-{{split}}-{{i}}of{{n}}"),
+    log: f"{BUILD}/logs/features-{{method}}-{{split}}-{{i}}of{{n}}.log",
+    threads: THREADS
+    resources: **MODEL,
+    shell:
+        step(
+            "features {wildcards.method}, {wildcards.split} {wildcards.i}/{wildcards.n}", "{log}",
+            f"{CORRLIB} features --profile {NAME} --method {{wildcards.method}} --split {{wildcards.split}} --shard {{wildcards.i}}/{{wildcards.n}}",
+        )
+
+
+# ---------------------------------------------------------------- matches: the runs of the profile
+
+
+def features_of(run):
+    """The feature steps that a run waits for."""
+    n = PROFILE["shards"]
+    return expand(rules.features.output, method=run["method"], split=run["split"], i=range(n), n=n) if run.get("store") else []
+
+
+def arguments(wildcards):
+    """The command line of a run."""
+    run = RUNS[wildcards.run]
+    words = ["--method", run["method"], "--split", run["split"], *(["--store"] if run.get("store") else [])]
+    words += [f"--{key}={run[key]}" for key in ("preset", "limit", "layers", "timesteps") if key in run]
+    words += [f"--set={key}={value}" for key, value in run.get("set", {}).items()]
+    return " ".join(shlex.quote(str(word)) for word in words)
+
+
+def run_sources(name):
+    """What the matches of a run depend on."""
+    run = {key: value for key, value in RUNS[name].items() if key != "shards"}
+    shared = ["preset", "seed", "device", "data"]
+    start = "corrlib/cli/evaluate.py", depends.method_file(ROOT, run["method"])
+    return sources(f"run-{name}", *start, without=COUNT, also=COMMAND, method=run["method"], sections=shared, run=run)
+
+
+RUN_SOURCES = {name: run_sources(name) for name in RUNS}
+
+
+rule begin:  # a killed run resumes from the parts in its folder; an edit of what they depend on removes them
+    input: lambda wildcards: RUN_SOURCES[wildcards.run], rules.data.output, lambda wildcards: features_of(RUNS[wildcards.run]),
+    output: touch(f"{BUILD}/matches/{{run}}/.begun"),
+    shell: f"find {BUILD}/matches/{{wildcards.run}} -mindepth 1 -delete"
+
+
+rule matches:
+    input: rules.begin.output,
+    output: touch(f"{BUILD}/done/matches-{{run}}-{{i}}of{{n}}"),
+    params: arguments=arguments,
+    log: f"{BUILD}/logs/matches-{{run}}-{{i}}of{{n}}.log",
+    threads: THREADS
+    resources: **MODEL,
+    shell:
+        step(
+            "matches {wildcards.run} {wildcards.i}/{wildcards.n}", "{log}",
+            f"{CORRLIB} evaluate --profile {NAME} --out {BUILD}/matches/{{wildcards.run}} --shard {{wildcards.i}}/{{wildcards.n}} {{params.arguments}}",
+        )
+
+
+MATCHES = [expand(rules.matches.output, run=name, i=range(int(run["shards"])), n=run["shards"]) for name, run in RUNS.items()]
+
+# ---------------------------------------------------------------- tables
+
+TABLES = sources("tables", "corrlib/cli/table.py", also=COMMAND + ["book/paper_numbers"], sections=["runs"])
+
+
+rule tables:
+    input: TABLES, MATCHES,
+    output: f"{BUILD}/tables/results.csv",
+    log: f"{BUILD}/logs/tables.log",
+    resources: mem_mb=3000, runtime=60,
+    shell: step("tables", "{log}", f"{CORRLIB} table --profile {NAME} --out {BUILD}/tables")
+
+
 # ---------------------------------------------------------------- notebooks
 
 
@@ -90,6 +193,13 @@ def notebook_sources(name):
     return sources(f"notebook-{name}", path, sections=[key for key in PROFILE if f'"{key}"' in text or f"'{key}'" in text])
 
 
+def reads_tables(name):
+    """Whether a notebook asks for what the runs wrote; the others need not wait for them."""
+    code = depends.code_of(ROOT / f"notebooks/{name}.ipynb")
+    return any(f'run.need("{folder}"' in code for folder in ("tables", "matches"))
+
+
+READS_TABLES = {name: reads_tables(name) for name in NOTEBOOKS}
 NOTEBOOK_SOURCES = {name: notebook_sources(name) for name in NOTEBOOKS}
 
 
@@ -97,6 +207,7 @@ rule notebook:
     input:
         sources=lambda wildcards: NOTEBOOK_SOURCES[wildcards.name],
         data=rules.data.output,
+        tables=lambda wildcards: rules.tables.output if READS_TABLES[wildcards.name] else [],
     output:
         page=f"{BUILD}/notebooks/{{name}}.ipynb",
         figures=directory(f"{BUILD}/figures/{{name}}"),
@@ -120,6 +231,7 @@ PAGES = sources("book", "book/stage.py", also=["book", "CHANGELOG.md"] + depends
 rule book:
     input:
         PAGES,
+        rules.tables.output,
         expand(rules.notebook.output, name=NOTEBOOKS),
     output: f"{BUILD}/book/index.html",
     log: f"{BUILD}/logs/book.log",

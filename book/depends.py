@@ -44,21 +44,30 @@ def imports(path: Path, root: Path) -> set[Path]:
     return found
 
 
-def closure(root: Path, *starts: str) -> list[Path]:
-    """`starts` (paths under `root`) and every file of `corrlib` that they import, directly or not.
+def method_file(root: Path, name: str) -> str:
+    """Where method `name` is registered. Raises KeyError where no file of corrlib/methods does."""
+    for path in sorted((root / "corrlib/methods").glob("*.py")):
+        if re.search(rf"""^@register\(\s*["']{re.escape(name)}["']""", path.read_text(), re.M):
+            return path.relative_to(root).as_posix()
+    raise KeyError(f"no file in corrlib/methods registers {name!r}; the profile's runs name methods")
 
-    `corrlib.methods` finds its methods by name, so whatever imports it depends on all of them.
+
+def closure(root: Path, *starts: str, without: Iterable[str] = (), method: str | None = None) -> list[Path]:
+    """`starts` (paths under `root`) and every file of `corrlib` that they import, directly or not, except `without`.
+
+    `corrlib.methods` finds its methods by name, so whatever imports it depends on all of them, or on the one that it is used for.
     """
-    todo, seen = [root / start for start in starts], set()
+    todo, seen = [root / start for start in starts], {root / path for path in without}
     while todo:
         path = todo.pop()
         if path in seen:
             continue
         seen.add(path)
-        todo += imports(path, root)
+        if path.is_file():  # else `digest` records that it is missing
+            todo += imports(path, root)
         if path == root / "corrlib/methods/__init__.py":
-            todo += path.parent.glob("*.py")
-    return sorted(seen)
+            todo += [root / method_file(root, method)] if method else path.parent.glob("*.py")
+    return sorted(seen - {root / path for path in without})
 
 
 def pins(root: Path) -> list[str]:
@@ -80,12 +89,12 @@ def digest(root: Path, files: Iterable[Path | str] = (), **settings: object) -> 
     return state.hexdigest()
 
 
-def stamp(path: Path, content: str) -> str:
+def stamp(path: str, content: str) -> str:
     """Write `content` to `path` unless it is there already, so that the file's time is that of its last change."""
-    path = Path(path)
-    if not path.is_file() or path.read_text().strip() != content:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_suffix(f".{os.getpid()}")
+    file = Path(path)
+    if not file.is_file() or file.read_text().strip() != content:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        part = file.with_suffix(f".{os.getpid()}")
         part.write_text(content + "\n")
-        os.replace(part, path)
-    return str(path)
+        os.replace(part, file)
+    return path

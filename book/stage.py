@@ -73,6 +73,18 @@ def widen(numbers: Path, folder: Path) -> None:
             table.writerows([method, kind, *(cells.get((method, name), "") for name in columns)] for method, kind in methods)
 
 
+def front_rows(profile: Profile) -> list[list[str]]:
+    """The table of results of the first page, head first: the profile's `front` runs with their PCK, or "not run"."""
+    path = profile.build("tables/results.csv")
+    found = {}
+    if path.is_file():
+        with open(path, newline="") as lines:
+            found = {row["name"]: row for row in csv.DictReader(lines)}
+    columns = ["per point", "per image", "per category"]
+    rows = [[title, *(found.get(run, {}).get(name, NOT_RUN) for name in columns)] for run, title in profile["front"].items()]
+    return [["method", *columns], *rows]
+
+
 def fill_missing(stage: Path, values: dict[str, str]) -> list[str]:
     """Stand-ins for tables and values that pages name and this profile has not made; returns their names."""
     missing = []
@@ -101,6 +113,9 @@ def stage(profile: Profile, folder: Path) -> list[str]:
     for part in ("figures", "tables"):
         if profile.build(part).is_dir():
             shutil.copytree(profile.build(part), folder / part, ignore=shutil.ignore_patterns(".*"))
+    (folder / "tables").mkdir(exist_ok=True)
+    with open(folder / "tables/front.csv", "w", newline="") as out:
+        csv.writer(out).writerows(front_rows(profile))
     widen(ROOT / "book/paper_numbers/dift_spair.csv", folder / "tables/paper")
     (folder / "notebooks").mkdir()
     for path in sorted(profile.build("notebooks").glob("*.ipynb")):

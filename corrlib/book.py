@@ -21,24 +21,6 @@ from typing import Any
 
 from corrlib.profiles import Profile, load_profile
 
-BLUE, ORANGE, GREY = "#2166ac", "#e08214", "#7f7f7f"  # right and wrong; told apart with every kind of colour vision
-
-STYLE = {
-    "figure.dpi": 110,
-    "savefig.dpi": 160,
-    "savefig.bbox": "tight",
-    "svg.hashsalt": "corrlib",
-    "svg.fonttype": "path",
-    "font.size": 11,
-    "axes.titlesize": 11,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": False,
-    "legend.frameon": False,
-    "image.interpolation": "nearest",
-    "figure.constrained_layout.use": True,
-}
-
 
 @dataclass
 class Run:
@@ -74,9 +56,7 @@ class Run:
         """Record a named value for the prose of other pages and return it formatted by `spec` (as in `format`)."""
         _check(name)
         self.values[name] = format(value, spec)
-        record = {"notebook": self.name, "profile": self.profile.name, "values": dict(sorted(self.values.items()))}
-        record["provenance"] = provenance(self.root)
-        _write(_folder(self.profile.build("values")) / f"{self.name}.json", json.dumps(record, indent=1) + "\n")
+        self._record()
         return self.values[name]
 
     def say(self, text: str) -> Any:
@@ -94,6 +74,11 @@ class Run:
             raise FileNotFoundError(f"{wanted} is not there yet; make it with: {command}")
         return path
 
+    def _record(self) -> None:
+        record = {"notebook": self.name, "profile": self.profile.name, "values": dict(sorted(self.values.items()))}
+        record["provenance"] = provenance(self.root)
+        _write(_folder(self.profile.build("values")) / f"{self.name}.json", json.dumps(record, indent=1) + "\n")
+
     def _option(self) -> str:
         return "" if self.profile.name == "toybox" else f"--config profile={self.profile.name} -- "
 
@@ -107,9 +92,9 @@ def setup(name: str, profile: str | Profile = "toybox", threads: int = 1) -> Run
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     if profile.get("offline", False):
         os.environ.setdefault("HF_HUB_OFFLINE", "1")
-    import matplotlib
+    from corrlib.viz import style
 
-    matplotlib.rcParams.update(STYLE)
+    style.apply()
     if "ipykernel" in sys.modules:  # PNG twice as dense as the page: sharp on every screen, and smaller than SVG around images
         from matplotlib_inline.backend_inline import set_matplotlib_formats
 
@@ -117,7 +102,10 @@ def setup(name: str, profile: str | Profile = "toybox", threads: int = 1) -> Run
     import torch
 
     torch.set_num_threads(threads)
-    return Run(name, profile)
+    run = Run(name, profile)
+    _folder(profile.build("figures", name)), _folder(profile.build("tables", name))
+    run._record()
+    return run
 
 
 def provenance(root: Path) -> dict[str, str]:
