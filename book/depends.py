@@ -32,6 +32,8 @@ def imports(path: Path, root: Path) -> set[Path]:
             names = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.module:
             names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and re.fullmatch(r"corrlib(\.\w+)+(:\w+)?", node.value):
+            names = [node.value.partition(":")[0]]  # a registry's entry, imported by its name
         else:
             continue
         for name in names:
