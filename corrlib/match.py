@@ -63,7 +63,7 @@ def similarity(a: FeatureMap, b: FeatureMap, queries: Points, *, divide: bool = 
 def nearest(a: FeatureMap, b: FeatureMap, queries: Points, *, divide: bool = True, heat: bool = False) -> Matches:
     """For each query (n x 2) the pixel of b's whole image with the largest cosine; exact, at full resolution.
 
-    Equal to interpolating both maps to image size, normalising every pixel and taking the argmax, at about 1/60 of the cost.
+    Equal to interpolating both maps to image size, normalising every pixel and taking the argmax.
     Score is that cosine. `heat=True` keeps all similarity maps (n x H x W). `divide` as in `similarity`.
     Raises ValueError when a query lies outside of a's image, channels differ, or features are not finite.
     *Source:* DIFT, section 4 (nearest neighbour by cosine); its released code interpolates, then normalises, as here.

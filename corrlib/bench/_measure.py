@@ -9,19 +9,31 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import torch
 
-def paired_seconds(ours: Callable[[], Any], straightforward: Callable[[], Any], runs: int = 3) -> tuple[float, float, float]:
-    """Median seconds of both sides and the median of their ratios (straightforward / ours); the two alternate after one warm-up."""
-    ours()
-    pairs = [(_seconds(ours), _seconds(straightforward)) for _ in range(runs)]
+REPEATS = 5  # of our side within one paired run: a few milliseconds are too short to be measured once
+
+
+def paired_seconds(ours: Callable[[], Any], plain: Callable[[], Any], runs: int = 3) -> tuple[float, float, float]:
+    """Median seconds of both sides and the median of their ratios (straightforward / ours); the two alternate after one warm-up.
+
+    Seconds are the processor's, with one thread, so that other work on the machine does not decide the result.
+    """
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        ours()
+        pairs = [(statistics.median(_seconds(ours) for _ in range(REPEATS)), _seconds(plain)) for _ in range(runs)]
+    finally:
+        torch.set_num_threads(threads)
     mine, theirs = zip(*pairs, strict=True)
     return statistics.median(mine), statistics.median(theirs), statistics.median(t / m for m, t in pairs)
 
 
 def _seconds(function: Callable[[], Any]) -> float:
-    start = time.perf_counter()
+    start = time.process_time()
     function()
-    return time.perf_counter() - start
+    return time.process_time() - start
 
 
 def paired_peak_mib(ours: Callable[[], Callable], plain: Callable[[], Callable], runs: int = 3) -> tuple[float, float, float]:
