@@ -131,7 +131,7 @@ def resolve(name: str) -> Path:
     if name in MODELS:
         return _from_hub(MODELS[name])
     if _is_hub_id(name):
-        return _from_hub(Model(name, 0, 0, (_source(name),)))
+        return _from_hub(Model(name, 0, 0.0, (_source(name),)))
     near = get_close_matches(name, MODELS, 2, 0.4)
     hint = f"did you mean {' or '.join(near)}? " if near else ""
     raise WeightsError(
@@ -176,10 +176,11 @@ def _from_hub(model: Model) -> Path:
             note = f" ({source.note})" if source.note else ""
             failures.append(f"  {source.repo}@{source.revision or 'main'}{note}: {reason}")
     tried = "\n".join(failures)
+    then = "set the environment variable CORRLIB_WEIGHTS to the folder above it" if model.name in MODELS else "name it as the model"
     raise WeightsError(
         f"weights {model.name!r} are not on this machine and could not be fetched. Tried, in this order:\n{tried}\n"
         f"On a machine with a network type: {fetch_command(model)}\n"
-        "then copy the folder to this machine and set the environment variable CORRLIB_WEIGHTS to the folder above it"
+        f"then copy the folder to this machine and {then}"
     )
 
 

@@ -72,10 +72,12 @@ def report(table) -> None:
     first = table.iloc[0]
     subset = f"; a subset: {first['subset']}" if first["subset"] else ""
     print(f"{first['method']} ({first['preset']}), profile {first['profile']}{subset}")
-    print(f"{table['pair'].nunique()} pairs, {len(table)} rows; PCK in percent of the target's box")
+    points = len(table.drop_duplicates(["pair", "keypoint"]))
+    print(f"{table['pair'].nunique()} pairs, {points} keypoints; PCK in percent, tolerance: the target's box")
     if "layer" in table:
         from corrlib.sweep import grid
 
+        print("PCK@0.1 by point")
         print(grid(table).pivot_table(index="layer", columns="t", values="pck", sort=False).round(1).to_string())
         return
     for alpha in (0.05, 0.1, 0.15):
