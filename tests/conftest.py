@@ -18,6 +18,15 @@ from corrlib.types import View
 torch.set_num_threads(1)
 
 
+def pytest_collection_modifyitems(config, items):
+    """Full-size tests run only when asked for by `-m slow`."""
+    if "slow" not in config.option.markexpr:
+        skip = pytest.mark.skip(reason="full-size models with random weights, minutes and 8 GB of memory: add -m slow")
+        for item in items:
+            if "slow" in item.keywords:
+                item.add_marker(skip)
+
+
 def picture(width: int, height: int, seed: int = 0) -> Image.Image:
     """A smooth colourful random picture: no two places look alike."""
     noise = np.random.default_rng(seed).integers(0, 256, (max(height // 8, 2), max(width // 8, 2), 3), dtype=np.uint8)
