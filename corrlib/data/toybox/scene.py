@@ -1,6 +1,6 @@
 """Drawing a scene: everything that varies from one picture to the next, under one knob each, from one generator."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -72,6 +72,15 @@ class Scene:
 
     def __len__(self) -> int:
         return len(self.azimuth)
+
+    def __getitem__(self, i: int) -> "Scene":
+        """Scene i alone, as a batch of one."""
+
+        def one(value):
+            return value[i : i + 1] if isinstance(value, Tensor) else value
+
+        parts = replace(self.parts, **{k: one(getattr(self.parts, k)) for k in ("centre", "rotation", "half", "taper")})
+        return replace(self, parts=parts, **{f.name: one(getattr(self, f.name)) for f in fields(self) if f.name != "parts"})
 
     def seen_from(self, **changes) -> "Scene":
         """The same scene with fields replaced, for instance another azimuth or shift."""

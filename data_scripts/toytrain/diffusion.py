@@ -1,0 +1,135 @@
+"""Training the toy U-Net and text encoder: velocity prediction, Min-SNR weights, EMA, caption dropout; resumable."""
+
+import copy
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from data_scripts.toytrain import checkpoint
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What decides the result. `images` is how many pictures are seen in all; the rate decays over the last `cooldown` of them."""
+
+    images: int = 300_000
+    batch: int = 64
+    rate: float = 1e-3
+    warmup: int = 400  # steps
+    cooldown: float = 0.35
+    dropout: float = 0.1  # captions replaced by the empty one
+    gamma: float = 5.0  # Min-SNR's
+    ema: float = 0.9995
+    seed: int = 0
+
+
+KEPT = ("seen", "steps", "seconds", "record", "curve")
+
+
+class Latents:
+    """Encoded pictures (n x c x h x w, scaled, half precision), the posterior's mean spread (c x 1 x 1), and token ids (n x 77)."""
+
+    def __init__(self, mean: torch.Tensor, spread: torch.Tensor, ids: torch.Tensor):
+        self.mean, self.spread, self.ids = mean, spread, ids
+
+    def __len__(self) -> int:
+        return len(self.mean)
+
+
+class Trainer:
+    """U-Net and text encoder with their averages, optimiser and place in the schedule."""
+
+    def __init__(self, unet: nn.Module, text: nn.Module, alphas: torch.Tensor, empty: torch.Tensor, recipe: Recipe, device: str):
+        self.recipe, self.device = recipe, device
+        self.nets = nn.ModuleDict({"unet": unet, "text": text}).to(device)
+        self.nets["unet"].to(memory_format=torch.channels_last)
+        self.average = copy.deepcopy(self.nets).eval().requires_grad_(False)
+        self.alphas, self.empty = alphas.to(device), empty.to(device)
+        self.optimizer = torch.optim.AdamW(self.nets.parameters(), lr=recipe.rate, betas=(0.9, 0.99), weight_decay=0.01, fused=device == "cuda")
+        self.generator = torch.Generator(device).manual_seed(recipe.seed)
+        self.seen, self.steps, self.seconds, self.record, self.curve = 0, 0, 0.0, [], []
+
+    def resume(self, path: Path) -> bool:
+        """Take up a checkpoint; False when there is none."""
+        state = checkpoint.load(path, self.device)
+        if state is None:
+            return False
+        for name in ("nets", "average", "optimizer"):
+            getattr(self, name).load_state_dict(state[name])
+        self.generator.set_state(state["generator"].cpu())
+        self.seen, self.steps, self.seconds, self.record, self.curve = (state[k] for k in KEPT)
+        return True
+
+    def save(self, path: Path) -> None:
+        state = {name: getattr(self, name).state_dict() for name in ("nets", "average", "optimizer")}
+        state |= {k: getattr(self, k) for k in KEPT}
+        checkpoint.save({**state, "generator": self.generator.get_state()}, path)
+
+    def rate(self) -> float:
+        """Warm up, hold, then fall linearly to a hundredth."""
+        left = (1 - self.seen / self.recipe.images) / self.recipe.cooldown
+        return self.recipe.rate * min(1.0, (self.steps + 1) / self.recipe.warmup) * max(0.01, min(1.0, left))
+
+    def step(self, data: Latents) -> torch.Tensor:
+        """One optimiser step; returns the weighted loss (on the device, so that the host need not wait)."""
+        r, device = self.recipe, self.device
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.rate()
+        pick = torch.randint(len(data), (r.batch,), generator=self.generator, device=device)
+        z = data.mean[pick].float()
+        z = z + data.spread * self._normal(z.shape)
+        ids = data.ids[pick].long()
+        dropped = torch.rand(r.batch, generator=self.generator, device=device) < r.dropout
+        ids = torch.where(dropped[:, None], self.empty, ids)
+        t = torch.randint(len(self.alphas), (r.batch,), generator=self.generator, device=device)
+        noise = self._normal(z.shape)
+        alpha, sigma = self.alphas[t].sqrt()[:, None, None, None], (1 - self.alphas[t]).sqrt()[:, None, None, None]
+        noisy, velocity = alpha * z + sigma * noise, alpha * noise - sigma * z
+        with torch.autocast(device, torch.bfloat16, enabled=device == "cuda"):
+            condition = self.nets["text"](ids).last_hidden_state
+            out = self.nets["unet"](noisy.contiguous(memory_format=torch.channels_last), t, condition, return_dict=False)[0]
+        snr = self.alphas[t] / (1 - self.alphas[t])
+        weight = snr.clamp(max=r.gamma) / (snr + 1)  # Min-SNR for velocity prediction
+        loss = (((out.float() - velocity) ** 2).mean((1, 2, 3)) * weight).mean()
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        nn.utils.clip_grad_norm_(self.nets.parameters(), 1.0)
+        self.optimizer.step()
+        self.steps, self.seen = self.steps + 1, self.seen + r.batch
+        self._average()
+        return loss.detach()
+
+    @torch.no_grad()
+    def _average(self) -> None:
+        decay = min(self.recipe.ema, (1 + self.steps) / (10 + self.steps))
+        torch._foreach_lerp_(list(self.average.parameters()), list(self.nets.parameters()), 1 - decay)
+
+    def _normal(self, shape) -> torch.Tensor:
+        return torch.randn(shape, generator=self.generator, device=self.device)
+
+    def run(self, data: Latents, path: Path, *, observe, seconds: float = float("inf"), save_every: float = 120.0) -> None:
+        """Train until the recipe's images are seen or `seconds` have passed; `observe(self)` at each doubling of images seen."""
+        started = saved = shown = time.time()
+        already, spent = self.seen, self.seconds
+        due = max([1000, *(2 * r["images"] for r in self.record)])
+        while self.seen < self.recipe.images and time.time() - started < seconds:
+            loss = self.step(data)
+            self.seconds = spent + time.time() - started
+            if self.seen >= due or self.seen >= self.recipe.images:
+                recent = [value for _, value in self.curve[-20:]] or [loss.item()]
+                self.record.append({"images": self.seen, "loss": sum(recent) / len(recent), **observe(self)})
+                print("record", self.record[-1], flush=True)
+                due = 2 * due
+            if self.steps % 10 == 0:
+                self.curve.append([self.seen, loss.item()])
+            if time.time() - shown > 20:
+                speed = (self.seen - already) / max(time.time() - started, 1)
+                print(f"{self.seen:>9} images  loss {loss.item():.4f}  rate {self.rate():.1e}  ({speed:.0f}/s)", flush=True)
+                shown = time.time()
+            if time.time() - saved > save_every:
+                self.save(path)
+                saved = time.time()
+        self.save(path)

@@ -1,0 +1,134 @@
+"""Train the toy diffusion model from scratch: pictures, autoencoder, latents, U-Net and text encoder, export.
+
+    python data_scripts/train_toy_diffusion.py --out build/train
+
+runs on whatever device there is, keeps everything in --out, and goes on from there when it is started again. The result is
+--out/diffusion, a folder for `StableDiffusionPipeline.from_pretrained`, with training.json, the record of the run. On several
+cores the pictures can be rendered side by side: --stage render --shard 0/2 and --stage render --shard 1/2.
+"""
+
+import argparse
+import json
+import platform
+import sys
+from pathlib import Path
+
+import torch
+from tqdm import tqdm
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from data_scripts.toytrain import checkpoint, diffusion, export, models, vae  # noqa: E402
+from corrlib.data.toybox.things import CATEGORIES  # noqa: E402
+from data_scripts.toytrain.pool import CHUNK, chunk_path, fuse_intersections, load_chunk, pictures, render_chunks  # noqa: E402
+from data_scripts.toytrain.record import Observer  # noqa: E402
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=Path, default=Path("build/train"), help="checkpoints and result")
+    parser.add_argument("--stage", choices=("all", "render", "vae", "latents", "unet", "export"), default="all")
+    parser.add_argument("--shard", default="0/1", help="with --stage render: i/n renders every n-th chunk")
+    parser.add_argument("--images", type=int, default=150_000, help="pictures that the U-Net sees in all")
+    parser.add_argument("--chunks", type=int, default=20, help=f"chunks of {CHUNK} different pictures rendered")
+    parser.add_argument("--batch", type=int, default=32)
+    parser.add_argument("--rate", type=float, default=1e-3)
+    parser.add_argument("--vae-steps", type=int, default=6000)
+    parser.add_argument("--vae-batch", type=int, default=16)
+    parser.add_argument("--seconds", type=float, default=float("inf"), help="stop the U-Net's training after so long (start again to go on)")
+    parser.add_argument("--threads", type=int, default=0, help="CPU threads; 0 leaves torch's choice")
+    parser.add_argument("--compile", action="store_true", help="compile the nets (a GPU's first minute, then faster)")
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    return parser.parse_args()
+
+
+@torch.no_grad()
+def make_latents(autoencoder, args: argparse.Namespace) -> None:
+    """Encode the pool once: posterior means in half precision, scaled to unit deviation, with the captions' tokens."""
+    target, means, spreads, lines = args.out / "latents.pt", [], [], []
+    if target.exists():
+        return
+    for i in tqdm(range(args.chunks), desc="encode", mininterval=10):
+        images, text = load_chunk(args.out, i, args.device)
+        posteriors = [autoencoder.encode(part.float() / 127.5 - 1).latent_dist for part in images.split(32)]
+        means += [p.mean.half() for p in posteriors]
+        spreads += [p.std.mean((0, 2, 3)) for p in posteriors]
+        lines += text
+    mean, spread = torch.cat(means), torch.stack(spreads).mean(0)
+    scale = 1 / mean.float().std().item()
+    ids = models.tokens(tokenizer_of(args), lines).to(torch.int16)
+    checkpoint.save({"mean": mean * scale, "spread": (spread * scale)[:, None, None], "ids": ids, "scale": scale}, target)
+
+
+def tokenizer_of(args: argparse.Namespace):
+    """Learned from the first chunk's captions, which hold every word of the grammar many times."""
+    return models.make_tokenizer(load_chunk(args.out, 0, args.device)[1])
+
+
+def make_autoencoder(args: argparse.Namespace):
+    ready = [i for i in range(args.chunks) if chunk_path(args.out, i).exists()]
+    images = torch.cat([load_chunk(args.out, i, args.device)[0] for i in ready])
+    autoencoder, record = vae.train(images, steps=args.vae_steps, batch=args.vae_batch, folder=args.out, device=args.device)
+    held_out = torch.cat([pictures(c, 12, models.IMAGE, "held out", device=args.device)[0] for c in CATEGORIES])
+    report = {**record, "kept_percent": vae.quality(autoencoder, held_out)}
+    (args.out / "autoencoder.json").write_text(json.dumps(report))
+    print("autoencoder keeps", report["kept_percent"], flush=True)
+
+
+def train_unet(args: argparse.Namespace, autoencoder) -> diffusion.Trainer:
+    kept, tokenizer, device = checkpoint.load(args.out / "latents.pt", args.device), tokenizer_of(args), args.device
+    data = diffusion.Latents(kept["mean"], kept["spread"], kept["ids"])
+    recipe = diffusion.Recipe(images=args.images, batch=args.batch, rate=args.rate)
+    torch.manual_seed(recipe.seed)
+    unet, text = models.make_unet(), models.make_text_encoder(tokenizer)
+    alphas = models.make_scheduler().alphas_cumprod
+    trainer = diffusion.Trainer(unet, text, alphas, models.tokens(tokenizer, [""])[0], recipe, device)
+    if args.compile:
+        trainer.nets["unet"].compile()
+    if trainer.resume(args.out / "diffusion.pt"):
+        print(f"going on from {trainer.seen} images", flush=True)
+    if args.stage != "export":
+        observer = Observer(autoencoder, lambda s: models.tokens(tokenizer, s), alphas, kept["scale"], models.IMAGE, device)
+        trainer.run(data, args.out / "diffusion.pt", observe=observer, seconds=args.seconds)
+    return trainer
+
+
+def export_all(args: argparse.Namespace, autoencoder, trainer: diffusion.Trainer) -> None:
+    kept = checkpoint.load(args.out / "latents.pt", "cpu")
+    autoencoder.register_to_config(scaling_factor=kept["scale"])
+    average = trainer.average
+    export.write(args.out / "diffusion", autoencoder, average["unet"], average["text"], tokenizer_of(args))
+    hardware = torch.cuda.get_device_name() if args.device == "cuda" else f"{platform.machine()} CPU, {torch.get_num_threads()} threads"
+    run = {"recipe": vars(trainer.recipe), "pool": len(kept["mean"]), "hardware": hardware, "torch": torch.__version__}
+    run |= {"images_seen": trainer.seen, "seconds": round(trainer.seconds), "autoencoder": json.loads((args.out / "autoencoder.json").read_text())}
+    export.write_record(args.out / "diffusion", {**run, "record": trainer.record, "curve": trainer.curve})
+    print(f"wrote {args.out / 'diffusion'}: {trainer.seen} images seen", flush=True)
+
+
+def main() -> None:
+    args = arguments()
+    args.out.mkdir(parents=True, exist_ok=True)
+    if args.threads:
+        torch.set_num_threads(args.threads)
+    if args.device == "cuda":
+        torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = True
+        fuse_intersections()
+    stages = ("render", "vae", "latents", "unet", "export") if args.stage == "all" else (args.stage,)
+    if "render" in stages:
+        i, n = (int(v) for v in args.shard.split("/"))
+        render_chunks(args.out, args.chunks, models.IMAGE, device=args.device, shard=(i, n))
+    if "vae" in stages and not (args.out / "autoencoder.json").exists():
+        make_autoencoder(args)
+    if not {"latents", "unet", "export"} & set(stages):
+        return
+    autoencoder = vae.load(args.out, args.device)
+    if "latents" in stages:
+        make_latents(autoencoder, args)
+    if {"unet", "export"} & set(stages):
+        trainer = train_unet(args, autoencoder)
+        export_all(args, autoencoder, trainer)
+
+
+if __name__ == "__main__":
+    main()
