@@ -50,9 +50,11 @@ class Diffuser:
         self, vae, unet, text_encoder, tokenizer, scheduler, *, device="cpu", dtype=torch.float32, name="", fingerprint=""
     ):  # fmt: skip
         self.device, self.dtype, self.name, self.fingerprint = torch.device(device), dtype, name, fingerprint
-        self.vae, self.unet, self.text_encoder = (
-            net.to(device=device, dtype=dtype).eval().requires_grad_(False) for net in (vae, unet, text_encoder)
-        )
+        for net in (vae, unet, text_encoder):
+            net.to(device).eval().requires_grad_(False)
+            if net.dtype != dtype:
+                net.to(dtype=dtype)
+        self.vae, self.unet, self.text_encoder = vae, unet, text_encoder
         self.tokenizer, self.scheduler = tokenizer, scheduler
         self._conditions: dict[str, Condition] = {}
 

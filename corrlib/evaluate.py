@@ -80,13 +80,23 @@ def score(matches: pd.DataFrame) -> pd.DataFrame:
     return matches.assign(distance_px=(offset**2).sum(1) ** 0.5, tolerance_px=matches["box_px"].fillna(matches["image_px"]))
 
 
-def evaluate(method: Method, pairs: Sequence[Pair], *, limit: int | None = None, seed: int = 0, profile: str = "") -> pd.DataFrame:
+def evaluate(
+    method: Method,
+    pairs: Sequence[Pair],
+    *,
+    limit: int | None = None,
+    seed: int = 0,
+    profile: str = "",
+    progress: bool | None = None,
+) -> pd.DataFrame:  # fmt: skip
     """The keypoint table of a few pairs, without writing anything."""
     chosen = select(len(pairs), limit)
     labels = labels_of(method, pairs, chosen, profile)
     rows = []
-    for pair in (pairs[i] for i in chosen):
-        rows.append(rows_of(pair, method(pair.source, pair.target, pair.source_points, seed=seed), labels))
+    with progress_bar(len(chosen), method, progress) as bar:
+        for pair in (pairs[i] for i in chosen):
+            rows.append(rows_of(pair, method(pair.source, pair.target, pair.source_points, seed=seed), labels))
+            bar.update()
     return score(pd.concat(rows, ignore_index=True))
 
 
