@@ -78,6 +78,7 @@ rule data:
     input: DATA,
     output: touch(f"{BUILD}/data/.ready"),
     log: f"{BUILD}/logs/data.log",
+    threads: 2
     resources: mem_mb=3000, runtime=240,
     shell: step("data set", "{log}", f"{PYTHON} " + PROFILE["data"]["make"].removeprefix("python "), fresh=(f"{BUILD}/data", "{input}"))
 
