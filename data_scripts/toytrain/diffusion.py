@@ -45,7 +45,6 @@ class Trainer:
     def __init__(self, unet: nn.Module, text: nn.Module, alphas: torch.Tensor, empty: torch.Tensor, recipe: Recipe, device: str):
         self.recipe, self.device = recipe, device
         self.nets = nn.ModuleDict({"unet": unet, "text": text}).to(device)
-        self.nets["unet"].to(memory_format=torch.channels_last)
         self.average = copy.deepcopy(self.nets).eval().requires_grad_(False)
         self.alphas, self.empty = alphas.to(device), empty.to(device)
         self.optimizer = torch.optim.AdamW(self.nets.parameters(), lr=recipe.rate, betas=(0.9, 0.99), weight_decay=0.01, fused=device == "cuda")
@@ -90,7 +89,7 @@ class Trainer:
         noisy, velocity = alpha * z + sigma * noise, alpha * noise - sigma * z
         with torch.autocast(device, torch.bfloat16, enabled=device == "cuda"):
             condition = self.nets["text"](ids).last_hidden_state
-            out = self.nets["unet"](noisy.contiguous(memory_format=torch.channels_last), t, condition, return_dict=False)[0]
+            out = self.nets["unet"](noisy, t, condition, return_dict=False)[0]
         snr = self.alphas[t] / (1 - self.alphas[t])
         weight = snr.clamp(max=r.gamma) / (snr + 1)  # Min-SNR for velocity prediction
         loss = (((out.float() - velocity) ** 2).mean((1, 2, 3)) * weight).mean()

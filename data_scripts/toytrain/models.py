@@ -7,7 +7,7 @@ from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
 from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
-IMAGE, FACTOR, CHANNELS = 96, 4, 4  # pixels a side, pixels a latent cell, latent channels
+IMAGE, FACTOR, CHANNELS = 64, 4, 4  # pixels a side, pixels a latent cell, latent channels
 START, END = "<|startoftext|>", "<|endoftext|>"
 
 

@@ -9,13 +9,13 @@ from diffusers import AutoencoderKL
 from data_scripts.toytrain import checkpoint
 from data_scripts.toytrain.models import FACTOR, make_vae
 
-CROP = 48
+CROP = 32
 
 
-def train(images: torch.Tensor, *, steps: int, batch: int, folder: Path, device: str, rate: float = 1.5e-3) -> tuple[AutoencoderKL, dict]:
-    """Train for `steps` on random 64-pixel crops of `images` (uint8); resumes from `folder`. Returns the model and its record."""
+def train(images: torch.Tensor, *, steps: int, batch: int, folder: Path, device: str, rate: float = 2e-3) -> tuple[AutoencoderKL, dict]:
+    """Train for `steps` on random crops of `images` (uint8); resumes from `folder`. Returns the model and its record."""
     torch.manual_seed(0)
-    vae = make_vae().to(device, memory_format=torch.channels_last)
+    vae = make_vae().to(device)
     optimizer = torch.optim.AdamW(vae.parameters(), lr=rate, betas=(0.9, 0.99), weight_decay=0.01)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, total_steps=steps + 1, pct_start=0.05)
     generator, record, first = torch.Generator(device).manual_seed(1), [], 0
@@ -51,8 +51,7 @@ def crops(images: torch.Tensor, batch: int, generator: torch.Generator) -> torch
     device = images.device
     pick = torch.randint(len(images), (batch,), generator=generator, device=device)
     dy, dx = torch.randint(images.shape[-1] - CROP + 1, (2,), generator=generator, device=device).tolist()
-    x = images[pick, :, dy : dy + CROP, dx : dx + CROP].float() / 127.5 - 1
-    return x.contiguous(memory_format=torch.channels_last)
+    return images[pick, :, dy : dy + CROP, dx : dx + CROP].float() / 127.5 - 1
 
 
 def load(folder: Path, device: str) -> AutoencoderKL:
