@@ -142,9 +142,9 @@ class Diffuser:
     @torch.no_grad()
     def describe(
         self, posterior: Posterior, view_id: str, condition: Condition, *, layers: Sequence[str], timesteps: Sequence[int],
-        ensemble: int = 8, sample: bool = True, noise: bool = True, seed: int = 0, noises: Tensor | None = None,
+        ensemble: int = 8, sample: bool = True, noise: bool = True, seed: int = 0, noises: Tensor | None = None, at_once: int = 8,
     ) -> dict[tuple[str, int], Float[Tensor, "c h w"]]:  # fmt: skip
-        """Features of one view at every (layer, timestep): the mean over `ensemble` members, one batch a timestep.
+        """Features of one view at every (layer, timestep): the mean over `ensemble` members, `at_once` of which share a pass.
 
         Each member has its own posterior sample (`sample=False`: the mean) and its own noise (`noise=False`: the clean latent is
         fed at t, an ablation), drawn from (seed, view_id, member, t); or `noises`, 2 x ensemble x z x h x w (posterior,
@@ -161,8 +161,9 @@ class Diffuser:
             z = posterior.mean.expand(len(members), *shape)
             z = z + posterior.std * draw["posterior"].to(z) if sample else z
             z = self.noised(z, t, draw["diffusion"]) if noise else z
-            for layer, values in self.features(z.contiguous(), t, condition, layers).items():
-                result[layer, t] = values.float().mean(0)
+            passes = [self.features(part.contiguous(), t, condition, layers) for part in z.split(at_once)]
+            for layer in layers:
+                result[layer, t] = torch.cat([found[layer].float() for found in passes]).mean(0)
         return result
 
     def require_size(self, size: Size) -> None:

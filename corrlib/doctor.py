@@ -30,9 +30,12 @@ class Finding:
 
 
 def picture(width: int, height: int, seed: int = 0) -> Image.Image:
-    """A smooth, colourful random picture in which no two places look alike."""
-    coarse = np.random.default_rng(seed).integers(0, 256, (math.ceil(height / 12), math.ceil(width / 12), 3), dtype=np.uint8)
-    return Image.fromarray(coarse).resize((width, height), Image.Resampling.BICUBIC)
+    """A smooth, colourful random picture in which no two places look alike: coarse shapes with finer ones on top."""
+    rng, total = np.random.default_rng(seed), np.zeros((height, width, 3))
+    for cell, weight in ((48, 0.55), (24, 0.3), (12, 0.15)):
+        coarse = rng.integers(0, 256, (math.ceil(height / cell) + 1, math.ceil(width / cell) + 1, 3), dtype=np.uint8)
+        total += weight * np.asarray(Image.fromarray(coarse).resize((width, height), Image.Resampling.BICUBIC), float)
+    return Image.fromarray(total.round().clip(0, 255).astype(np.uint8))
 
 
 def _view(image: Image.Image, id: str) -> View:

@@ -22,7 +22,8 @@ class OneStepSettings:
     `size` is the input (width, height) that every image is squashed to; `timestep` runs from 0 to 999; `layer` is a module path
     in the U-Net. `prompt` may hold "{category}"; where a view has no category it then is the null prompt, "". `posterior`
     "sample" draws the latent of each of the `ensemble` members, "mode" takes the mean. `noise` "none" feeds the clean latent at
-    `timestep`, an ablation. `dtype` is one of float32, bfloat16, float16.
+    `timestep`, an ablation. `dtype` is one of float32, bfloat16, float16. `at_once` members share a pass: fewer need less memory
+    (and may change a feature's last digit, so this is a setting and no result ever mixes two values).
     """
 
     model: str = "sd2-1"
@@ -34,13 +35,15 @@ class OneStepSettings:
     posterior: str = "sample"
     noise: str = "matched"
     dtype: str = "float32"
+    at_once: int = 8
 
     def __post_init__(self):
         for name, known in (("posterior", POSTERIORS), ("noise", NOISES), ("dtype", tuple(DTYPES))):
             if getattr(self, name) not in known:
                 raise ValueError(f"{name} is {getattr(self, name)!r}; wanted one of {', '.join(known)}")
-        if self.ensemble < 1:
-            raise ValueError(f"ensemble is {self.ensemble}; wanted the number of noisy copies, 1 or more (DIFT uses 8)")
+        for name in ("ensemble", "at_once"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} is {getattr(self, name)}; wanted a number of noisy copies, 1 or more (DIFT uses 8)")
         if not (0 <= self.timestep < 1000):
             raise ValueError(f"timestep is {self.timestep}; wanted an integer from 0 (least noise) to 999 (almost only noise)")
 
@@ -77,6 +80,7 @@ class OneStep:
         maps = self.diffuser.describe(
             self._posterior(view), view.id, self.diffuser.condition(s.prompt_for(view)), layers=layers, timesteps=timesteps,
             ensemble=s.ensemble, sample=s.posterior == "sample", noise=s.noise == "matched", seed=seed,
+            at_once=s.at_once,
         )  # fmt: skip
         for key, values in maps.items():
             found[key] = FeatureMap(values, Frame(view.size, (values.shape[2], values.shape[1])))

@@ -112,6 +112,9 @@ def test_describe_is_the_mean_over_members_with_noises_handed_in(tiny_diffuser):
     noisy = image_share * z + noise_share * noises[1]
     singly = [tiny_diffuser.features(one[None], 261, condition, ["up_blocks.1"])["up_blocks.1"] for one in noisy]
     torch.testing.assert_close(ours["up_blocks.1", 261], torch.cat(singly).mean(0), atol=1e-5, rtol=1e-5)
+    options = {"layers": ["up_blocks.1"], "timesteps": [261], "ensemble": 3, "noises": noises}
+    apart = tiny_diffuser.describe(posterior, "v", condition, **options, at_once=2)
+    torch.testing.assert_close(apart["up_blocks.1", 261], ours["up_blocks.1", 261], atol=1e-5, rtol=1e-5)
 
 
 def test_a_cell_of_a_sweep_is_bitwise_the_cell_alone(tiny_diffuser):
