@@ -79,8 +79,8 @@ class Diffuser:
         vae, unet, text = part(AutoencoderKL, "vae"), part(UNet2DConditionModel, "unet"), part(CLIPTextModel, "text_encoder")
         tokenizer = CLIPTokenizer.from_pretrained(folder / "tokenizer", local_files_only=True)
         scheduler = DDIMScheduler.from_pretrained(folder, subfolder="scheduler", local_files_only=True)
-        print_name = weights.fingerprint(folder)
-        return cls(vae, unet, text, tokenizer, scheduler, device=device, dtype=dtype, name=str(name), fingerprint=print_name)
+        mark = weights.fingerprint(folder)
+        return cls(vae, unet, text, tokenizer, scheduler, device=device, dtype=dtype, name=str(name), fingerprint=mark)
 
     @property
     def factor(self) -> int:
