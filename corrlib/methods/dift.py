@@ -23,7 +23,7 @@ PRESETS = {
     "paper": PAPER,
     "official": PAPER,  # the released README's command; on SPair-71k it names the paper's own values
     "sd1-5": replace(PAPER, model="sd1-5", size=(512, 512)),
-    "toybox": replace(PAPER, model="toybox", size=(128, 128), timestep=101),
+    "toybox": replace(PAPER, model="toybox", size=(64, 64), timestep=101),
 }
 
 

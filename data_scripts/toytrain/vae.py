@@ -7,7 +7,7 @@ import torch
 from diffusers import AutoencoderKL
 
 from data_scripts.toytrain import checkpoint
-from data_scripts.toytrain.models import FACTOR, make_vae
+from data_scripts.toytrain.models import CHANNELS, FACTOR, make_vae
 
 CROP = 32
 
@@ -16,6 +16,8 @@ def train(images: torch.Tensor, *, steps: int, batch: int, folder: Path, device:
     """Train for `steps` on random crops of `images` (uint8); resumes from `folder`. Returns the model and its record."""
     torch.manual_seed(0)
     vae = make_vae().to(device)
+    with torch.no_grad():  # begin with a nearly noiseless code: the decoder learns from the picture, not from the noise
+        vae.quant_conv.bias[CHANNELS:] = -7.0
     optimizer = torch.optim.AdamW(vae.parameters(), lr=rate, betas=(0.9, 0.99), weight_decay=0.01)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, total_steps=steps + 1, pct_start=0.05)
     generator, record, first = torch.Generator(device).manual_seed(1), [], 0
