@@ -20,7 +20,7 @@ def signature(node: ast.FunctionDef) -> str:
 
 def library_page(package: Path) -> str:
     """MyST text of the page: one section a module, one row a public function or class."""
-    lines = ["# The library", "", "`corrlib`, module by module. This page is made from the docstrings.", ""]
+    lines = ["# The library", "", "`corrlib`, module by module: what each offers, in one line. This page is made from the docstrings, which say the rest\n(`help(corrlib.match.nearest)`).", ""]
     for path in sorted(package.rglob("*.py")):
         tree = ast.parse(path.read_text())
         rows = []
@@ -29,7 +29,8 @@ def library_page(package: Path) -> str:
                 rows.append((signature(node), first_sentence(node)))
             elif isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
                 rows.append((node.name, first_sentence(node)))
-        if path.name.startswith("_") and not rows and not ast.get_docstring(tree):
+        hidden = path.stem.startswith("_") and path.stem != "__init__" or "cli" in path.parts
+        if hidden or (not rows and path.parent != package and path.stem != "__init__"):
             continue
         name = ".".join(path.relative_to(package.parent).with_suffix("").parts).removesuffix(".__init__")
         lines += [f"## `{name}`", "", first_sentence(tree), ""]
