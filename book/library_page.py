@@ -20,7 +20,8 @@ def signature(node: ast.FunctionDef) -> str:
 
 def library_page(package: Path) -> str:
     """MyST text of the page: one section a module, one row a public function or class."""
-    lines = ["# The library", "", "`corrlib`, module by module: what each offers, in one line. This page is made from the docstrings, which say the rest\n(`help(corrlib.match.nearest)`).", ""]
+    about = "`corrlib`, module by module: what each offers, in one line. The docstrings, from which this page is made, say the rest"
+    lines = ["# The library", "", f"{about} (`help(corrlib.match.nearest)`).", ""]
     for path in sorted(package.rglob("*.py")):
         tree = ast.parse(path.read_text())
         rows = []
