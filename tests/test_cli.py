@@ -178,3 +178,22 @@ def test_evaluate_runs_on_real_photographs(capsys, tiny_folder, tmp_path):
         capsys, "evaluate", "--root", REAL, "--method", "dift", "--set", f"model={tiny_folder}", *TINY, "--out", tmp_path / "real"
     )
     assert code == 0 and "4 pairs, 32 keypoints" in out and "toybox on SPair-71k" in out
+
+
+def test_a_toy_model_outside_of_its_world_is_labelled(tmp_path, tiny_folder, monkeypatch):
+    import argparse
+
+    from test_emergence import write_toys
+
+    from corrlib import data, methods
+    from corrlib.cli.common import label
+    from corrlib.profiles import load_profile
+
+    write_toys(tmp_path / "SPair-71k")
+    pairs, profile, args = data.load("spair", tmp_path), load_profile("toybox"), argparse.Namespace(root=tmp_path / "SPair-71k")
+    dift, pixels = argparse.Namespace(settings=methods.settings("dift")), argparse.Namespace(settings=methods.settings("pixels"))
+    assert label(args, profile, dift, pairs) == "toybox"
+    monkeypatch.setattr(pairs, "annotation", lambda view: {"src_database": "The VOC2009 Database"})
+    assert label(args, profile, dift, pairs) == "toybox on SPair-71k, outside of the toy model's world"
+    assert label(args, profile, pixels, pairs) == "toybox on SPair-71k"
+    assert label(argparse.Namespace(root=None), profile, dift, pairs) == "toybox"

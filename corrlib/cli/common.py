@@ -99,13 +99,15 @@ def seed_of(args: argparse.Namespace, profile: Any) -> int:
     return args.seed if args.seed is not None else int(profile.settings.get("seed", 0))
 
 
-def label(args: argparse.Namespace, profile: Any, method: Any) -> str:
-    """The profile column of a result: the profile's name, and what else the data were if not the profile's own.
+def label(args: argparse.Namespace, profile: Any, method: Any, pairs: Any) -> str:
+    """The profile column of a result: the profile's name, and what the data were if not the profile's own.
 
     A toy model that is shown anything but the toybox works outside of its world, and its numbers must say so.
     """
     own = profile.path(profile["data"]["root"]).resolve()
     if args.root is None or args.root.resolve() == own:
         return profile.name
-    outside = ", outside of the toy model's world" if getattr(method.settings, "model", "") == "toybox" else ""
-    return f"{profile.name} on {args.root.name}{outside}"
+    rendered = hasattr(pairs, "annotation") and pairs.annotation(pairs[0].source).get("src_database") == "toybox"
+    world = "toybox" if rendered else args.root.resolve().name
+    outside = ", outside of the toy model's world" if getattr(method.settings, "model", "") == "toybox" and not rendered else ""
+    return profile.name if world == profile.name else f"{profile.name} on {world}{outside}"

@@ -33,7 +33,12 @@ def run(args: argparse.Namespace) -> None:
 
         store = Store(profile.build("features"))
     method = open_method(args, profile, store)
-    options = {"shard": args.shard, "limit": args.limit, "seed": seed_of(args, profile), "profile": label(args, profile, method)}
+    options = {
+        "shard": args.shard,
+        "limit": args.limit,
+        "seed": seed_of(args, profile),
+        "profile": label(args, profile, method, pairs),
+    }
     out = args.out or profile.build("matches", f"{args.split or profile['split']}-{method.name}")
     if args.layers or args.timesteps:
         layers, timesteps = _cells(args, method)
