@@ -136,7 +136,8 @@ def test_features_fill_the_store_that_evaluate_reads(capsys, folder, tiny_folder
         assert run(capsys, "features", *model, "--shard", f"{i}/2")[1].startswith("dift (toybox, ensemble=1,")
     assert len(list((tmp_path / "build" / "features").glob("??/*.safetensors"))) == 2
     assert run(capsys, "evaluate", *model, "--store")[0] == 0
-    assert (tmp_path / "build" / "matches" / "test-dift" / "run.json").is_file()
+    assert len(list((tmp_path / "build" / "other").glob("test-dift-*/run.json"))) == 1
+    assert not (tmp_path / "build" / "matches").exists(), "other data than the profile's went among the profile's runs"
     assert "nothing to store" in run(capsys, "features", "--data", "folder", "--root", folder, "--method", "copy_position")[1]
 
 

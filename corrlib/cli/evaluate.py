@@ -1,6 +1,7 @@
 """`python -m corrlib evaluate`: match all pairs, then count. Typed again after a kill it goes on; shards run side by side."""
 
 import argparse
+import hashlib
 from pathlib import Path
 
 from corrlib.cli.common import add_data, add_method, add_profile
@@ -11,7 +12,8 @@ def add(parser: argparse.ArgumentParser) -> None:
     add_profile(parser)
     add_data(parser)
     add_method(parser)
-    parser.add_argument("--out", type=Path, help="folder of the matches (default: build/PROFILE/matches/SPLIT-METHOD)")
+    parser.add_argument("--out", type=Path, help="folder of the matches (default: build/PROFILE/matches/SPLIT-METHOD, or, with "
+                        "other data or settings than the profile's, a folder of its own under build/PROFILE/other)")  # fmt: skip
     parser.add_argument("--store", action="store_true", help="read features from the store that `features` fills, and fill it")
     parser.add_argument("--layers", help="sweep: layers, comma separated, or 'decoder' for all fifteen of the decoder")
     parser.add_argument("--timesteps", help="sweep: timesteps, comma separated; a shard is then every n-th timestep")
@@ -39,7 +41,7 @@ def run(args: argparse.Namespace) -> None:
         "seed": seed_of(args, profile),
         "profile": label(args, profile, method, pairs),
     }
-    out = args.out or profile.build("matches", f"{args.split or profile['split']}-{method.name}")
+    out = args.out or _folder(args, profile, method)
     if args.layers or args.timesteps:
         layers, timesteps = _cells(args, method)
         sweep(method, pairs, layers, timesteps, out=out, **options)
@@ -51,6 +53,16 @@ def run(args: argparse.Namespace) -> None:
         return
     report(score(parts.read()))
     print(out)
+
+
+def _folder(args: argparse.Namespace, profile, method) -> Path:
+    """Where matches go by default: a profile's own run into its matches, any other into a folder of its own."""
+    name = f"{args.split or profile['split']}-{method.name}"
+    changes = (args.root, args.data, args.preset, args.settings, args.seed, args.limit, args.layers, args.timesteps)
+    if not any(change not in (None, []) for change in changes):
+        return profile.build("matches", name)
+    digest = hashlib.sha256(repr(changes).encode()).hexdigest()[:8]
+    return profile.build("other", f"{name}-{digest}")
 
 
 def _cells(args: argparse.Namespace, method) -> tuple[list[str], list[int]]:
