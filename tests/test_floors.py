@@ -16,6 +16,7 @@ FLOORS = [
     {"types"},
     {"gram"},
     {"features", "match", "metrics", "geometry", "propagate", "capture", "data", "store", "noise", "weights", "parts", "profiles"},
+    {"laws"},
     {"viz"},
     {"diffusion", "vit"},  # floor 2
     {"onestep"},
@@ -77,7 +78,7 @@ def test_the_package_itself_imports_nothing():
 
 
 def test_results_are_read_without_torch():
-    light = [name for name in ("metrics", "report", "export") if (PACKAGE / f"{name}.py").is_file()]
+    light = [name for name in ("metrics", "report", "export", "laws") if (PACKAGE / f"{name}.py").is_file()]
     code = "import sys\n" + "".join(f"import corrlib.{name}\n" for name in light) + "print('torch' in sys.modules)"
     result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert result.stdout.strip() == "False", f"importing {light} imports torch"

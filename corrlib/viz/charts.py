@@ -2,7 +2,6 @@
 
 import textwrap
 from collections.abc import Mapping, Sequence
-from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -11,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import FuncFormatter
 
+from corrlib.laws import verdict
 from corrlib.viz.style import BLUE, CYCLE, GREY, INK, ORANGE, PAPER, SEQUENTIAL, to_array
 
 VERDICTS = {"holds": (BLUE, "o"), "does not": (ORANGE, "s"), "cannot tell": (GREY, "D")}
@@ -99,11 +99,6 @@ def training_record(axes: Sequence[Axes] | np.ndarray, record: Mapping[str, Any]
         ax.minorticks_off()
         ax.set_xlabel("images seen")
     return axes
-
-
-def verdict(low: Real, high: Real) -> str:
-    """What a confidence interval of a difference says of "it is greater than zero": holds, does not, or cannot tell."""
-    return "holds" if low > 0 else "does not" if high < 0 else "cannot tell"
 
 
 def law_plot(ax: Axes, laws: Any, *, unit: str = "difference in PCK, points", wrap: int = 30) -> Axes:
