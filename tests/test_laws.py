@@ -21,7 +21,8 @@ def keypoints(right, images=12):
 
 HALF = keypoints(lambda pair, k: k < 2)
 THREE = keypoints(lambda pair, k: k < 3)
-OTHERS = keypoints(lambda pair, k: pair % 4 < 2)  # as good as HALF over all, on other pairs
+HERE = np.random.default_rng(0).permutation(132) < 66
+OTHERS = keypoints(lambda pair, k: HERE[pair])  # as good as HALF over all, on other pairs
 
 
 def part(low, high):
