@@ -3,20 +3,28 @@
 from corrlib.viz import style
 from corrlib.viz.charts import curve_with_band, law_plot, layer_grid, training_record, verdict
 from corrlib.viz.maps import gallery, heat, pca, pca_colors
-from corrlib.viz.matches import legend_lines, matches, points
+from corrlib.viz.matches import circles, labelled, legend_lines, matches, points
+from corrlib.viz.world import chart, dense, part_centres, part_colors, truth_layers
 
 __all__ = [
+    "chart",
+    "circles",
     "curve_with_band",
+    "dense",
     "gallery",
     "heat",
+    "labelled",
     "law_plot",
     "layer_grid",
     "legend_lines",
     "matches",
+    "part_centres",
+    "part_colors",
     "pca",
     "pca_colors",
     "points",
     "style",
     "training_record",
+    "truth_layers",
     "verdict",
 ]

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
-from matplotlib.patches import Circle
+from matplotlib.patches import Circle, Rectangle
 from matplotlib.patheffects import Normal, Stroke
 
 from corrlib.types import Pair
@@ -104,6 +104,61 @@ def points(ax: Axes, image: Any, at: Any, *, names: Sequence[str] | None = None,
     for name, xy in zip(names or (), at, strict=False):
         outline = [Stroke(linewidth=2.5, foreground=PAPER), Normal()]
         ax.annotate(name, xy, (6, 4), textcoords="offset points", fontsize=9, color=INK, path_effects=outline)
+    return bare(ax)
+
+
+def labelled(ax: Axes, image: Any, at: Any, names: Sequence[str], *, color: str = BLUE) -> Axes:
+    """Draw an image with marked points (n x 2, x and y in its pixels) and their names beside it, each joined by a thin line.
+
+    Names stand in two columns, left and right of the image, in the order of the points' heights, so they never overlap.
+    Returns `ax`. Raises ValueError when there are not as many names as points.
+    """
+    pixels, at = to_pixels(image), to_array(at).reshape(-1, 2)
+    if len(names) != len(at):
+        raise ValueError(f"got {len(at)} points and {len(names)} names; wanted as many of each")
+    _show(ax, pixels, 0, 1)
+    height, width = pixels.shape[:2]
+    order = np.argsort(at[:, 0], kind="stable")
+    for side, group in ((-1, order[: len(at) // 2]), (1, order[len(at) // 2 :])):
+        group = group[np.argsort(at[group, 1], kind="stable")]
+        x, rows = (-0.05 if side < 0 else 1.05) * width, height * (np.arange(len(group)) + 0.5) / max(len(group), 1)
+        for i, y in zip(group, rows, strict=True):
+            line = [Stroke(linewidth=2, foreground=PAPER, alpha=0.35), Normal()]  # seen on dark pictures too
+            ax.plot([at[i, 0], x], [at[i, 1], y], color=INK, linewidth=0.8, clip_on=False, path_effects=line, zorder=3)
+            ax.text(x, y, f" {names[i]} ", ha="right" if side < 0 else "left", va="center", fontsize=9, color=INK)
+    ax.plot(*at.T, "o", color=color, markersize=5.5, markeredgecolor=PAPER, markeredgewidth=1, linestyle="none", zorder=5)
+    ax.set_xlim(-0.5, width - 0.5)
+    ax.set_ylim(height - 0.5, -0.5)
+    return bare(ax)
+
+
+def circles(
+    ax: Axes, image: Any, centre: Any, radii: Sequence[Real], labels: Sequence[str] = (), *, answers: Any = None, box: Any = None
+) -> Axes:
+    """Draw an image with circles of `radii` pixels around one point (x, y), each labelled at its top if `labels` are given.
+
+    `answers` (n x 2) are marked: in blue those inside the smallest circle, in orange those outside of it. `box` (x1, y1, x2, y2)
+    is drawn dashed. Returns `ax`.
+    """
+    pixels, (x, y) = to_pixels(image), to_array(centre).reshape(2)
+    _show(ax, pixels, 0, 1)
+    height, width = pixels.shape[:2]
+    halo = [Stroke(linewidth=3.2, foreground=PAPER, alpha=0.8), Normal()]
+    if box is not None:
+        x1, y1, x2, y2 = map(float, box)
+        ax.add_patch(Rectangle((x1, y1), x2 - x1, y2 - y1, fill=False, edgecolor=INK, linestyle=(0, (4, 2)), path_effects=halo))
+    for i, radius in enumerate(radii):
+        ax.add_patch(Circle((x, y), radius, fill=False, edgecolor=INK, linewidth=1.4, path_effects=halo, clip_on=True))
+        if i < len(labels):
+            outline = [Stroke(linewidth=2.6, foreground=PAPER), Normal()]
+            ax.text(x, y - radius, labels[i], ha="center", va="bottom", fontsize=9, color=INK, path_effects=outline, clip_on=True)
+    ax.plot(x, y, "+", color=INK, markersize=9, markeredgewidth=1.8, path_effects=halo, zorder=5)
+    if answers is not None:
+        for u, v in to_array(answers).reshape(-1, 2):
+            color = BLUE if (u - x) ** 2 + (v - y) ** 2 <= min(radii) ** 2 else ORANGE
+            ax.plot(u, v, "o", color=color, markersize=7, markeredgecolor=PAPER, markeredgewidth=1.2, zorder=6)
+    ax.set_xlim(-0.5, width - 0.5)
+    ax.set_ylim(height - 0.5, -0.5)
     return bare(ax)
 
 
