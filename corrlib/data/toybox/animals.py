@@ -64,7 +64,7 @@ def quadruped(m: Maker, species: str) -> None:
     _tail(m, s, species, leg, thick)
 
 
-def _ear(m: Maker, style: str, side: str, y: float, head, h: float, color: int) -> None:
+def _ear(m: Maker, style: str, side: str, y: float, head, h, color: int) -> None:
     hx, hy, hz = head
     if style == "point":
         m.limb(f"{side}_ear", (hx - 0.02, hy + y * h * 0.5, hz + h * 0.55), (hx, hy + y * h * 0.66, hz + h * 1.5), h * 0.33, color, taper=-0.9, flat=0.6)

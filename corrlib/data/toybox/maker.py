@@ -5,6 +5,7 @@ Numbers in a toy's definition may be plain floats or tensors with one value an i
 """
 
 from dataclasses import dataclass
+from numbers import Real
 
 import torch
 from jaxtyping import Float, Int
@@ -44,10 +45,10 @@ class Maker:
         self.batch, self.generator, self.device = batch, generator, generator.device
         self._parts: list[tuple] = []
 
-    def uniform(self, low: float, high: float) -> Float[Tensor, "b"]:
+    def uniform(self, low: Real, high: Real) -> Float[Tensor, "b"]:
         return torch.rand(self.batch, generator=self.generator, device=self.device) * (high - low) + low
 
-    def chance(self, p: float) -> Float[Tensor, "b"]:
+    def chance(self, p: Real) -> Float[Tensor, "b"]:
         """1 with probability p, else 0: multiply a size by it to make a part optional."""
         return (self.uniform(0, 1) < p).float()
 

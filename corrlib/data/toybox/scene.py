@@ -1,6 +1,7 @@
 """Drawing a scene: everything that varies from one picture to the next, under one knob each, from one generator."""
 
 from dataclasses import dataclass, fields, replace
+from numbers import Real
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -32,17 +33,17 @@ CLUTTER = 6  # background shapes at most
 class Knobs:
     """How much of each variation a scene gets. Angles are degrees, sizes fractions of the image's shorter side."""
 
-    azimuth: tuple[float, float] = (0.0, 360.0)
-    elevation: tuple[float, float] = (-2.0, 38.0)
-    roll: float = 5.0
-    size: tuple[float, float] = (0.78, 1.2)  # diameter of the toy's ball
-    shift: float = 0.08  # of the centre, at most
-    truncation: float = 0.08  # chance that the toy is pushed over the border
-    occluder: float = 0.12  # chance of an object in front
-    clutter: float = 0.6  # chance of each background shape
-    pattern: float = 0.5  # chance that the body is not plain
-    light: float = 1.0  # 0: always from the camera's upper left
-    paint_noise: float = 0.06  # jitter of every colour
+    azimuth: tuple[Real, Real] = (0.0, 360.0)
+    elevation: tuple[Real, Real] = (-2.0, 38.0)
+    roll: Real = 5.0
+    size: tuple[Real, Real] = (0.78, 1.2)  # diameter of the toy's ball
+    shift: Real = 0.08  # of the centre, at most
+    truncation: Real = 0.08  # chance that the toy is pushed over the border
+    occluder: Real = 0.12  # chance of an object in front
+    clutter: Real = 0.6  # chance of each background shape
+    pattern: Real = 0.5  # chance that the body is not plain
+    light: Real = 1.0  # 0: always from the camera's upper left
+    paint_noise: Real = 0.06  # jitter of every colour
 
 
 @dataclass(frozen=True)
@@ -142,7 +143,7 @@ def _two_different(m: Maker, n: int) -> tuple[Tensor, Tensor]:
     return one, (one + 1 + m.uniform(0, n - 1).long().clamp(max=n - 2)) % n
 
 
-def _shapes(m: Maker, count: int, chance: float, colors: Tensor) -> Float[Tensor, "b k 9"]:
+def _shapes(m: Maker, count: int, chance: Real, colors: Tensor) -> Float[Tensor, "b k 9"]:
     rows = []
     for _ in range(count):
         shown = m.chance(chance * 0.7)
@@ -153,7 +154,7 @@ def _shapes(m: Maker, count: int, chance: float, colors: Tensor) -> Float[Tensor
     return torch.stack(rows, 1)
 
 
-def _occluder(m: Maker, chance: float, colors: Tensor, shift: Tensor, scale: Tensor) -> Float[Tensor, "b 9"]:
+def _occluder(m: Maker, chance: Real, colors: Tensor, shift: Tensor, scale: Tensor) -> Float[Tensor, "b 9"]:
     """A coloured shape in front of the toy, off its centre so that most of it stays visible."""
     shown = m.chance(chance)
     angle, far = m.uniform(0, 6.28), m.uniform(0.45, 0.95) * scale
