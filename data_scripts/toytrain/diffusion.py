@@ -15,17 +15,18 @@ from data_scripts.toytrain import checkpoint
 class Recipe:
     """What decides the result. `images` is how many pictures are seen in all; the rate decays over the last `cooldown` of them."""
 
-    images: int = 300_000
-    batch: int = 64
+    images: int = 120_000
+    batch: int = 32
     rate: float = 1e-3
-    warmup: int = 400  # steps
+    warmup: int = 250  # steps
     cooldown: float = 0.35
     dropout: float = 0.1  # captions replaced by the empty one
     gamma: float = 5.0  # Min-SNR's
-    ema: float = 0.9995
+    ema: float = 0.999
     seed: int = 0
 
 
+EVERY = 4  # steps between two updates of the average
 KEPT = ("seen", "steps", "seconds", "record", "curve")
 
 
@@ -47,7 +48,7 @@ class Trainer:
         self.nets = nn.ModuleDict({"unet": unet, "text": text}).to(device)
         self.average = copy.deepcopy(self.nets).eval().requires_grad_(False)
         self.alphas, self.empty = alphas.to(device), empty.to(device)
-        self.optimizer = torch.optim.AdamW(self.nets.parameters(), lr=recipe.rate, betas=(0.9, 0.99), weight_decay=0.01, fused=device == "cuda")
+        self.optimizer = torch.optim.AdamW(self.nets.parameters(), lr=recipe.rate, betas=(0.9, 0.99), weight_decay=0.01, fused=True)
         self.generator = torch.Generator(device).manual_seed(recipe.seed)
         self.seen, self.steps, self.seconds, self.record, self.curve = 0, 0, 0.0, [], []
 
@@ -98,12 +99,13 @@ class Trainer:
         nn.utils.clip_grad_norm_(self.nets.parameters(), 1.0)
         self.optimizer.step()
         self.steps, self.seen = self.steps + 1, self.seen + r.batch
-        self._average()
+        if self.steps % EVERY == 0:
+            self._average()
         return loss.detach()
 
     @torch.no_grad()
     def _average(self) -> None:
-        decay = min(self.recipe.ema, (1 + self.steps) / (10 + self.steps))
+        decay = min(self.recipe.ema, (1 + self.steps) / (10 + self.steps)) ** EVERY
         torch._foreach_lerp_(list(self.average.parameters()), list(self.nets.parameters()), 1 - decay)
 
     def _normal(self, shape) -> torch.Tensor:

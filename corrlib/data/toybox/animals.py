@@ -144,8 +144,8 @@ def _quadruped_points(species: str) -> dict:
         **{f"{end} {side} foot": (f"{end}_{side}_foot", (1, 0, 0)) for end in ("front", "back") for side, _ in SIDES},
         **{f"{end} {side} knee": (f"{end}_{side}_shin", (1, 0, -1)) for end in ("front", "back") for side, _ in SIDES},
         "back": ("body", (0, 0, 1)),
-        "tail root": ("tail", (0, 0, -1)),
-        "tail tip": ("tail", (0, 0, 1)),
+        "tail": ("tail", (0, 0, -0.3)),
+        "tail tip": ("tail_tip" if species in ("cat", "cow") else "tail", (0, 0, 1)),
     }
     if species == "cow":
         points |= {f"{side} horn tip": (f"{side}_horn", (0, 0, 1)) for side, _ in SIDES}
@@ -158,9 +158,9 @@ BIRD_POINTS = {
     **{f"{side} eye": (f"{side}_eye", (0.6, 0.8 * y, 0)) for side, y in SIDES},
     "breast": ("belly", (1, 0, 0)),
     **{f"{side} wing tip": (f"{side}_wing", (0, 0, 1)) for side, _ in SIDES},
-    **{f"{side} shoulder": (f"{side}_wing", (0, y * 0.5, -0.85)) for side, y in SIDES},
+    **{f"{side} wing front": (f"{side}_wing", (1, 0, 0)) for side, _ in SIDES},
     **{f"{side} foot": (f"{side}_foot", (1, 0, 0)) for side, _ in SIDES},
-    "tail root": ("tail", (0.5, 0, -1)),
+    "tail": ("tail", (0, 0, 0.1)),
     "tail tip": ("tail", (0, 0, 1)),
     "back": ("body", (-0.3, 0, 0.95)),
 }
@@ -170,8 +170,8 @@ PERSON_POINTS = {
     "hair top": ("hair", (0, 0, 1)),
     "mouth": ("mouth", (1, 0, 0)),
     **{f"{side} eye": (f"{side}_eye", (1, 0, 0)) for side, _ in SIDES},
-    **{f"{side} shoulder": (f"{side}_upper_arm", (0, y, -0.9)) for side, y in SIDES},
-    **{f"{side} elbow": (f"{side}_forearm", (0, y, -0.95)) for side, y in SIDES},
+    **{f"{side} shoulder": (f"{side}_upper_arm", (0, -y, -0.7)) for side, y in SIDES},
+    **{f"{side} elbow": (f"{side}_forearm", (0, -y, -0.95)) for side, y in SIDES},
     **{f"{side} hand": (f"{side}_hand", (0, 0, -1)) for side, _ in SIDES},
     **{f"{side} knee": (f"{side}_shin", (1, 0, -0.95)) for side, _ in SIDES},
     **{f"{side} toe": (f"{side}_shoe", (1, 0, 0)) for side, _ in SIDES},

@@ -122,7 +122,7 @@ THINGS = {
             **{f"pot bottom {n}": ("pot", (0.8 * x, 0.8 * y, -1)) for n, x, y in (("front", 1, 0), ("back", -1, 0), ("left", 0, 1), ("right", 0, -1))},
             **{f"{n} leaf tip": (f"{n}_leaf", (0, 0, 1)) for n in ("front", "left", "back", "right")},
             "flower": ("flower_heart", (0, 0, 1)),
-            "stem foot": ("stem", (0.7, 0.7, -0.8)),
+            "stem": ("stem", (0, 0, -0.1)),
         },
     ),
     "tvmonitor": (
@@ -146,4 +146,4 @@ CATEGORIES = tuple(TOYS)
 
 def keypoints(category: str) -> dict[str, tuple[str, tuple[float, float, float]]]:
     """The category's semantic points: name -> (part, place on the part in part coordinates)."""
-    return TOYS[category][1]
+    return {name: (part, (float(x), float(y), float(z))) for name, (part, (x, y, z)) in TOYS[category][1].items()}

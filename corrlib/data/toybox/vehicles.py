@@ -72,7 +72,7 @@ def motorbike(m: Maker) -> None:
     for side, y in SIDES:
         m.limb(f"{side}_bar", bar, (bar[0] - 0.14, y * 0.45, bar[2] + 0.05), 0.05, METAL)
         m.limb(f"{side}_grip", (bar[0] - 0.12, y * 0.4, bar[2] + 0.05), (bar[0] - 0.18, y * 0.62, bar[2] + 0.05), 0.08, DARK)
-        m.limb(f"{side}_exhaust", (0.1, y * 0.24, 0.36), (-base - 0.1, y * 0.26, 0.46), 0.09, METAL, taper=0.2)
+        m.limb(f"{side}_exhaust", (0.1, y * 0.24, 0.34), (-base + 0.1, y * 0.27, 0.22), 0.08, METAL, taper=0.2)
 
 
 def boat(m: Maker) -> None:
@@ -171,7 +171,6 @@ VEHICLES = {
             "tail end": ("fuselage", (-1, 0, 0)),
             "fin tip": ("fin", (0, 0, 1)),
             "back": ("fuselage", (0, 0, 1)),
-            "belly": ("fuselage", (0, 0, -1)),
             **{f"{s} wing tip": (f"{s}_wing", (0, 0, 1)) for s, _ in SIDES},
             **{f"{s} wing root": (f"{s}_wing", (1, 0, -0.6)) for s, _ in SIDES},
             **{f"{s} tailplane tip": (f"{s}_tailplane", (0, 0, 1)) for s, _ in SIDES},
@@ -210,7 +209,7 @@ VEHICLES = {
         {
             "bow": ("hull", (1, 0, 0)),
             "stern": ("hull", (-1, 0, 0)),
-            "keel": ("hull", (0, 0, -1)),
+            "windscreen": ("windscreen", (1, 0, 0)),
             "mast top": ("mast", (0, 0, 1)),
             "boom end": ("boom", (0, 0, 1)),
             "sail top": ("sail", (-1, 0, 1)),
