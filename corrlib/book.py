@@ -22,6 +22,10 @@ from typing import Any
 from corrlib.profiles import Profile, load_profile
 
 
+# Bars of downloads and notes on optional packages would land in the page.
+QUIET = {"HF_HUB_DISABLE_PROGRESS_BARS": "1", "TRANSFORMERS_VERBOSITY": "error", "DIFFUSERS_VERBOSITY": "error"}
+
+
 @dataclass
 class Run:
     """One notebook's run under one profile: where its results go and what it has recorded."""
@@ -89,7 +93,8 @@ def setup(name: str, profile: str | Profile = "toybox", threads: int = 1) -> Run
     Raises FileNotFoundError when the profile is unknown.
     """
     profile = profile if isinstance(profile, Profile) else load_profile(profile)
-    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+    for name, value in QUIET.items():
+        os.environ.setdefault(name, value)
     if profile.get("offline", False):
         os.environ.setdefault("HF_HUB_OFFLINE", "1")
     from corrlib.viz import style
