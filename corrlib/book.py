@@ -21,7 +21,6 @@ from typing import Any
 
 from corrlib.profiles import Profile, load_profile
 
-
 # Bars of downloads and notes on optional packages would land in the page.
 QUIET = {"HF_HUB_DISABLE_PROGRESS_BARS": "1", "TRANSFORMERS_VERBOSITY": "error", "DIFFUSERS_VERBOSITY": "error"}
 
