@@ -28,7 +28,7 @@ GPU = dict(PROFILE.get("resources", {}))
 threads_each = str(PROFILE["threads"])
 os.environ.update(
     OMP_NUM_THREADS=threads_each, MKL_NUM_THREADS=threads_each, OPENBLAS_NUM_THREADS=threads_each, PYTHONHASHSEED="0",
-    TOKENIZERS_PARALLELISM="false", HF_HUB_DISABLE_PROGRESS_BARS="1", HF_HUB_OFFLINE="1" if PROFILE["offline"] else "0",
+    TOKENIZERS_PARALLELISM="false", TRANSFORMERS_VERBOSITY="error", DIFFUSERS_VERBOSITY="error", HF_HUB_DISABLE_PROGRESS_BARS="1", HF_HUB_OFFLINE="1" if PROFILE["offline"] else "0",
     SOURCE_DATE_EPOCH="1704067200", JUPYTER_PREFER_ENV_PATH="1", PYTHONWARNINGS="ignore::DeprecationWarning",
     IPYTHONDIR=str(ROOT / "build/.config/ipython"), MPLCONFIGDIR=str(ROOT / "build/.config/matplotlib"),
 )  # fmt: skip
@@ -191,7 +191,8 @@ def notebook_sources(name):
     """A notebook, the modules that it imports, and the sections of the profile whose names stand in it or in them as strings."""
     path = f"notebooks/{name}.ipynb"
     text = "\n".join(depends.code_of(file) for file in depends.closure(ROOT, path))
-    return sources(f"notebook-{name}", path, sections=[key for key in PROFILE if f'"{key}"' in text or f"'{key}'" in text])
+    numbers = ["book/paper_numbers"] if "paper_numbers" in text else []
+    return sources(f"notebook-{name}", path, also=numbers, sections=[key for key in PROFILE if f'"{key}"' in text or f"'{key}'" in text])
 
 
 def reads_tables(name):
