@@ -118,3 +118,12 @@ def test_circles_judge_answers_by_the_smallest(axes):
     assert [patch.get_radius() for patch in axes[0].patches if hasattr(patch, "get_radius")] == [5, 10]
     dots = [line.get_color() for line in axes[0].lines if line.get_marker() == "o"]
     assert dots == [viz.style.BLUE, viz.style.ORANGE], "a point on the circle counts, one beyond it does not"
+
+
+def test_category_bars_are_sorted_and_leave_totals_out(axes):
+    import pandas as pd
+
+    viz.category_bars(axes[0], pd.Series({"cat": 30.0, "dog": 50.0, "bus": 10.0, "mean": 30.0, "all": 31.0}), 31.0)
+    assert [label.get_text() for label in axes[0].get_yticklabels()] == ["bus", "cat", "dog"]
+    assert [bar.get_width() for bar in axes[0].patches] == [10, 30, 50]
+    assert axes[0].lines[0].get_xdata()[0] == 31

@@ -2,6 +2,7 @@
 
 import textwrap
 from collections.abc import Mapping, Sequence
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -125,6 +126,25 @@ def law_plot(ax: Axes, laws: Any, *, unit: str = "difference in PCK, points", wr
     ax.set_xlabel(unit)
     ax.grid(axis="x", color="#dddddd", linewidth=0.7)
     ax.set_axisbelow(True)
+    return ax
+
+
+def category_bars(ax: Axes, values: pd.Series, line: Real | None = None, *, unit: str = "PCK, percent") -> Axes:
+    """One horizontal bar a category, longest at the top, and a line at the value over all. Returns `ax`.
+
+    `values` is a series by category; the totals "mean" and "all" that `report.per_category` adds are left out.
+    """
+    values = values.drop(["mean", "all"], errors="ignore").sort_values(kind="stable")
+    ax.barh(range(len(values)), values, height=0.72, color=BLUE, alpha=0.85)
+    ax.set_yticks(range(len(values)), values.index, fontsize=9)
+    ax.tick_params(axis="y", length=0)
+    ax.set_ylim(-0.6, len(values) - 0.4)
+    ax.grid(axis="x", color="#dddddd", linewidth=0.7)
+    ax.set_axisbelow(True)
+    ax.spines["left"].set_visible(False)
+    ax.set_xlabel(unit)
+    if line is not None:
+        ax.axvline(line, color=ORANGE, linewidth=1.8, linestyle=(0, (4, 2)))
     return ax
 
 
