@@ -92,8 +92,8 @@ def setup(name: str, profile: str | Profile = "toybox", threads: int = 1) -> Run
     Raises FileNotFoundError when the profile is unknown.
     """
     profile = profile if isinstance(profile, Profile) else load_profile(profile)
-    for name, value in QUIET.items():
-        os.environ.setdefault(name, value)
+    for variable, value in QUIET.items():
+        os.environ.setdefault(variable, value)
     if profile.get("offline", False):
         os.environ.setdefault("HF_HUB_OFFLINE", "1")
     from corrlib.viz import style
