@@ -4,11 +4,13 @@
 
 runs on whatever device there is, keeps everything in --out, and goes on from there when it is started again. The result is
 --out/diffusion, a folder for `StableDiffusionPipeline.from_pretrained`, with training.json, the record of the run. On several
-cores the pictures can be rendered side by side: --stage render --shard 0/2 and --stage render --shard 1/2.
+cores the pictures can be rendered side by side (--stage render --shard 0/2 and --shard 1/2), and the U-Net trained by one process a
+core: torchrun --nproc-per-node 2 data_scripts/train_toy_diffusion.py --stage unet --batch 16.
 """
 
 import argparse
 import json
+import os
 import platform
 import sys
 from pathlib import Path
@@ -109,6 +111,8 @@ def export_all(args: argparse.Namespace, autoencoder, trainer: diffusion.Trainer
 def main() -> None:
     args = arguments()
     args.out.mkdir(parents=True, exist_ok=True)
+    if "RANK" in os.environ:  # started by torchrun
+        torch.distributed.init_process_group("nccl" if args.device == "cuda" else "gloo")
     if args.threads:
         torch.set_num_threads(args.threads)
     if args.device == "cuda":
@@ -127,7 +131,8 @@ def main() -> None:
         make_latents(autoencoder, args)
     if {"unet", "export"} & set(stages):
         trainer = train_unet(args, autoencoder)
-        export_all(args, autoencoder, trainer)
+        if trainer.rank == 0:
+            export_all(args, autoencoder, trainer)
 
 
 if __name__ == "__main__":

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from torch import nn
+from torch import distributed, nn
 
 from data_scripts.toytrain import checkpoint
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """What decides the result. `images` is how many pictures are seen in all; the rate decays over the last `cooldown` of them."""
+    """What decides the result. `images` are seen in all; the rate falls over the last `cooldown` of them; `batch` is a process's."""
 
     images: int = 120_000
     batch: int = 32
@@ -49,7 +49,9 @@ class Trainer:
         self.average = copy.deepcopy(self.nets).eval().requires_grad_(False)
         self.alphas, self.empty = alphas.to(device), empty.to(device)
         self.optimizer = torch.optim.AdamW(self.nets.parameters(), lr=recipe.rate, betas=(0.9, 0.99), weight_decay=0.01, fused=True)
-        self.generator = torch.Generator(device).manual_seed(recipe.seed)
+        together = distributed.is_initialized()
+        self.rank, self.world = (distributed.get_rank(), distributed.get_world_size()) if together else (0, 1)
+        self.generator = torch.Generator(device).manual_seed(recipe.seed + 1000 * self.rank)
         self.seen, self.steps, self.seconds, self.record, self.curve = 0, 0, 0.0, [], []
 
     def resume(self, path: Path) -> bool:
@@ -59,11 +61,16 @@ class Trainer:
             return False
         for name in ("nets", "average", "optimizer"):
             getattr(self, name).load_state_dict(state[name])
-        self.generator.set_state(state["generator"].cpu())
+        if self.rank == 0:
+            self.generator.set_state(state["generator"].cpu())
+        else:  # the other processes' draws need not be those of an unbroken run, only new ones
+            self.generator.manual_seed(self.recipe.seed + 1000 * self.rank + state["steps"])
         self.seen, self.steps, self.seconds, self.record, self.curve = (state[k] for k in KEPT)
         return True
 
     def save(self, path: Path) -> None:
+        if self.rank:
+            return
         state = {name: getattr(self, name).state_dict() for name in ("nets", "average", "optimizer")}
         state |= {k: getattr(self, k) for k in KEPT}
         checkpoint.save({**state, "generator": self.generator.get_state()}, path)
@@ -96,12 +103,22 @@ class Trainer:
         loss = (((out.float() - velocity) ** 2).mean((1, 2, 3)) * weight).mean()
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
+        if self.world > 1:
+            self._share_gradients()
         nn.utils.clip_grad_norm_(self.nets.parameters(), 1.0)
         self.optimizer.step()
-        self.steps, self.seen = self.steps + 1, self.seen + r.batch
+        self.steps, self.seen = self.steps + 1, self.seen + r.batch * self.world
         if self.steps % EVERY == 0:
             self._average()
         return loss.detach()
+
+    def _share_gradients(self) -> None:
+        """Average the gradients of all processes: one flat message."""
+        grads = [p.grad for p in self.nets.parameters() if p.grad is not None]
+        flat = torch._utils._flatten_dense_tensors(grads)
+        distributed.all_reduce(flat)
+        for grad, mean in zip(grads, torch._utils._unflatten_dense_tensors(flat / self.world, grads), strict=True):
+            grad.copy_(mean)
 
     @torch.no_grad()
     def _average(self) -> None:
@@ -120,13 +137,14 @@ class Trainer:
             loss = self.step(data)
             self.seconds = spent + time.time() - started
             if self.seen >= due or self.seen >= self.recipe.images:
-                recent = [value for _, value in self.curve[-20:]] or [loss.item()]
-                self.record.append({"images": self.seen, "loss": sum(recent) / len(recent), **observe(self)})
-                print("record", self.record[-1], flush=True)
                 due = 2 * due
+                if self.rank == 0:
+                    recent = [value for _, value in self.curve[-20:]] or [loss.item()]
+                    self.record.append({"images": self.seen, "loss": sum(recent) / len(recent), **observe(self)})
+                    print("record", self.record[-1], flush=True)
             if self.steps % 10 == 0:
                 self.curve.append([self.seen, loss.item()])
-            if time.time() - shown > 20:
+            if self.rank == 0 and time.time() - shown > 20:
                 speed = (self.seen - already) / max(time.time() - started, 1)
                 print(f"{self.seen:>9} images  loss {loss.item():.4f}  rate {self.rate():.1e}  ({speed:.0f}/s)", flush=True)
                 shown = time.time()
