@@ -48,8 +48,8 @@ def under_title(text: str, line: str) -> str:
 
 
 def stage_notebook(source: Path, target: Path, line: str) -> None:
-    """Copy an executed notebook with the banner under its title."""
-    book = json.loads(source.read_text())
+    """Copy an executed notebook with the banner under its title, and without the place of this clone in any output."""
+    book = json.loads(source.read_text().replace(f"{ROOT}/", ""))
     first = next(cell for cell in book["cells"] if cell["cell_type"] == "markdown")
     first["source"] = under_title("".join(first["source"]), line)
     target.write_text(json.dumps(book))
