@@ -21,7 +21,7 @@ from tqdm import tqdm
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from data_scripts.toytrain import checkpoint, diffusion, export, models, vae  # noqa: E402
+from data_scripts.toytrain import card, checkpoint, diffusion, export, models, vae  # noqa: E402
 from corrlib.data.toybox.things import CATEGORIES  # noqa: E402
 from data_scripts.toytrain.pool import CHUNK, chunk_path, fuse_intersections, load_chunk, pictures, render_chunks  # noqa: E402
 from data_scripts.toytrain.record import Observer  # noqa: E402
@@ -101,10 +101,12 @@ def export_all(args: argparse.Namespace, autoencoder, trainer: diffusion.Trainer
     autoencoder.register_to_config(scaling_factor=kept["scale"])
     average = trainer.average
     export.write(args.out / "diffusion", autoencoder, average["unet"], average["text"], tokenizer_of(args))
-    hardware = torch.cuda.get_device_name() if args.device == "cuda" else f"{platform.machine()} CPU, {torch.get_num_threads()} threads"
+    hardware = torch.cuda.get_device_name() if args.device == "cuda" else f"{trainer.world} cores of a {platform.machine()} CPU"
     run = {"recipe": vars(trainer.recipe), "pool": len(kept["mean"]), "hardware": hardware, "torch": torch.__version__}
     run |= {"images_seen": trainer.seen, "seconds": round(trainer.seconds), "autoencoder": json.loads((args.out / "autoencoder.json").read_text())}
     export.write_record(args.out / "diffusion", {**run, "record": trainer.record, "curve": trainer.curve})
+    sizes = {"autoencoder": autoencoder, "U-Net": average["unet"], "text encoder": average["text"]}
+    card.write_card(args.out / "diffusion", {name: sum(p.numel() for p in net.parameters()) for name, net in sizes.items()})
     print(f"wrote {args.out / 'diffusion'}: {trainer.seen} images seen", flush=True)
 
 
