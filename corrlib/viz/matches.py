@@ -133,35 +133,37 @@ def labelled(ax: Axes, image: Any, at: Any, names: Sequence[str], *, color: str 
 
 
 def circles(
-    ax: Axes, image: Any, centre: Any, radii: Sequence[Real], labels: Sequence[str] = (), *, answers: Any = None, box: Any = None
-) -> Axes:
-    """Draw an image with circles of `radii` pixels around one point (x, y), each labelled at its top if `labels` are given.
+    ax: Axes, image: Any, centre: Any, radii: Sequence[Real], labels: Sequence[str] = (), *,
+    answers: Any = None, box: Any = None, reach: Real | None = None,
+) -> Axes:  # fmt: skip
+    """Draw an image with circles of `radii` pixels around one point (x, y), their `labels` beside them one above the other.
 
     `answers` (n x 2) are marked: in blue those inside the smallest circle, in orange those outside of it. `box` (x1, y1, x2, y2)
-    is drawn dashed. Returns `ax`.
+    is drawn dashed. With `reach` only the square of `reach` pixels to each side of the point is shown, enlarged. Returns `ax`.
     """
     pixels, (x, y) = to_pixels(image), to_array(centre).reshape(2)
-    _show(ax, pixels, 0, 1)
-    height, width = pixels.shape[:2]
-    halo = [Stroke(linewidth=3.2, foreground=PAPER, alpha=0.8), Normal()]
+    _show(ax, pixels, 0, 1, "bicubic" if reach else "antialiased")
+    halo, outline = ([Stroke(linewidth=w, foreground=PAPER, alpha=0.85), Normal()] for w in (3.4, 2.8))
     if box is not None:
         x1, y1, x2, y2 = map(float, box)
         ax.add_patch(Rectangle((x1, y1), x2 - x1, y2 - y1, fill=False, edgecolor=INK, linestyle=(0, (4, 2)), path_effects=halo))
+    height, width = pixels.shape[:2]
     for i, radius in enumerate(radii):
-        ax.add_patch(Circle((x, y), radius, fill=False, edgecolor=INK, linewidth=1.4, path_effects=halo, clip_on=True))
-        if i < len(labels):
-            outline = [Stroke(linewidth=2.6, foreground=PAPER), Normal()]
-            ax.text(x, y - radius, labels[i], ha="center", va="bottom", fontsize=9, color=INK, path_effects=outline, clip_on=True)
-    ax.plot(x, y, "+", color=INK, markersize=9, markeredgewidth=1.8, path_effects=halo, zorder=5)
+        ax.add_patch(Circle((x, y), radius, fill=False, edgecolor=INK, linewidth=1.5, path_effects=halo))
+        if i < len(labels):  # on the circle, at an angle of its own
+            angle = np.pi * (0.36 - 0.24 * i)
+            u, v = x + radius * np.cos(angle), y - radius * np.sin(angle)
+            ax.text(u, v, f" {labels[i]}", va="bottom", fontsize=10, color=INK, path_effects=outline, clip_on=True, zorder=7)
+    ax.plot(x, y, "+", color=INK, markersize=10, markeredgewidth=1.8, path_effects=halo, zorder=5)
     if answers is not None:
         for u, v in to_array(answers).reshape(-1, 2):
             color = BLUE if (u - x) ** 2 + (v - y) ** 2 <= min(radii) ** 2 else ORANGE
-            ax.plot(u, v, "o", color=color, markersize=7, markeredgecolor=PAPER, markeredgewidth=1.2, zorder=6)
-    ax.set_xlim(-0.5, width - 0.5)
-    ax.set_ylim(height - 0.5, -0.5)
+            ax.plot(u, v, "o", color=color, markersize=8, markeredgecolor=PAPER, markeredgewidth=1.2, zorder=6)
+    ax.set_xlim((x - reach, x + reach) if reach else (-0.5, width - 0.5))
+    ax.set_ylim((y + reach, y - reach) if reach else (height - 0.5, -0.5))
     return bare(ax)
 
 
-def _show(ax: Axes, pixels: np.ndarray, x: Real, scale: Real) -> None:
+def _show(ax: Axes, pixels: np.ndarray, x: Real, scale: Real, interpolation: str = "antialiased") -> None:
     height, width = pixels.shape[0] * scale, pixels.shape[1] * scale
-    ax.imshow(pixels, extent=(x - 0.5, x + width - 0.5, height - 0.5, -0.5), interpolation="antialiased")
+    ax.imshow(pixels, extent=(x - 0.5, x + width - 0.5, height - 0.5, -0.5), interpolation=interpolation)
