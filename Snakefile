@@ -48,6 +48,9 @@ def sources(name, *starts, also=(), sections=(), without=(), method=None, **sett
 
 
 PYTHON = shlex.quote(sys.executable)
+# A mark says that a step is done, and holds what it was done from: Snakemake takes a file of the same content for unchanged, so
+# that an empty mark would hide a change from a run that was interrupted between two steps.
+MARK = " && cat {input} | sha256sum > {output}"
 
 
 def step(label, log, command, fresh=None):
@@ -76,11 +79,11 @@ DATA = sources("data", *[word for word in PROFILE["data"]["make"].split() if wor
 
 rule data:
     input: DATA,
-    output: touch(f"{BUILD}/data/.ready"),
+    output: f"{BUILD}/data/.ready",
     log: f"{BUILD}/logs/data.log",
     threads: 2
     resources: mem_mb=3000, runtime=240,
-    shell: step("data set", "{log}", f"{PYTHON} " + PROFILE["data"]["make"].removeprefix("python "), fresh=(f"{BUILD}/data", "{input}"))
+    shell: step("data set", "{log}", f"{PYTHON} " + PROFILE["data"]["make"].removeprefix("python "), fresh=(f"{BUILD}/data", "{input}")) + MARK
 
 
 # ---------------------------------------------------------------- features: a network's pass over each image, once
@@ -103,13 +106,13 @@ FEATURES = sources(
 
 rule store:  # stored features are named by settings, weights and image; what computes them is not in the name, so an edit empties the store
     input: FEATURES,
-    output: touch(f"{BUILD}/features/.begun"),
-    shell: f"find {BUILD}/features -mindepth 1 -delete"
+    output: f"{BUILD}/features/.begun",
+    shell: f"find {BUILD}/features -mindepth 1 -delete" + MARK
 
 
 rule features:
     input: begun=rules.store.output, data=rules.data.output,
-    output: touch(f"{BUILD}/done/features-{{method}}-{{split}}-{{i}}of{{n}}"),
+    output: f"{BUILD}/done/features-{{method}}-{{split}}-{{i}}of{{n}}",
     log: f"{BUILD}/logs/features-{{method}}-{{split}}-{{i}}of{{n}}.log",
     threads: THREADS
     resources: **MODEL,
@@ -117,7 +120,7 @@ rule features:
         step(
             "features {wildcards.method}, {wildcards.split} {wildcards.i}/{wildcards.n}", "{log}",
             f"{CORRLIB} features --profile {NAME} --method {{wildcards.method}} --split {{wildcards.split}} --shard {{wildcards.i}}/{{wildcards.n}}",
-        )
+        ) + MARK
 
 
 # ---------------------------------------------------------------- matches: the runs of the profile
@@ -151,13 +154,13 @@ RUN_SOURCES = {name: run_sources(name) for name in RUNS}
 
 rule begin:  # a killed run resumes from the parts in its folder; an edit of what they depend on removes them
     input: lambda wildcards: RUN_SOURCES[wildcards.run], rules.data.output, lambda wildcards: features_of(RUNS[wildcards.run]),
-    output: touch(f"{BUILD}/matches/{{run}}/.begun"),
-    shell: f"find {BUILD}/matches/{{wildcards.run}} -mindepth 1 -delete"
+    output: f"{BUILD}/matches/{{run}}/.begun",
+    shell: f"find {BUILD}/matches/{{wildcards.run}} -mindepth 1 -delete" + MARK
 
 
 rule matches:
     input: rules.begin.output,
-    output: touch(f"{BUILD}/done/matches-{{run}}-{{i}}of{{n}}"),
+    output: f"{BUILD}/done/matches-{{run}}-{{i}}of{{n}}",
     params: arguments=arguments,
     log: f"{BUILD}/logs/matches-{{run}}-{{i}}of{{n}}.log",
     threads: THREADS
@@ -166,10 +169,12 @@ rule matches:
         step(
             "matches {wildcards.run} {wildcards.i}/{wildcards.n}", "{log}",
             f"{CORRLIB} evaluate --profile {NAME} --out {BUILD}/matches/{{wildcards.run}} --shard {{wildcards.i}}/{{wildcards.n}} {{params.arguments}}",
-        )
+        ) + MARK
 
 
-MATCHES = [expand(rules.matches.output, run=name, i=range(int(run["shards"])), n=run["shards"]) for name, run in RUNS.items()]
+MATCHES = []
+for name, run in RUNS.items():
+    MATCHES += expand(rules.matches.output, run=name, i=range(int(run["shards"])), n=run["shards"])
 
 # ---------------------------------------------------------------- tables
 
@@ -195,13 +200,13 @@ def notebook_sources(name):
     return sources(f"notebook-{name}", path, also=numbers, sections=[key for key in PROFILE if f'"{key}"' in text or f"'{key}'" in text])
 
 
-def reads_tables(name):
+def reads_runs(name):
     """Whether a notebook asks for what the runs wrote; the others need not wait for them."""
     code = depends.code_of(ROOT / f"notebooks/{name}.ipynb")
     return any(f'run.need("{folder}"' in code for folder in ("tables", "matches"))
 
 
-READS_TABLES = {name: reads_tables(name) for name in NOTEBOOKS}
+READS_RUNS = {name: reads_runs(name) for name in NOTEBOOKS}
 NOTEBOOK_SOURCES = {name: notebook_sources(name) for name in NOTEBOOKS}
 
 
@@ -209,7 +214,7 @@ rule notebook:
     input:
         sources=lambda wildcards: NOTEBOOK_SOURCES[wildcards.name],
         data=rules.data.output,
-        tables=lambda wildcards: rules.tables.output if READS_TABLES[wildcards.name] else [],
+        runs=lambda wildcards: [*rules.tables.output, *MATCHES] if READS_RUNS[wildcards.name] else [],
     output:
         page=f"{BUILD}/notebooks/{{name}}.ipynb",
         figures=directory(f"{BUILD}/figures/{{name}}"),
