@@ -103,8 +103,8 @@ def export_all(args: argparse.Namespace, autoencoder, trainer: diffusion.Trainer
     export.write(args.out / "diffusion", autoencoder, average["unet"], average["text"], tokenizer_of(args))
     hardware = torch.cuda.get_device_name() if args.device == "cuda" else f"{trainer.world} cores of a {platform.machine()} CPU"
     run = {"recipe": vars(trainer.recipe), "pool": len(kept["mean"]), "hardware": hardware, "torch": torch.__version__}
-    run |= {"images_seen": trainer.seen, "seconds": round(trainer.seconds), "autoencoder": json.loads((args.out / "autoencoder.json").read_text())}
-    export.write_record(args.out / "diffusion", {**run, "record": trainer.record, "curve": trainer.curve})
+    run |= {"images_seen": trainer.seen, "steps": trainer.steps, "seconds": round(trainer.seconds), "autoencoder": json.loads((args.out / "autoencoder.json").read_text())}
+    export.write_record(args.out / "diffusion", {**run, "history": trainer.history, "record": trainer.record, "curve": trainer.curve})
     sizes = {"autoencoder": autoencoder, "U-Net": average["unet"], "text encoder": average["text"]}
     card.write_card(args.out / "diffusion", {name: sum(p.numel() for p in net.parameters()) for name, net in sizes.items()})
     print(f"wrote {args.out / 'diffusion'}: {trainer.seen} images seen", flush=True)

@@ -13,7 +13,7 @@ correspondence was ever shown to it. Weights are stored in half precision.
 | parts | {parts} |
 | data | {pool:,} rendered pictures of 64 x 64 pixels, eighteen categories, drawn and captioned by `corrlib/data/toybox` (seed {seed}); the data set's own toys are not among them |
 | autoencoder | {vae_steps:,} steps of {vae_batch} crops of {crop} x {crop}; keeps {vae:.1f} % of the pictures' variance ({psnr:.1f} dB) in 4 numbers a 4 x 4 patch; PCA keeps {pca_4:.1f} % in 4, {pca_6:.1f} % in 6 and {pca_8:.1f} % in 8 |
-| U-Net and text encoder | {images_seen:,} pictures seen, {batch} a step and process, AdamW at {rate:g} with {warmup} steps of warm-up and a linear fall over the last {cooldown:.0%}; velocity prediction, SD's betas, Min-SNR weights (gamma {gamma:g}), captions dropped {dropout:.0%}, averaged weights ({ema}) |
+| U-Net and text encoder | {images_seen:,} pictures seen in {steps:,} steps of {batches}, AdamW at {rate:g} with {warmup} steps of warm-up and a linear fall over the last {cooldown:.0%}; velocity prediction, SD's betas, Min-SNR weights (gamma {gamma:g}), captions dropped {dropout:.0%}, averaged weights ({ema}) |
 | seed | {seed} |
 | hardware | {hardware}; torch {torch} |
 | time | {hours:.1f} hours for the U-Net, {vae_minutes:.0f} minutes for the autoencoder, on a machine that did other work too |
@@ -41,8 +41,9 @@ def write_card(folder: Path, sizes: dict[str, int]) -> None:
     for row in record["record"]:
         best = [max(value for cell, value in row["pck"].items() if cell.startswith(layer + "@")) for layer in layers]
         rows.append(f"| {row['images']:,} | {row['loss']:.4f} | " + " | ".join(f"{value:.1f}" for value in best) + " |")
+    batches = ", then ".join(f"{start['batch']} (from picture {start['from']:,})" for start in merged(record["history"]))
     text = CARD.format(
-        **recipe, **vae["kept_percent"], parts=", ".join(f"{name} {count / 1e6:.2f} M" for name, count in sizes.items()) + " parameters",
+        **recipe, batches=batches, steps=record["steps"], **vae["kept_percent"], parts=", ".join(f"{name} {count / 1e6:.2f} M" for name, count in sizes.items()) + " parameters",
         pool=record["pool"], vae_steps=vae["steps"], vae_batch=vae["batch"], crop=vae["crop"], psnr=vae["kept_percent"]["psnr_db"],
         images_seen=record["images_seen"], hardware=record["hardware"], torch=record["torch"], hours=record["seconds"] / 3600,
         vae_minutes=vae["curve"][-1]["seconds"] / 60, layers=" | ".join(layers), rule=" | ".join("---:" for _ in layers),
@@ -50,6 +51,11 @@ def write_card(folder: Path, sizes: dict[str, int]) -> None:
     )  # fmt: skip
     (folder / "README.md").write_text(text)
     draw(record, folder / "training.png")
+
+
+def merged(history: list[dict]) -> list[dict]:
+    """The starts of a run that changed its batch; a start that only went on is left out."""
+    return [start for before, start in zip([{}, *history], history, strict=False) if start["batch"] != before.get("batch")]
 
 
 def draw(record: dict, path: Path) -> None:

@@ -27,7 +27,7 @@ class Recipe:
 
 
 EVERY = 4  # steps between two updates of the average
-KEPT = ("seen", "steps", "seconds", "record", "curve")
+KEPT = ("seen", "steps", "seconds", "record", "curve", "history")
 
 
 class Latents:
@@ -53,6 +53,7 @@ class Trainer:
         self.rank, self.world = (distributed.get_rank(), distributed.get_world_size()) if together else (0, 1)
         self.generator = torch.Generator(device).manual_seed(recipe.seed + 1000 * self.rank)
         self.seen, self.steps, self.seconds, self.record, self.curve = 0, 0, 0.0, [], []
+        self.history: list[dict] = []  # with what batch each start of the run went on
 
     def resume(self, path: Path) -> bool:
         """Take up a checkpoint; False when there is none."""
@@ -65,7 +66,8 @@ class Trainer:
             self.generator.set_state(state["generator"].cpu())
         else:  # the other processes' draws need not be those of an unbroken run, only new ones
             self.generator.manual_seed(self.recipe.seed + 1000 * self.rank + state["steps"])
-        self.seen, self.steps, self.seconds, self.record, self.curve = (state[k] for k in KEPT)
+        for key in KEPT:
+            setattr(self, key, state[key])
         return True
 
     def save(self, path: Path) -> None:
@@ -132,6 +134,7 @@ class Trainer:
         """Train until the recipe's images are seen or `seconds` have passed; `observe(self)` at each doubling of images seen."""
         started = saved = shown = time.time()
         already, spent = self.seen, self.seconds
+        self.history.append({"from": self.seen, "batch": self.recipe.batch * self.world, "until": self.recipe.images})
         due = max([1000, *(2 * r["images"] for r in self.record)])
         while self.seen < self.recipe.images and time.time() - started < seconds:
             loss = self.step(data)
