@@ -59,7 +59,7 @@ def step(label, log, command, fresh=None):
     return f"{PYTHON} book/step.py {log} {shlex.quote(label)} {options}-- {command}"
 
 
-localrules: all, store, begin
+localrules: all, store, begin, fonts
 
 
 rule all:
@@ -210,8 +210,14 @@ READS_RUNS = {name: reads_runs(name) for name in NOTEBOOKS}
 NOTEBOOK_SOURCES = {name: notebook_sources(name) for name in NOTEBOOKS}
 
 
+rule fonts:  # matplotlib lists the fonts once, and when that takes long it says so, which must not land in a page
+    output: "build/.config/fonts",
+    shell: f"{PYTHON} -c 'import matplotlib.font_manager' 2> {{output}}"
+
+
 rule notebook:
     input:
+        fonts=rules.fonts.output,
         sources=lambda wildcards: NOTEBOOK_SOURCES[wildcards.name],
         data=rules.data.output,
         runs=lambda wildcards: [*rules.tables.output, *MATCHES] if READS_RUNS[wildcards.name] else [],
