@@ -101,7 +101,7 @@ def export_all(args: argparse.Namespace, autoencoder, trainer: diffusion.Trainer
     autoencoder.register_to_config(scaling_factor=kept["scale"])
     average = trainer.average
     export.write(args.out / "diffusion", autoencoder, average["unet"], average["text"], tokenizer_of(args))
-    hardware = torch.cuda.get_device_name() if args.device == "cuda" else f"{trainer.world} cores of a {platform.machine()} CPU"
+    hardware = torch.cuda.get_device_name() if args.device == "cuda" else f"{os.cpu_count()} cores of a {platform.machine()} CPU"
     run = {"recipe": vars(trainer.recipe), "pool": len(kept["mean"]), "hardware": hardware, "torch": torch.__version__}
     run |= {"images_seen": trainer.seen, "steps": trainer.steps, "seconds": round(trainer.seconds), "autoencoder": json.loads((args.out / "autoencoder.json").read_text())}
     export.write_record(args.out / "diffusion", {**run, "history": trainer.history, "record": trainer.record, "curve": trainer.curve})

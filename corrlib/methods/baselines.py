@@ -83,7 +83,7 @@ class RandomUNetSettings(OneStepSettings):
 _RANDOM = RandomUNetSettings()
 RANDOM_PRESETS = {
     **dict.fromkeys(("paper", "official"), _RANDOM),
-    "toybox": replace(_RANDOM, model="toybox", size=(64, 64), timestep=101),
+    "toybox": replace(_RANDOM, model="toybox", size=(64, 64), timestep=51, layer="up_blocks.3.attentions.0"),
 }
 
 
