@@ -17,7 +17,7 @@ from corrlib.store import Store
 from corrlib.types import FeatureMap
 
 POINTS = torch.tensor([[10.0, 12.0], [40.0, 30.0], [55.5, 20.25]])
-SMALL = {"size": (32, 48), "ensemble": 2, "timestep": 101}
+SMALL = {"size": (32, 48), "ensemble": 2, "timestep": 101, "layer": "up_blocks.1"}
 
 
 @pytest.fixture
@@ -203,7 +203,7 @@ def test_registry_lists_without_importing_and_suggests():
 
 
 def test_labels_name_what_was_overridden(env):
-    assert small(env).preset == "toybox, ensemble=2, size=(32, 48), timestep=101"
+    assert small(env).preset == "toybox, ensemble=2, layer=up_blocks.1, size=(32, 48), timestep=101"
     assert small(env).name == "dift"
 
 
