@@ -59,6 +59,11 @@ def step(label, log, command, fresh=None):
     return f"{PYTHON} book/step.py {log} {shlex.quote(label)} {options}-- {command}"
 
 
+wildcard_constraints:
+    name="|".join(NOTEBOOKS) or "none",
+    run="|".join(PROFILE["runs"]),
+
+
 localrules: all, store, begin, fonts
 
 
