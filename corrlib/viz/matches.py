@@ -151,7 +151,7 @@ def circles(
     for i, radius in enumerate(radii):
         ax.add_patch(Circle((x, y), radius, fill=False, edgecolor=INK, linewidth=1.5, path_effects=halo))
         if i < len(labels):  # on the circle, at an angle of its own
-            angle = np.pi * (0.36 - 0.24 * i)
+            angle = np.pi * (0.42 - 0.36 * i)
             u, v = x + radius * np.cos(angle), y - radius * np.sin(angle)
             ax.text(u, v, f" {labels[i]}", va="bottom", fontsize=10, color=INK, path_effects=outline, clip_on=True, zorder=7)
     ax.plot(x, y, "+", color=INK, markersize=10, markeredgewidth=1.8, path_effects=halo, zorder=5)
