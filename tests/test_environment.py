@@ -25,7 +25,7 @@ PYTHONS = ["3.11", "3.12", "3.13"]
 # import name -> name of the package, where they differ; packages that are needed without being imported by us
 PACKAGES = {"PIL": "pillow", "yaml": "pyyaml", "IPython": "ipykernel", "matplotlib_inline": "ipykernel"}
 COMMANDS = {"jupyter-book", "snakemake", "papermill", "jupytext", "ruff", "uv"}
-BACKGROUND = {"accelerate", "pyarrow", "scipy", "ipywidgets", "beartype", "pytest-xdist"}
+BACKGROUND = {"accelerate", "pyarrow", "ipywidgets", "beartype", "pytest-xdist"}
 
 
 def pin_of(name: str, python: str) -> Version:
