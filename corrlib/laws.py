@@ -51,9 +51,11 @@ class Law:
 
     @property
     def deciding(self) -> Comparison:
-        """The comparison that decides the verdict: the one that speaks against the law most clearly, else the least certain."""
+        """The comparison that decides the verdict: the one most clearly against the law, else the first without an answer, else the
+        one least clearly for it."""
         order = {DOES_NOT: 0, NOT_RUN: 1, CANNOT_TELL: 2, HOLDS: 3}
-        return min(self.parts, key=lambda part: (order[part.verdict], part.interval.low))
+        clear = (DOES_NOT, HOLDS)
+        return min(self.parts, key=lambda part: (order[part.verdict], part.interval.low if part.verdict in clear else 0.0))
 
     @property
     def verdict(self) -> str:

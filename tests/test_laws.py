@@ -67,6 +67,7 @@ def test_images_are_resampled_not_pairs():
     [
         ([(1, 2), (0.5, 3)], "holds", 1),
         ([(1, 2), (-1, 3)], "cannot tell", 1),
+        ([(-1, 3), (-2, 1)], "cannot tell", 0),
         ([(-3, -2), (-1, 3), (5, 6)], "does not", 0),
     ],
 )
