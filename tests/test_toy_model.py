@@ -8,6 +8,7 @@ import torch
 from safetensors.torch import load_file
 
 from corrlib.diffusion import Diffuser
+from data_scripts.toytrain.models import IMAGE, tokens
 from data_scripts.toytrain.record import Observer
 from data_scripts.toytrain.vae import quality
 
@@ -60,7 +61,7 @@ def test_the_autoencoder_keeps_more_than_a_linear_code_of_twice_its_size(diffuse
     from corrlib.data.toybox.things import CATEGORIES
     from data_scripts.toytrain.pool import pictures
 
-    images = torch.cat([pictures(c, 2, RECORD.get("image", 64), "held out", device="cpu")[0] for c in CATEGORIES])
+    images = torch.cat([pictures(c, 2, IMAGE, "held out", device="cpu")[0] for c in CATEGORIES])
     kept = quality(diffuser.vae, images)
     assert kept["vae"] == pytest.approx(RECORD["autoencoder"]["kept_percent"]["vae"], abs=1.0)
     assert kept["vae"] > kept["pca_8"]
@@ -73,14 +74,10 @@ def test_correspondence_is_what_the_training_record_ends_with(diffuser):
         average = {"unet": diffuser.unet, "text": diffuser.text_encoder}
 
     observer = Observer(
-        diffuser.vae, lambda lines: torch.cat([tokens(diffuser, line) for line in lines]), diffuser.scheduler.alphas_cumprod,
-        diffuser.vae.config.scaling_factor, 64, "cpu",
+        diffuser.vae, lambda lines: tokens(diffuser.tokenizer, lines), diffuser.scheduler.alphas_cumprod,
+        diffuser.vae.config.scaling_factor, IMAGE, "cpu",
     )  # fmt: skip
     found, recorded = observer(Shipped)["pck"], RECORD["record"][-1]["pck"]
     assert found.keys() == recorded.keys()
     for cell, value in recorded.items():
         assert found[cell] == pytest.approx(value, abs=1.5), cell
-
-
-def tokens(diffuser: Diffuser, line: str) -> torch.Tensor:
-    return diffuser.tokenizer(line, padding="max_length", max_length=77, truncation=True, return_tensors="pt").input_ids

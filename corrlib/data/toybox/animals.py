@@ -1,9 +1,7 @@
 """The animals: five quadrupeds of one body plan, a bird, and a person."""
 
-from corrlib.data.toybox.maker import ACCENT, BODY, DARK, HAIR, LIGHT, SKIN, WARM, Maker
+from corrlib.data.toybox.maker import ACCENT, BODY, DARK, HAIR, LIGHT, SIDES, SKIN, WARM, Maker
 from corrlib.data.toybox.shapes import ELLIPSOID
-
-SIDES = (("left", 1.0), ("right", -1.0))
 
 # What makes a species of the common body plan: lengths in units of the body's half length.
 SPECIES = {

@@ -17,6 +17,9 @@ KINDS = (ELLIPSOID, BOX, FRUSTUM)
 # Palette slots: what a part is painted with. The scene draws the colours.
 BODY, ACCENT, DARK, LIGHT, GLASS, WARM, LEAF, SKIN, METAL, HAIR = range(10)
 SLOTS = 10
+# Which way each side and end of a toy lies: the sign of y, and of x.
+SIDES = (("left", 1.0), ("right", -1.0))
+ENDS = (("front", 1.0), ("back", -1.0))
 
 
 @dataclass(frozen=True)

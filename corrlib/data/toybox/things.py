@@ -3,12 +3,9 @@
 import math
 
 from corrlib.data.toybox.animals import ANIMALS
-from corrlib.data.toybox.maker import ACCENT, BODY, DARK, GLASS, LEAF, LIGHT, METAL, WARM, Maker
+from corrlib.data.toybox.maker import ACCENT, BODY, DARK, ENDS, GLASS, LEAF, LIGHT, METAL, SIDES, WARM, Maker
 from corrlib.data.toybox.shapes import BOX, ELLIPSOID
 from corrlib.data.toybox.vehicles import VEHICLES
-
-SIDES = (("left", 1.0), ("right", -1.0))
-ENDS = (("front", 1.0), ("back", -1.0))
 
 
 def bottle(m: Maker) -> None:

@@ -1,10 +1,7 @@
 """The vehicles: aeroplane, bicycle, boat, bus, car, motorbike, train."""
 
-from corrlib.data.toybox.maker import ACCENT, BODY, DARK, GLASS, LIGHT, METAL, WARM, Maker
+from corrlib.data.toybox.maker import ACCENT, BODY, DARK, ENDS, GLASS, LIGHT, METAL, SIDES, WARM, Maker
 from corrlib.data.toybox.shapes import BOX, ELLIPSOID
-
-SIDES = (("left", 1.0), ("right", -1.0))
-ENDS = (("front", 1.0), ("back", -1.0))
 
 
 def _wheels(m: Maker, length, track, radius, width=0.1) -> None:
