@@ -84,6 +84,7 @@ def _tail(m: Maker, s: dict, species: str, leg, thick) -> None:
 
 
 def bird(m: Maker) -> None:
+    """A round bird with wings that may be spread, a beak, a tail and sometimes a crest."""
     plump, leg, raised = m.uniform(0.5, 0.66), m.uniform(0.35, 0.6), m.uniform(-8, 28)
     z = leg + plump * 0.9
     m.ball("body", (0, 0, z), (0.85, plump * 0.92, plump), BODY, m.turn(pitch=raised))
@@ -105,6 +106,7 @@ def bird(m: Maker) -> None:
 
 
 def person(m: Maker) -> None:
+    """A person in shirt and trousers, arms and legs in any stride."""
     build, tall = m.uniform(0.85, 1.2), m.uniform(0.92, 1.1)
     hip, shoulder = 1.15 * tall, 1.95 * tall
     m.limb("torso", (0, 0, hip), (0, 0, shoulder), 0.27 * build, BODY, taper=0.18, flat=1.35)

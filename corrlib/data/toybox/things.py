@@ -9,6 +9,7 @@ from corrlib.data.toybox.vehicles import VEHICLES
 
 
 def bottle(m: Maker) -> None:
+    """A bottle whose badge, back label and studs tell its sides apart."""
     radius, tall, neck = m.uniform(0.3, 0.42), m.uniform(0.5, 0.72), m.uniform(0.24, 0.42)
     m.post("base", (0, 0, 0.05), radius * 1.03, 0.05, DARK)
     m.post("body", (0, 0, tall + 0.04), radius, tall, BODY)
@@ -27,6 +28,7 @@ def bottle(m: Maker) -> None:
 
 
 def chair(m: Maker) -> None:
+    """A chair on four legs, with a leaning back and sometimes arms."""
     seat, width, back = m.uniform(0.75, 0.95), m.uniform(0.42, 0.56), m.uniform(0.75, 1.1)
     lean, arms = m.uniform(0.0, 0.25), m.chance(0.5)
     m.box("seat", (0, 0, seat), (width, width, 0.07), BODY)
@@ -52,6 +54,7 @@ def chair(m: Maker) -> None:
 
 
 def pottedplant(m: Maker) -> None:
+    """A plant in a pot: four leaves by the compass, a flower on top."""
     radius, tall = m.uniform(0.36, 0.5), m.uniform(0.26, 0.38)
     m.post("pot", (0, 0, tall), radius, tall, BODY, 0.2)
     m.post("rim", (0, 0, 2 * tall), radius * 1.28, 0.07, ACCENT)
@@ -70,6 +73,7 @@ def pottedplant(m: Maker) -> None:
 
 
 def tvmonitor(m: Maker) -> None:
+    """A television on a foot, with antennas and knobs."""
     wide, high, foot = m.uniform(0.85, 1.25), m.uniform(0.5, 0.75), m.uniform(0.22, 0.42)
     z = foot + high
     m.box("case", (0, 0, z), (0.09, wide, high), BODY)

@@ -12,6 +12,7 @@ def _wheels(m: Maker, length, track, radius, width=0.1) -> None:
 
 
 def aeroplane(m: Maker) -> None:
+    """A aeroplane: swept wings with engines, tailplane and fin."""
     span, sweep, fat = m.uniform(1.0, 1.5), m.uniform(0.0, 0.6), m.uniform(0.2, 0.28)
     high = m.uniform(-0.1, 0.12)
     m.ball("fuselage", (0, 0, 0), (1.5, fat, fat), BODY)
@@ -34,6 +35,7 @@ def _two_wheeler(m: Maker, radius, base, thick: float) -> None:
 
 
 def bicycle(m: Maker) -> None:
+    """A bicycle on disc wheels, with frame, saddle, bars and pedals."""
     radius, base, rise = m.uniform(0.52, 0.62), m.uniform(0.82, 0.98), m.uniform(0.0, 0.22)
     _two_wheeler(m, radius, base, 0.05)
     crank, seat, head = (-0.12, 0, radius * 0.95), (-0.34, 0, radius + 0.72), (base - 0.28, 0, radius + 0.68)
@@ -55,6 +57,7 @@ def bicycle(m: Maker) -> None:
 
 
 def motorbike(m: Maker) -> None:
+    """A motorbike: tank, seat, engine, bars, lights and two exhausts."""
     radius, base, rise = m.uniform(0.46, 0.54), m.uniform(0.85, 1.0), m.uniform(0.0, 0.25)
     _two_wheeler(m, radius, base, 0.13)
     m.box("engine", (-0.02, 0, 0.52), (0.32, 0.2, 0.26), METAL)
@@ -73,6 +76,7 @@ def motorbike(m: Maker) -> None:
 
 
 def boat(m: Maker) -> None:
+    """A sailing boat with a cabin, a mast and two sails."""
     length, beam, mast = m.uniform(1.0, 1.25), m.uniform(0.34, 0.46), m.uniform(1.4, 1.9)
     m.ball("hull", (0, 0, 0.3), (length * 1.1, beam, 0.38), BODY)
     m.box("deck", (-0.05, 0, 0.52), (length * 0.8, beam * 0.72, 0.08), WARM)
@@ -90,6 +94,7 @@ def boat(m: Maker) -> None:
 
 
 def bus(m: Maker) -> None:
+    """A bus with windows and stripes on both sides and a door on its right."""
     length, height = m.uniform(1.25, 1.6), m.uniform(0.48, 0.72)
     z = 0.3 + height
     m.box("body", (0, 0, z), (length, 0.5, height), BODY)
@@ -109,6 +114,7 @@ def bus(m: Maker) -> None:
 
 
 def car(m: Maker) -> None:
+    """A car: body, bonnet, glass cabin under a roof, lights and mirrors."""
     length, roof, cab = m.uniform(1.15, 1.4), m.uniform(0.3, 0.46), m.uniform(-0.32, -0.02)
     m.box("body", (0, 0, 0.52), (length, 0.55, 0.25), BODY)
     m.ball("bonnet", (length * 0.62, 0, 0.74), (length * 0.42, 0.5, 0.14), BODY)
@@ -126,6 +132,7 @@ def car(m: Maker) -> None:
 
 
 def train(m: Maker) -> None:
+    """A steam engine: boiler, chimney, cab, cowcatcher and six wheels."""
     boiler, length, cab = m.uniform(0.32, 0.42), m.uniform(1.2, 1.5), m.uniform(0.62, 0.8)
     z = 0.62 + boiler * 0.6
     m.box("chassis", (0, 0, 0.42), (length, 0.42, 0.1), DARK)
