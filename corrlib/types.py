@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float, UInt8
 from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 
@@ -75,6 +75,40 @@ class Pair:
     source_box: tuple[float, float, float, float] | None = None
     target_box: tuple[float, float, float, float] | None = None
     tags: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class DensePair(Pair):
+    """A pair whose truth is known at every pixel; its point lists are empty unless a benchmark has clicked points too.
+
+    `homography` (3 x 3) maps homogeneous source pixels to target pixels. `flow()` and the masks read their files when called:
+    flow is source to target, H x W x 2 in pixels of the source's grid with NaN where it is not defined; masks are H x W.
+    """
+
+    homography: Float[Tensor, "3 3"] | None = None
+    flow: Callable[[], Float[Tensor, "H W 2"]] | None = field(default=None, compare=False, repr=False)
+    source_mask: Callable[[], Bool[Tensor, "H W"]] | None = field(default=None, compare=False, repr=False)
+    target_mask: Callable[[], Bool[Tensor, "H W"]] | None = field(default=None, compare=False, repr=False)
+
+
+@dataclass(frozen=True)
+class Video:
+    """An evaluation item of propagation: frames in order, and the answers for each of them.
+
+    `masks(i)` is frame i's map of object ids (H x W, 0 background); `joints` are frames x joints x 2 in pixels, NaN where unknown.
+    Either may be None. `objects` are the ids (of masks) or the names (of joints) in order.
+    """
+
+    id: str
+    frames: tuple[View, ...]
+    category: str = ""
+    masks: Callable[[int], UInt8[Tensor, "H W"]] | None = field(default=None, compare=False, repr=False)
+    joints: Float[Tensor, "frames joints 2"] | None = field(default=None, compare=False, repr=False)
+    objects: tuple[str, ...] = ()
+    tags: Mapping[str, Any] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.frames)
 
 
 @dataclass(frozen=True)

@@ -5,13 +5,15 @@
 runs on whatever device there is, keeps everything in --out, and goes on from there when it is started again. The result is
 --out/diffusion, a folder for `StableDiffusionPipeline.from_pretrained`, with training.json, the record of the run. On several
 cores the pictures can be rendered side by side (--stage render --shard 0/2 and --shard 1/2), and the U-Net trained by one process a
-core: torchrun --nproc-per-node 2 data_scripts/train_toy_diffusion.py --stage unet --batch 16.
+core: torchrun --nproc-per-node 2 data_scripts/train_toy_diffusion.py --stage unet --batch 16. Half of the time is best spent on
+smaller pictures: --image 64 --out build/train64 --images 130000 first, then --begin build/train64.
 """
 
 import argparse
 import json
 import os
 import platform
+import shutil
 import sys
 from pathlib import Path
 
@@ -32,6 +34,8 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--out", type=Path, default=Path("build/train"), help="checkpoints and result")
     parser.add_argument("--stage", choices=("all", "render", "vae", "latents", "unet", "export"), default="all")
     parser.add_argument("--shard", default="0/1", help="with --stage render: i/n renders every n-th chunk")
+    parser.add_argument("--image", type=int, default=96, help="pixels a side of the pictures")
+    parser.add_argument("--begin", type=Path, help="another run's --out (of smaller pictures, say): begin with its weights")
     parser.add_argument("--images", type=int, default=120_000, help="pictures that the U-Net sees in all")
     parser.add_argument("--chunks", type=int, default=18, help=f"chunks of {CHUNK} different pictures rendered")
     parser.add_argument("--batch", type=int, default=32)
@@ -68,11 +72,20 @@ def tokenizer_of(args: argparse.Namespace):
     return models.make_tokenizer(load_chunk(args.out, 0, args.device)[1])
 
 
+def begin_with(args: argparse.Namespace) -> None:
+    """Take over another run's checkpoints: both nets are convolutional, so that small pictures teach them cheaply first."""
+    for name in ("vae.pt", "diffusion.pt"):
+        if not (args.begin / name).is_file():
+            raise SystemExit(f"--begin: there is no {args.begin / name}; give the --out of a run that trained both nets")
+        if not (args.out / name).exists():
+            shutil.copyfile(args.begin / name, args.out / name)
+
+
 def make_autoencoder(args: argparse.Namespace):
     ready = [i for i in range(args.chunks) if chunk_path(args.out, i).exists()]
     images = torch.cat([load_chunk(args.out, i, args.device)[0] for i in ready])
     autoencoder, record = vae.train(images, steps=args.vae_steps, batch=args.vae_batch, folder=args.out, device=args.device)
-    held_out = torch.cat([pictures(c, 12, models.IMAGE, "held out", device=args.device)[0] for c in CATEGORIES])
+    held_out = torch.cat([pictures(c, 12, args.image, "held out", device=args.device)[0] for c in CATEGORIES])
     report = {**record, "kept_percent": vae.quality(autoencoder, held_out)}
     (args.out / "autoencoder.json").write_text(json.dumps(report))
     print("autoencoder keeps", report["kept_percent"], flush=True)
@@ -83,7 +96,7 @@ def train_unet(args: argparse.Namespace, autoencoder) -> diffusion.Trainer:
     data = diffusion.Latents(kept["mean"], kept["spread"], kept["ids"])
     recipe = diffusion.Recipe(images=args.images, batch=args.batch, rate=args.rate)
     torch.manual_seed(recipe.seed)
-    unet, text = models.make_unet(), models.make_text_encoder(tokenizer)
+    unet, text = models.make_unet(args.image), models.make_text_encoder(tokenizer)
     alphas = models.make_scheduler().alphas_cumprod
     trainer = diffusion.Trainer(unet, text, alphas, models.tokens(tokenizer, [""])[0], recipe, device)
     if args.compile:
@@ -91,7 +104,7 @@ def train_unet(args: argparse.Namespace, autoencoder) -> diffusion.Trainer:
     if trainer.resume(args.out / "diffusion.pt"):
         print(f"going on from {trainer.seen} images", flush=True)
     if args.stage != "export":
-        observer = Observer(autoencoder, lambda s: models.tokens(tokenizer, s), alphas, kept["scale"], models.IMAGE, device)
+        observer = Observer(autoencoder, lambda s: models.tokens(tokenizer, s), alphas, kept["scale"], args.image, device)
         trainer.run(data, args.out / "diffusion.pt", observe=observer, seconds=args.seconds)
     return trainer
 
@@ -123,12 +136,14 @@ def main() -> None:
     stages = ("render", "vae", "latents", "unet", "export") if args.stage == "all" else (args.stage,)
     if "render" in stages:
         i, n = (int(v) for v in args.shard.split("/"))
-        render_chunks(args.out, args.chunks, models.IMAGE, device=args.device, shard=(i, n))
+        render_chunks(args.out, args.chunks, args.image, device=args.device, shard=(i, n))
+    if args.begin:
+        begin_with(args)
     if "vae" in stages and not (args.out / "autoencoder.json").exists():
         make_autoencoder(args)
     if not {"latents", "unet", "export"} & set(stages):
         return
-    autoencoder = vae.load(args.out, args.device)
+    autoencoder = vae.load(args.out, args.image, args.device)
     if "latents" in stages:
         make_latents(autoencoder, args)
     if {"unet", "export"} & set(stages):

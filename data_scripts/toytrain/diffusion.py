@@ -134,7 +134,8 @@ class Trainer:
         """Train until the recipe's images are seen or `seconds` have passed; `observe(self)` at each doubling of images seen."""
         started = saved = shown = time.time()
         already, spent = self.seen, self.seconds
-        self.history.append({"from": self.seen, "batch": self.recipe.batch * self.world, "until": self.recipe.images})
+        side = self.nets["unet"].config.sample_size
+        self.history.append({"from": self.seen, "batch": self.recipe.batch * self.world, "until": self.recipe.images, "latents": side})
         due = max([1000, *(2 * r["images"] for r in self.record)])
         while self.seen < self.recipe.images and time.time() - started < seconds:
             loss = self.step(data)

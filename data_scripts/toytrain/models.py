@@ -7,20 +7,21 @@ from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
 from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
-IMAGE, FACTOR, CHANNELS = 64, 4, 4  # pixels a side, pixels a latent cell, latent channels
+FACTOR, CHANNELS = 4, 4  # pixels a latent cell, latent channels
 START, END = "<|startoftext|>", "<|endoftext|>"
 
 
-def make_vae() -> AutoencoderKL:
+def make_vae(image: int) -> AutoencoderKL:
+    """`image`: pixels a side; kept in the config for pipelines, the weights do not depend on it."""
     return AutoencoderKL(
-        in_channels=3, out_channels=3, latent_channels=CHANNELS, sample_size=IMAGE, layers_per_block=1, norm_num_groups=8,
+        in_channels=3, out_channels=3, latent_channels=CHANNELS, sample_size=image, layers_per_block=1, norm_num_groups=8,
         down_block_types=("DownEncoderBlock2D",) * 3, up_block_types=("UpDecoderBlock2D",) * 3, block_out_channels=(16, 32, 64),
     )  # fmt: skip
 
 
-def make_unet() -> UNet2DConditionModel:
+def make_unet(image: int) -> UNet2DConditionModel:
     return UNet2DConditionModel(
-        sample_size=IMAGE // FACTOR, in_channels=CHANNELS, out_channels=CHANNELS, layers_per_block=2, norm_num_groups=16,
+        sample_size=image // FACTOR, in_channels=CHANNELS, out_channels=CHANNELS, layers_per_block=2, norm_num_groups=16,
         block_out_channels=(32, 64, 128, 128), down_block_types=("CrossAttnDownBlock2D",) * 3 + ("DownBlock2D",),
         up_block_types=("UpBlock2D",) + ("CrossAttnUpBlock2D",) * 3, cross_attention_dim=128, use_linear_projection=True,
         attention_head_dim=(1, 2, 4, 4),  # diffusers' name; these are numbers of heads, each of 32 channels

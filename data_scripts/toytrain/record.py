@@ -15,7 +15,7 @@ from corrlib.match import nearest
 from corrlib.types import FeatureMap
 
 TIMESTEPS = (51, 151, 301)
-LAYERS = ("up_blocks.0", "up_blocks.1", "up_blocks.2")
+LAYERS = ("up_blocks.0", "up_blocks.1", "up_blocks.2", "up_blocks.3.attentions.0")
 IMAGES, ALPHA = 4, 0.1  # validation images a category
 
 

@@ -15,7 +15,7 @@ CROP = 32
 def train(images: torch.Tensor, *, steps: int, batch: int, folder: Path, device: str, rate: float = 2e-3) -> tuple[AutoencoderKL, dict]:
     """Train for `steps` on random crops of `images` (uint8); resumes from `folder`. Returns the model and its record."""
     torch.manual_seed(0)
-    vae = make_vae().to(device)
+    vae = make_vae(images.shape[-1]).to(device)
     with torch.no_grad():  # begin with a nearly noiseless code: the decoder learns from the picture, not from the noise
         vae.quant_conv.bias[CHANNELS:] = -7.0
     optimizer = torch.optim.AdamW(vae.parameters(), lr=rate, betas=(0.9, 0.99), weight_decay=0.01)
@@ -56,12 +56,12 @@ def crops(images: torch.Tensor, batch: int, generator: torch.Generator) -> torch
     return images[pick, :, dy : dy + CROP, dx : dx + CROP].float() / 127.5 - 1
 
 
-def load(folder: Path, device: str) -> AutoencoderKL:
+def load(folder: Path, image: int, device: str) -> AutoencoderKL:
     """The trained autoencoder of `folder`. Raises FileNotFoundError before it is trained."""
     state = checkpoint.load(folder / "vae.pt", device)
     if state is None:
         raise FileNotFoundError(f"no {folder / 'vae.pt'}; run this script with --stage vae first")
-    model = make_vae().to(device).eval()
+    model = make_vae(image).to(device).eval()
     model.load_state_dict(state["vae"])
     return model
 
