@@ -36,7 +36,7 @@ def flo_size(path: str | Path) -> Size:
     with path.open("rb") as file:
         header = file.read(HEADER)
     if len(header) < HEADER:
-        raise ValueError(f"{path} is truncated: {len(header)} bytes; wanted {HEADER} of header (tag, width, height); fetch it again")
+        raise ValueError(f"{path} is truncated: {len(header)} bytes; wanted {HEADER} of header (tag, width, height): fetch again")
     if (tag := np.frombuffer(header, "<f4", 1)[0]) != TAG:
         hint = ""
         if np.frombuffer(header, ">f4", 1)[0] == TAG:
@@ -67,7 +67,7 @@ def write_flo(path: str | Path, flow: Any) -> None:
     What `read_flo` gives is written back to the same bytes of a file of TSS. Raises ValueError on another shape and on known flow
     of 1e9 pixels or more, which the format cannot hold.
     """
-    flow = np.array(flow, dtype=np.float32)  # a copy
+    flow = np.asarray(flow, dtype=np.float32).copy()
     if flow.ndim != 3 or flow.shape[2] != 2 or 0 in flow.shape:
         hint = "; rearrange it by einops.rearrange(flow, 'c h w -> h w c')" if flow.ndim == 3 and flow.shape[0] == 2 else ""
         raise ValueError(f"flow for {path} has shape {flow.shape}; wanted (height, width, 2){hint}")
