@@ -12,10 +12,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
+from corrlib import metrics
 from corrlib.parts import Parts
+from corrlib.protocol import Protocol
 from corrlib.types import Matches, Method, Pair, View
 
 TAGS = ("viewpoint", "scale", "truncation", "occlusion", "azimuth_difference")
@@ -70,14 +73,35 @@ def read(out: str | Path) -> pd.DataFrame:
     return Parts.open(out).read()
 
 
-def score(matches: pd.DataFrame) -> pd.DataFrame:
-    """The keypoint table: matches with `distance_px` and `tolerance_px`, both in pixels of the target image.
+def score(matches: pd.DataFrame, protocol: Protocol | None = None) -> pd.DataFrame:
+    """The keypoint table: matches with `distance_px` and `tolerance_px`, both in pixels of the protocol's frame.
 
-    The tolerance, the length that PCK's alpha multiplies, is the longer side of the target's object box; of its image where a data
-    set has no boxes. `metrics.with_tolerance` changes it.
+    The tolerance, the length that PCK's alpha multiplies, and the frame are those of `protocol`, or of the one that the matches
+    carry. Matches without one are counted in original pixels by the target's box, or by its image where a data set has no boxes.
     """
-    offset = matches[["predicted_x", "predicted_y"]].to_numpy() - matches[["target_x", "target_y"]].to_numpy()
-    return matches.assign(distance_px=(offset**2).sum(1) ** 0.5, tolerance_px=matches["box_px"].fillna(matches["image_px"]))
+    if protocol is None and "base" not in matches:
+        offset = matches[["predicted_x", "predicted_y"]].to_numpy() - matches[["target_x", "target_y"]].to_numpy()
+        return matches.assign(distance_px=(offset**2).sum(1) ** 0.5, tolerance_px=matches["box_px"].fillna(matches["image_px"]))
+    rules = protocol or protocol_of(matches)
+    scale = np.ones((len(matches), 2))
+    if rules.frame is not None:
+        scale = np.array(rules.frame) / matches[["target_width", "target_height"]].to_numpy(float)
+    offset = (matches[["predicted_x", "predicted_y"]].to_numpy() - matches[["target_x", "target_y"]].to_numpy()) * scale
+    table = metrics.with_tolerance(matches.assign(**rules.labels()), rules.base)
+    return table.assign(distance_px=(offset**2).sum(1) ** 0.5)
+
+
+def protocol_of(table: pd.DataFrame) -> Protocol:
+    """The protocol in the columns of a table. Raises ValueError where they are absent or say several things."""
+    columns = list(Protocol().labels())
+    if missing := [name for name in columns if name not in table]:
+        raise ValueError(f"the table does not say its protocol: it has no column {', '.join(missing)}")
+    said = table[columns].drop_duplicates()
+    if len(said) != 1:
+        raise ValueError(f"the table holds {len(said)} protocols; take one: table.groupby('base'), or another column of {columns}")
+    base, by, alphas, strict, origin, frame = said.iloc[0][["base", "by", "alphas", "strict", "origin", "frame"]]
+    size = None if frame == "original" else tuple(map(int, frame.split("x")))
+    return Protocol(base, by, tuple(map(float, alphas.split())), bool(strict), int(origin), size)
 
 
 def evaluate(
@@ -131,15 +155,29 @@ def rows_of(pair: Pair, matches: Matches, labels: dict[str, Any]) -> pd.DataFram
     for name, box in (("box_px", pair.target_box), ("source_box_px", pair.source_box)):
         columns[name] = float(max(box[2] - box[0], box[3] - box[1])) if box else float("nan")
     columns["image_px"] = float(max(pair.target.size))
+    for name, sides in (("source", pair.source.size), ("target", pair.target.size)):
+        columns[f"{name}_width"], columns[f"{name}_height"] = map(float, sides)
+    for name, box in (("target_box", pair.target_box), ("source_box", pair.source_box)):
+        sides = (box[2] - box[0], box[3] - box[1]) if box else (float("nan"),) * 2
+        columns[f"{name}_width"], columns[f"{name}_height"] = map(float, sides)
     columns |= {tag: pair.tags[tag] for tag in TAGS if tag in pair.tags}
     return pd.DataFrame(columns, index=range(n))
 
 
 def labels_of(method: Any, pairs: Sequence[Pair], chosen: list[int], profile: str) -> dict[str, Any]:
-    """What every row of a result carries: method, preset, profile, and "20 of 400 pairs" where a subset was looked at."""
+    """What every row of a result carries: method, preset, profile, "20 of 400 pairs" where a subset was looked at, and the rules
+    of counting."""
     of = getattr(pairs, "of", len(pairs))
     subset = "" if len(chosen) == of else f"{len(chosen)} of {of} pairs"
-    return {"method": getattr(method, "name", ""), "preset": getattr(method, "preset", ""), "profile": profile, "subset": subset}
+    names = {"method": getattr(method, "name", ""), "preset": getattr(method, "preset", ""), "profile": profile, "subset": subset}
+    return {**names, **protocol_for(pairs, chosen).labels()}
+
+
+def protocol_for(pairs: Sequence[Pair], chosen: Sequence[int] = (0,)) -> Protocol:
+    """The data set's protocol; for a plain list of pairs the library's default, by the image where its pairs have no boxes."""
+    if (protocol := getattr(pairs, "protocol", None)) is not None:
+        return protocol
+    return Protocol(base="box" if all(pairs[i].target_box for i in chosen) else "image")
 
 
 def digest_of(pairs: Sequence[Pair], chosen: list[int]) -> str:
