@@ -6,9 +6,9 @@ A data set carries the protocol that its papers publish as its default; every re
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
-from corrlib.coords import Size
+Size = tuple[int, int]  # (width, height); corrlib.coords says the same, but importing it would import torch
 
-BASES = ("box", "image", "keypoints", "padded_keypoints_compat", "source_box")
+BASES = ("box", "image", "keypoints", "padded_keypoints_compat", "source_box", "box_x_factor_compat")
 BY = ("point", "image", "category")
 
 
@@ -40,6 +40,7 @@ class Protocol:
         """One line for a caption: "PCK per image, base target box, <=, original pixels, first pixel 0"."""
         words = {"box": "target box", "image": "target image", "keypoints": "tight box of the target's keypoints"}
         words |= {"padded_keypoints_compat": "padded keypoints (compatibility)", "source_box": "source box (compatibility)"}
+        words["box_x_factor_compat"] = "target box scaled by the width's factor alone (compatibility)"
         frame = "original pixels" if self.frame is None else f"frame {self.frame[0]} x {self.frame[1]}"
         sign = "<" if self.strict else "<="
         return f"PCK per {self.by}, base {words[self.base]}, {sign}, {frame}, first pixel {self.origin}"
