@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
@@ -83,12 +82,7 @@ def score(matches: pd.DataFrame, protocol: Protocol | None = None) -> pd.DataFra
         offset = matches[["predicted_x", "predicted_y"]].to_numpy() - matches[["target_x", "target_y"]].to_numpy()
         return matches.assign(distance_px=(offset**2).sum(1) ** 0.5, tolerance_px=matches["box_px"].fillna(matches["image_px"]))
     rules = protocol or protocol_of(matches)
-    scale = np.ones((len(matches), 2))
-    if rules.frame is not None:
-        scale = np.array(rules.frame) / matches[["target_width", "target_height"]].to_numpy(float)
-    offset = (matches[["predicted_x", "predicted_y"]].to_numpy() - matches[["target_x", "target_y"]].to_numpy()) * scale
-    table = metrics.with_tolerance(matches.assign(**rules.labels()), rules.base)
-    return table.assign(distance_px=(offset**2).sum(1) ** 0.5)
+    return metrics.measured(matches.assign(**rules.labels()), rules)
 
 
 def protocol_of(table: pd.DataFrame) -> Protocol:

@@ -10,6 +10,7 @@ import torch
 from PIL import Image
 
 from corrlib.data import load
+from corrlib.data.check import Notice
 from corrlib.data.spair import SPair
 from corrlib.data.spair_check import check
 from corrlib.data.spair_files import angle_between
@@ -82,7 +83,7 @@ def test_sequence(tree):
     assert len(pairs[1:3]) == 2 and pairs[1:3][0].id == pairs[1].id and pairs[-1].category == "dog"
     assert [p.id for p in pairs[::2]] == [pairs.names[0], pairs.names[2]]
     assert repr(pairs).startswith("<SPair-71k layout, test (large): 4 pairs, 2 categories") and "\n" not in repr(pairs)
-    assert "2 of 4 pairs, 1 categories" in repr(pairs[:2])
+    assert "2 of 4 pairs, 1 category;" in repr(pairs[:2])
     assert [v.id for v in pairs.views()] == ["cat/a1", "cat/a2", "cat/a3", "dog/d1", "dog/d2"]
     assert pairs.counts() == {"cat": 3, "dog": 1}
     assert SPair(tree, size="small").names == pairs.names[::2]
@@ -119,9 +120,7 @@ def edit(tree, path, **changes):
 
 
 def test_errors_say_what_is_wrong(tree, tmp_path):
-    with pytest.raises(
-        FileNotFoundError, match="wanted a folder.*found: ImageAnnotation, Layout.*make_toybox.py.*doctor"
-    ):
+    with pytest.raises(FileNotFoundError, match="wanted a folder.*found: ImageAnnotation, Layout.*make_toybox.py.*doctor"):
         (tree / "JPEGImages").rename(tree / "Photographs")
         SPair(tree)
     (tree / "Photographs").rename(tree / "JPEGImages")
@@ -160,16 +159,21 @@ def test_a_truncated_image_and_a_wrong_size(tree):
 
 
 def test_check_lists_every_problem(tree):
-    # The only thing that this tree lacks is training pairs.
-    assert check(tree) == [f"no split folder {tree / 'PairAnnotation' / 'trn'}"]
+    # Small, and without training pairs: worth a notice, and nothing is wrong.
+    assert all(isinstance(found, Notice) for found in check(tree))
+    assert check(tree)[0] == f"no split folder {tree / 'PairAnnotation' / 'trn'}: the split trn cannot be read"
+    assert check(tree)[1:] == [
+        "val pairs: 1, published 5,384; a toy or a subset has fewer, a whole copy has not",
+        "test pairs: 4, published 12,234; a toy or a subset has fewer, a whole copy has not",
+    ]
     path = tree / "JPEGImages/cat/a3.jpg"
     path.write_bytes(path.read_bytes()[:1500])
     edit(tree, "PairAnnotation/test/000000-a1-a2:cat.json", kps_ids=["0", "1"])
     edit(tree, "PairAnnotation/test/000003-d1-d2:dog.json", viewpoint_variation="gone")
     (tree / "Segmentation/dog/v1.png").unlink()
-    found = "\n".join(check(tree)[1:])
+    found = "\n".join(problem for problem in check(tree) if not isinstance(problem, Notice))
     assert all(part in found for part in ("a3.jpg", "differ in 1, 11", "'viewpoint_variation'", "Segmentation/dog/v1.png"))
-    assert len(check(tree)) == 5 and "no SPair-71k at" in check(tree / "Layout")[0]
+    assert found.count("\n") == 3 and "no SPair-71k at" in check(tree / "Layout")[0]
 
 
 def test_without_layout_pairs_are_sorted(tree):
@@ -238,8 +242,9 @@ def test_the_real_bytes():
     assert torch.equal(pairs[1].target_points, pair.source_points)
     with pytest.raises(ValueError, match="no azimuth in degrees"):
         pairs.filter(azimuth_difference=lambda d: d < 35)
-    problems = check(REAL)  # the subset has no masks, no small list, and one split
-    assert sum("split folder" in p for p in problems) == 2 and any("Segmentation" in p for p in problems) and len(problems) == 4
+    notices = check(REAL)  # the subset has no masks, no small list, few pairs, and one split; nothing of it is wrong
+    assert all(isinstance(notice, Notice) for notice in notices) and len(notices) == 5
+    assert sum("split folder" in n for n in notices) == 2 and any("test pairs: 4, published 12,234" in n for n in notices)
 
 
 def test_folder_of_own_images(tmp_path):

@@ -8,19 +8,21 @@
 *Source:* Min et al., "SPair-71k: A Large-scale Benchmark for Semantic Correspondence", 2019, and the data set's own files.
 """
 
-import copy
-from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import UInt8
+from jaxtyping import Bool, UInt8
 from PIL import Image
 
 from corrlib.coords import Points, Size
+from corrlib.data.files import keep_inside
+from corrlib.data.selection import Categories, Selection, fits
 from corrlib.data.spair_files import angle_between, category_of, field, find_root, pair_names, read_json, view_id
+from corrlib.data.voc import CLASS_ID
+from corrlib.protocol import Protocol
 from corrlib.types import Pair, View
 
 SPLITS = ("trn", "val", "test")
@@ -36,85 +38,45 @@ TAGS = {  # our tag: field of a pair's json
 EXTRA_TAGS = ("source_azimuth_id", "target_azimuth_id", "azimuth_difference")
 
 
-class SPair(Sequence[Pair]):
+class SPair(Selection[Pair]):
     """The pairs of a split as a lazy sequence: an index gives a `Pair`, a slice or `filter` gives a smaller `SPair`.
 
     `size` is the published list, "large" (every pair) or "small". `origin` is the number that annotators gave the first
     pixel: 0 uses the keypoints' integers as they are, as every public loader does; 1 subtracts one. A keypoint one pixel
     outside of its image is moved to the border; one farther out raises. Boxes are given as the files have them (VOC,
-    1-based). Raises FileNotFoundError and ValueError that name the folder, file or field that is wrong.
+    1-based). `rules` change the published protocol: target box, <=, per image (DIFT prints per point too, SD+DINO pools per
+    category with <). Raises FileNotFoundError and ValueError that name the folder, file or field that is wrong.
     """
 
-    def __init__(
-        self,
-        root: str | Path,
-        split: str = "test",
-        size: str = "large",
-        categories: str | Collection[str] | None = None,
-        origin: int = 0,
-    ):
-        if split not in SPLITS or size not in SIZES or origin not in (0, 1):
-            got = f"split={split!r}, size={size!r}, origin={origin!r}"
-            raise ValueError(f"got {got}; wanted a split of {SPLITS}, a size of {SIZES}, and origin 0 or 1")
-        self.root, self.split, self.size, self.origin = find_root(root), split, size, origin
+    title, splits, tags = "SPair-71k layout", SPLITS, (*TAGS, *EXTRA_TAGS)
+    published = Protocol(base="box", by="image", alphas=(0.01, 0.05, 0.1))
+
+    def __init__(self, root: str | Path, split: str = "test", size: str = "large", categories: Categories = None, **rules: Any):
+        self.require_split(split)
+        if size not in SIZES:
+            raise ValueError(f"size={size!r}; SPair-71k has the lists {', '.join(map(repr, SIZES))}")
+        self.size = size
         self._annotations: dict[str, dict] = {}
-        self._views: dict[str, View] = {}
-        self._names = tuple(pair_names(self.root, split, size))
-        self.of = len(self._names)  # how many the list has, so that a selection can say what it is a part of
-        if categories is not None:
-            wanted = {categories} if isinstance(categories, str) else set(categories)
-            if unknown := wanted - set(self.categories):
-                raise ValueError(f"no pairs of {', '.join(sorted(unknown))} in {self!r}; it has {', '.join(self.categories)}")
-            self._names = tuple(n for n in self._names if category_of(n) in wanted)
+        root = find_root(root)
+        super().__init__(root, split, pair_names(root, split, size), categories, rules)
 
-    # -- the sequence -----------------------------------------------------------------------------------------------
+    def heading(self) -> str:
+        """The layout, the split and the list."""
+        return f"{self.title}, {self.split} ({self.size})"
 
-    def __len__(self) -> int:
-        return len(self._names)
+    def category_of(self, name: str) -> str:
+        """The part of a pair's name after the colon."""
+        return category_of(name)
 
-    def __getitem__(self, index):
-        if isinstance(index, slice):
-            return self._only(self._names[index])
-        return self.pair(self._names[index])
-
-    def __repr__(self) -> str:
-        part = "" if len(self) == self.of else f" of {self.of:,}"
-        what = f"{len(self):,}{part} pairs, {len(self.categories)} categories"
-        return f"<SPair-71k layout, {self.split} ({self.size}): {what}, {self.root}>"
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Pair names in the order of the list, without reading any annotation."""
-        return self._names
-
-    @property
-    def categories(self) -> tuple[str, ...]:
-        """Category names that occur, sorted."""
-        return tuple(sorted({category_of(name) for name in self._names}))
-
-    def counts(self) -> dict[str, int]:
-        """Pairs per category, sorted by name."""
-        return dict(sorted(Counter(map(category_of, self._names)).items()))
-
-    def filter(self, **wanted) -> "SPair":
-        """Pairs whose category or tags are as wanted: a value, a collection of values, or a function of the value.
-
-        For example `filter(category="cat", viewpoint=0)` or `filter(azimuth_difference=lambda d: d <= 35)`. Raises KeyError on
-        a tag that SPair-71k has not, ValueError on `azimuth_difference` where the images carry only an azimuth id.
-        """
-        known = ("category", *TAGS, *EXTRA_TAGS)
-        if unknown := [k for k in wanted if k not in known]:
-            raise KeyError(f"no tag {unknown[0]!r}; pairs can be filtered by {', '.join(known)}")
-        names = [n for n in self._names if "category" not in wanted or _fits(wanted["category"], category_of(n))]
-        rest = {k: v for k, v in wanted.items() if k != "category"}
-        return self._only([n for n in names if not rest or self._has(n, rest)])
+    def tags_of(self, name: str) -> Mapping[str, Any]:
+        """A pair's tags, from the annotations alone."""
+        return self._tags(*self._record(name))
 
     def _has(self, name: str, wanted: Mapping[str, Any]) -> bool:
-        record, path = self._record(name)
-        tags = self._tags(record, path)
+        tags = self.tags_of(name)
         if "azimuth_difference" in wanted and "azimuth_difference" not in tags:
             raise ValueError(f"{self.root} states no azimuth in degrees; filter by viewpoint or by azimuth ids")
-        return all(_fits(want, tags.get(key)) for key, want in wanted.items())
+        return all(fits(want, tags.get(key)) for key, want in wanted.items())
 
     # -- images -----------------------------------------------------------------------------------------------------
 
@@ -128,14 +90,12 @@ class SPair(Sequence[Pair]):
 
     def view(self, id: str) -> View:
         """The image "category/name". Raises FileNotFoundError where it is missing, ValueError if not of the stated size."""
-        if id not in self._views:
-            view = View.open(self.root / "JPEGImages" / f"{id}.jpg", id=id, category=id.split("/")[0])
-            path, record = self._annotation_path(id), self.annotation(id)
-            stated = (field(record, "image_width", path), field(record, "image_height", path))
-            if view.size != stated:
-                raise ValueError(f"{view.path} has size {view.size} (width, height), but {path} says {stated}")
-            self._views[id] = view
-        return self._views[id]
+        view = self.open(id, self.root / "JPEGImages" / f"{id}.jpg", id.split("/")[0])
+        path, record = self._annotation_path(id), self.annotation(id)
+        stated = (field(record, "image_width", path), field(record, "image_height", path))
+        if view.size != stated:
+            raise ValueError(f"{view.path} has size {view.size} (width, height), but {path} says {stated}")
+        return view
 
     def annotation(self, view: View | str) -> Mapping[str, Any]:
         """An image's annotation as its file has it (keypoints of ids "0".."29", box, pose, azimuth id, ...)."""
@@ -145,16 +105,32 @@ class SPair(Sequence[Pair]):
         return self._annotations[id]
 
     def segmentation(self, view: View | str) -> UInt8[np.ndarray, "H W"]:
-        """An image's mask of VOC class ids (0 background, 255 undecided). Raises FileNotFoundError where there is none."""
-        id = view if isinstance(view, str) else view.id
-        path = self.root / "Segmentation" / f"{id}.png"
+        """An image's mask of VOC class ids (0 background, 255 undecided). Raises FileNotFoundError where there is none.
+
+        Raises ValueError where the file is not a mask of the image's size.
+        """
+        view = self.view(view) if isinstance(view, str) else view
+        path = self.root / "Segmentation" / f"{view.id}.png"
         if not path.is_file():
             raise FileNotFoundError(f"no segmentation {path}; unpack the data set again, with its folder Segmentation")
-        return np.array(Image.open(path))
+        try:
+            with Image.open(path) as image:
+                mask = np.array(image)
+        except (OSError, SyntaxError) as error:
+            raise ValueError(f"cannot decode {path}: {error}; the file is truncated or corrupt, fetch it again") from error
+        if mask.dtype != np.uint8 or mask.shape != view.size[::-1]:
+            got = f"{mask.dtype} values of shape {mask.shape}"
+            raise ValueError(f"{path} has {got}; wanted class numbers (uint8) of shape {view.size[::-1]} (height, width)")
+        return mask
+
+    def mask(self, view: View | str) -> Bool[np.ndarray, "H W"]:
+        """Where an image's segmentation shows its category. Raises as `segmentation`, and KeyError on no VOC category."""
+        category = (view if isinstance(view, str) else view.id).split("/")[0]
+        return self.segmentation(view) == CLASS_ID[category]
 
     # -- one pair ---------------------------------------------------------------------------------------------------
 
-    def pair(self, name: str) -> Pair:
+    def item(self, name: str) -> Pair:
         """The pair of this name, whether or not a selection holds it."""
         record, path = self._record(name)
         source, target = (self.view(view_id(record, side, path)) for side in ("src", "trg"))
@@ -172,18 +148,19 @@ class SPair(Sequence[Pair]):
             tags=self._tags(record, path),
         )
 
+    def pair_annotation(self, name: str) -> Mapping[str, Any]:
+        """A pair's annotation as its file has it."""
+        return self._record(name)[0]
+
     def _points(self, record: Mapping, side: str, ids: tuple[str, ...], size: Size, path: Path) -> Points:
-        points = torch.tensor(field(record, f"{side}_kps", path), dtype=torch.float32).reshape(-1, 2) - self.origin
+        given = field(record, f"{side}_kps", path)
+        try:
+            points = torch.tensor(given, dtype=torch.float32).reshape(-1, 2) - self.protocol.origin
+        except (TypeError, ValueError, RuntimeError) as error:
+            raise ValueError(f"{path}: {side}_kps is {str(given)[:60]}; wanted a list of [x, y]") from error
         if len(points) != len(ids):
             raise ValueError(f"{path}: {side}_kps has {len(points)} points and kps_ids {len(ids)}; wanted as many")
-        last = torch.tensor(size, dtype=torch.float32) - 1
-        outside = ((points < -1) | (points > last + 1)).any(dim=1)
-        if outside.any():
-            i = int(outside.nonzero()[0])
-            x, y = points[i].tolist()
-            where = f"({x:g}, {y:g}), outside of its {size[0]} x {size[1]} image"
-            raise ValueError(f"{path}: {side}_kps puts keypoint {ids[i]!r} at {where}")
-        return torch.minimum(points.clamp(min=0), last)
+        return keep_inside(points, size, f"{path}: {side}_kps", ids)
 
     def _tags(self, record: Mapping, path: Path) -> dict[str, Any]:
         tags = {tag: field(record, name, path) for tag, name in TAGS.items()}
@@ -204,15 +181,9 @@ class SPair(Sequence[Pair]):
     def _annotation_path(self, id: str) -> Path:
         return self.root / "ImageAnnotation" / f"{id}.json"
 
-    def _only(self, names: Sequence[str]) -> "SPair":
-        part = copy.copy(self)  # shares the annotations and views already read
-        part._names = tuple(names)
-        return part
 
+def check(root: str | Path, *, decode: bool = True) -> list[str]:
+    """Every finding about the tree under `root`: see `corrlib.data.spair_check`."""
+    from corrlib.data.spair_check import check as look
 
-def _fits(wanted: Any, value: Any) -> bool:
-    if callable(wanted):
-        return value is not None and bool(wanted(value))
-    if isinstance(wanted, Collection) and not isinstance(wanted, str):
-        return value in wanted
-    return value == wanted
+    return look(root, decode=decode)

@@ -1,59 +1,74 @@
-"""Verifies a tree of SPair-71k's layout and lists everything that is wrong with it, instead of stopping at the first."""
+"""Looks at a whole tree of SPair-71k's layout and lists everything that is wrong with it, instead of stopping at the first."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
 from tqdm.auto import tqdm
 
+from corrlib.data.check import Notice, counted, told
 from corrlib.data.spair import SIZES, SPLITS, SPair
 from corrlib.data.spair_files import field, find_root, read_json
 from corrlib.types import View
 
+TEST = {
+    "aeroplane": 690, "bicycle": 650, "bird": 702, "boat": 702, "bottle": 870, "bus": 644, "car": 564, "cat": 600, "chair": 646,
+    "cow": 640, "dog": 600, "horse": 600, "motorbike": 702, "person": 650, "pottedplant": 862, "sheep": 664, "train": 756,
+    "tvmonitor": 692,
+}  # fmt: skip
+PUBLISHED = {"trn": 53_340, "val": 5_384, "test": 12_234}  # pairs of the large lists
+
 
 def check(root: str | Path, *, decode: bool = True) -> list[str]:
-    """Every problem of the data set under `root`, one sentence each; an empty list means that it is whole.
+    """Every finding about the data set under `root`, one sentence each; without problems (all but `Notice`) it is whole.
 
-    Looks at each split that is there: lists against files, each pair's fields and keypoints against its two images'
-    annotations, each image (decoded, unless `decode=False`), masks, and that no image is in two splits.
+    Looks at each split that is there: lists against files, counts against the published ones, each pair's fields and keypoints
+    against its two images' annotations, each image (decoded, unless `decode=False`), masks, and that no image is in two splits.
     """
     try:
         root = find_root(root)
     except FileNotFoundError as error:
         return [str(error)]
-    problems: list[str] = []
+    found: list[str] = []
     if not (root / "Segmentation").is_dir():
-        problems.append(f"no folder {root / 'Segmentation'}: masks cannot be read; pairs can")
+        found.append(Notice(f"no folder {root / 'Segmentation'}: masks cannot be read; pairs can"))
     of_split: dict[str, set[str]] = {}
     for split in SPLITS:
         if not (root / "PairAnnotation" / split).is_dir():
-            problems.append(f"no split folder {root / 'PairAnnotation' / split}")
+            found.append(Notice(f"no split folder {root / 'PairAnnotation' / split}: the split {split} cannot be read"))
             continue
         of_split[split] = set()
-        problems += _check_split(root, split, of_split[split])
-    problems += _check_images(root, sorted(set().union(*of_split.values())), decode)
+        found += _check_split(root, split, of_split[split])
+    found += _check_images(root, sorted(set().union(*of_split.values())), decode)
     names = list(of_split)
     for i, a in enumerate(names):
         for b in names[i + 1 :]:
             if both := of_split[a] & of_split[b]:
-                problems.append(f"{len(both)} images are in both {a} and {b}; the first is {min(both)}")
-    return problems
+                found.append(f"{len(both)} images are in both {a} and {b}; the first is {min(both)}")
+    return found
 
 
 def _check_split(root: Path, split: str, images: set[str]) -> Iterator[str]:
     lists = {}
     for size in SIZES:
+        if size == "small" and not (root / "Layout" / "small").is_dir():
+            yield Notice(f"no folder {root / 'Layout' / 'small'}: of {split} the large list alone can be read")
+            continue
         try:
             lists[size] = SPair(root, split, size)
         except FileNotFoundError as error:
             yield str(error)
     if "small" in lists and "large" in lists and (stray := set(lists["small"].names) - set(lists["large"].names)):
         yield f"{split}: {len(stray)} pairs of the small list are not in the large one; the first is {min(stray)}"
+    if "large" in lists:
+        counts = lists["large"].counts()
+        whole = {"": PUBLISHED[split]} if split != "test" else TEST
+        yield from counted(f"{split} pairs", counts if split == "test" else {"": sum(counts.values())}, whole)
     pairs = lists.get("large") or lists.get("small")
     for name in tqdm(pairs.names if pairs else (), desc=f"{split} pairs", leave=False, disable=None):
         try:
-            pair = pairs.pair(name)
+            pair = pairs.item(name)
         except (OSError, ValueError) as error:
-            yield str(error)
+            yield told(error)
             continue
         images |= {pair.source.id, pair.target.id}
         annotated = [pairs.annotation(view).get("kps", {}) for view in (pair.source, pair.target)]
@@ -72,11 +87,11 @@ def _check_images(root: Path, ids: list[str], decode: bool) -> Iterator[str]:
             try:
                 field(record, name, path)
             except ValueError as error:
-                yield str(error)
+                yield told(error)
         if masks and not (root / "Segmentation" / f"{id}.png").is_file():
             yield f"no segmentation {root / 'Segmentation' / f'{id}.png'}"
         if decode:
             try:
                 View.open(root / "JPEGImages" / f"{id}.jpg").image()
             except (OSError, ValueError) as error:
-                yield str(error)
+                yield told(error)

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from corrlib.data.files import listing
+
 FOLDERS = ("JPEGImages", "ImageAnnotation", "PairAnnotation")
 
 
@@ -16,7 +18,7 @@ def find_root(root: str | Path) -> Path:
         if all((folder / name).is_dir() for name in FOLDERS):
             return folder
     raise FileNotFoundError(
-        f"no SPair-71k at {root}: wanted a folder with {', '.join(FOLDERS)} in it; found: {_listing(root)}. "
+        f"no SPair-71k at {root}: wanted a folder with {', '.join(FOLDERS)} in it; found: {listing(root)}. "
         "To make the toybox, which has this layout: python data_scripts/make_toybox.py; "
         "to see how to fetch the real one and where it is looked for: python -m corrlib doctor"
     )
@@ -51,14 +53,14 @@ def pair_names(root: Path, split: str, size: str) -> list[str]:
     """
     folder, layout = root / "PairAnnotation" / split, root / "Layout" / size / f"{split}.txt"
     if not folder.is_dir():
-        raise FileNotFoundError(f"no split folder {folder}; there is {_listing(folder.parent)}")
+        raise FileNotFoundError(f"no split folder {folder}; there is {listing(folder.parent)}")
     files = {name[:-5] for name in os.listdir(folder) if name.endswith(".json")}
     if layout.is_file():
         names = layout.read_text(encoding="utf-8").split()
     elif size == "large" and not (root / "Layout").is_dir():
         names = sorted(files)
     else:
-        raise FileNotFoundError(f"no list {layout}; there is {_listing(layout.parent)}. Choose another size or split")
+        raise FileNotFoundError(f"no list {layout}; there is {listing(layout.parent)}. Choose another size or split")
     if missing := [n for n in names if n not in files]:
         count = f"{len(missing):,} of {len(names):,} pairs"
         raise FileNotFoundError(f"{layout} lists {count} that {folder} lacks; the first is {missing[0]}.json")
@@ -73,9 +75,3 @@ def category_of(name: str) -> str:
 def view_id(record: Mapping[str, Any], side: str, path: Path) -> str:
     """The id "category/name" of a pair's image; `side` is "src" or "trg"."""
     return f"{field(record, 'category', path)}/{Path(field(record, f'{side}_imname', path)).stem}"
-
-
-def _listing(folder: Path) -> str:
-    if not folder.is_dir():
-        return f"no folder {folder}"
-    return ", ".join(sorted(p.name for p in folder.iterdir())[:8]) or f"nothing in {folder}"
