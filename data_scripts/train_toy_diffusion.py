@@ -23,8 +23,8 @@ from tqdm import tqdm
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from data_scripts.toytrain import card, checkpoint, diffusion, export, models, vae  # noqa: E402
 from corrlib.data.toybox.things import CATEGORIES  # noqa: E402
+from data_scripts.toytrain import card, checkpoint, diffusion, export, models, vae  # noqa: E402
 from data_scripts.toytrain.pool import CHUNK, chunk_path, fuse_intersections, load_chunk, pictures, render_chunks  # noqa: E402
 from data_scripts.toytrain.record import Observer  # noqa: E402
 
@@ -42,7 +42,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--rate", type=float, default=1e-3)
     parser.add_argument("--vae-steps", type=int, default=6000)
     parser.add_argument("--vae-batch", type=int, default=12)
-    parser.add_argument("--seconds", type=float, default=float("inf"), help="stop the U-Net's training after so long (start again to go on)")
+    parser.add_argument("--seconds", type=float, default=float("inf"), help="stop the U-Net after so long (start again to go on)")
     parser.add_argument("--threads", type=int, default=0, help="CPU threads; 0 leaves torch's choice")
     parser.add_argument("--compile", action="store_true", help="compile the nets (a GPU's first minute, then faster)")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
@@ -116,8 +116,10 @@ def export_all(args: argparse.Namespace, autoencoder, trainer: diffusion.Trainer
     export.write(args.out / "diffusion", autoencoder, average["unet"], average["text"], tokenizer_of(args))
     hardware = torch.cuda.get_device_name() if args.device == "cuda" else f"{os.cpu_count()} cores of a {platform.machine()} CPU"
     run = {"recipe": vars(trainer.recipe), "pool": len(kept["mean"]), "hardware": hardware, "torch": torch.__version__}
-    run |= {"images_seen": trainer.seen, "steps": trainer.steps, "seconds": round(trainer.seconds), "autoencoder": json.loads((args.out / "autoencoder.json").read_text())}
-    export.write_record(args.out / "diffusion", {**run, "history": trainer.history, "record": trainer.record, "curve": trainer.curve})
+    run |= {"images_seen": trainer.seen, "steps": trainer.steps, "seconds": round(trainer.seconds)}
+    run |= {"autoencoder": json.loads((args.out / "autoencoder.json").read_text())}
+    run |= {"history": trainer.history, "record": trainer.record, "curve": trainer.curve}
+    export.write_record(args.out / "diffusion", run)
     sizes = {"autoencoder": autoencoder, "U-Net": average["unet"], "text encoder": average["text"]}
     card.write_card(args.out / "diffusion", {name: sum(p.numel() for p in net.parameters()) for name, net in sizes.items()})
     print(f"wrote {args.out / 'diffusion'}: {trainer.seen} images seen", flush=True)

@@ -8,12 +8,13 @@ import torch
 from safetensors.torch import load_file
 
 from corrlib.diffusion import Diffuser
-from data_scripts.toytrain.models import IMAGE, tokens
+from data_scripts.toytrain.models import tokens
 from data_scripts.toytrain.record import Observer
 from data_scripts.toytrain.vae import quality
 
 FOLDER = Path(__file__).parents[1] / "corrlib/assets/toybox/diffusion"
 RECORD = json.loads((FOLDER / "training.json").read_text())
+IMAGE = json.loads((FOLDER / "vae/config.json").read_text())["sample_size"]  # pixels a side
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +55,8 @@ def test_the_card_states_what_the_record_holds():
     assert f"{RECORD['images_seen']:,} pictures seen" in card and RECORD["hardware"] in card
     assert "python data_scripts/train_toy_diffusion.py" in card
     seen = [row["images"] for row in RECORD["record"]]
-    assert all(1.8 < b / a < 2.3 for a, b in zip(seen[:-2], seen[1:-1], strict=True))  # at each doubling, then the end
+    doublings = [1000 * 2**k for k in range(20) if 1000 * 2**k <= RECORD["images_seen"]]
+    assert all(any(n <= row <= 1.05 * n for row in seen) for n in doublings) and seen[-1] == RECORD["images_seen"]
 
 
 def test_the_autoencoder_keeps_more_than_a_linear_code_of_twice_its_size(diffuser):
@@ -68,7 +70,7 @@ def test_the_autoencoder_keeps_more_than_a_linear_code_of_twice_its_size(diffuse
 
 
 def test_correspondence_is_what_the_training_record_ends_with(diffuser):
-    """The last row of the record, taken with full-precision weights while training, comes out of the shipped half-precision ones."""
+    """The record's last row, taken with full-precision weights while training, comes out of the shipped half-precision ones."""
 
     class Shipped:
         average = {"unet": diffuser.unet, "text": diffuser.text_encoder}
@@ -78,6 +80,6 @@ def test_correspondence_is_what_the_training_record_ends_with(diffuser):
         diffuser.vae.config.scaling_factor, IMAGE, "cpu",
     )  # fmt: skip
     found, recorded = observer(Shipped)["pck"], RECORD["record"][-1]["pck"]
-    assert found.keys() == recorded.keys()
+    assert recorded and found.keys() >= recorded.keys()
     for cell, value in recorded.items():
         assert found[cell] == pytest.approx(value, abs=1.5), cell

@@ -57,7 +57,9 @@ def test_keypoints_are_stable_named_places_on_parts(category):
     for name, (part, u) in table.items():
         assert part in scene.parts.names, name
         assert max(abs(v) for v in u) <= 1, name
-    seen = torch.stack([keypoint_truth(scene_of(category, i, azimuth=az), SIZE).visible for i in range(2) for az in range(0, 360, 60)])
+    seen = torch.stack(
+        [keypoint_truth(scene_of(category, i, azimuth=az), SIZE).visible for i in range(2) for az in range(0, 360, 60)]
+    )
     assert seen.any(0).all(), f"never seen: {[n for n, v in zip(table, seen.any(0), strict=True) if not v]}"
 
 

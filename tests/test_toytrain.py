@@ -27,7 +27,8 @@ def make_trainer() -> Trainer:
 
     torch.manual_seed(0)
     unet = UNet2DConditionModel(
-        sample_size=8, block_out_channels=(16, 16), layers_per_block=1, cross_attention_dim=32, norm_num_groups=8, attention_head_dim=1,
+        sample_size=8, block_out_channels=(16, 16), layers_per_block=1, cross_attention_dim=32, norm_num_groups=8,
+        attention_head_dim=1,
         down_block_types=("CrossAttnDownBlock2D", "DownBlock2D"), up_block_types=("UpBlock2D", "CrossAttnUpBlock2D"),
     )  # fmt: skip
     return Trainer(unet, Text(), models.make_scheduler().alphas_cumprod, torch.zeros(77, dtype=torch.long), RECIPE, "cpu")

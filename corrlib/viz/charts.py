@@ -74,7 +74,8 @@ def training_record(axes: Sequence[Axes] | np.ndarray, record: Mapping[str, Any]
     """When does correspondence emerge? The loss (first axes) and PCK (second) against images seen, in doublings. Returns the axes.
 
     `record` is a training record (or its list "record"): rows of images, loss and pck, a mapping from "layer@t" to percent.
-    A layer's curve is its best timestep at each row; a "curve" of (images, loss) in the record is drawn thin behind the loss.
+    A layer's curve is its best timestep at each row that looked at it; a "curve" of (images, loss) in the record is drawn thin
+    behind the loss.
     """
     axes = np.asarray(axes, dtype=object).ravel()
     curve = record.get("curve", ()) if isinstance(record, Mapping) else ()
@@ -85,10 +86,11 @@ def training_record(axes: Sequence[Axes] | np.ndarray, record: Mapping[str, Any]
         axes[0].plot(seen, _smooth(loss), color=BLUE, alpha=0.35, linewidth=1.2)
     curve_with_band(axes[0], images, [row["loss"] for row in rows], color=BLUE)
     axes[0].set_ylabel("loss")
-    layers = list(dict.fromkeys(name.split("@")[0] for name in rows[0]["pck"]))
+    layers = list(dict.fromkeys(name.split("@")[0] for name in rows[-1]["pck"]))
     for layer, color in zip(layers, CYCLE, strict=False):
-        best = [max(v for name, v in row["pck"].items() if name.split("@")[0] == layer) for row in rows]
-        curve_with_band(axes[1], images, best, label=layer, color=color)
+        of = [[v for name, v in row["pck"].items() if name.split("@")[0] == layer] for row in rows]
+        looked = np.array([bool(values) for values in of])
+        curve_with_band(axes[1], images[looked], [max(values) for values in of if values], label=layer, color=color)
     axes[1].set_ylabel("PCK@0.1, percent")
     axes[1].set_ylim(bottom=0)
     axes[1].legend(handlelength=1.6)

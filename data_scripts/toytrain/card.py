@@ -3,6 +3,8 @@
 import json
 from pathlib import Path
 
+from data_scripts.toytrain.models import FACTOR
+
 CARD = """# The toy diffusion model
 
 A latent diffusion model with Stable Diffusion's architecture in small, trained from scratch on pictures of the toybox. No
@@ -11,7 +13,7 @@ correspondence was ever shown to it. Weights are stored in half precision.
 | | |
 | --- | --- |
 | parts | {parts} |
-| data | {pool:,} rendered pictures of 64 x 64 pixels, eighteen categories, drawn and captioned by `corrlib/data/toybox` (seed {seed}); the data set's own toys are not among them |
+| data | {pool:,} rendered pictures of {pixels} pixels, eighteen categories, drawn and captioned by `corrlib/data/toybox` (seed {seed}); the data set's own toys are not among them |
 | autoencoder | {vae_steps:,} steps of {vae_batch} crops of {crop} x {crop}; keeps {vae:.1f} % of the pictures' variance ({psnr:.1f} dB) in 4 numbers a 4 x 4 patch; PCA keeps {pca_4:.1f} % in 4, {pca_6:.1f} % in 6 and {pca_8:.1f} % in 8 |
 | U-Net and text encoder | {images_seen:,} pictures seen in {steps:,} steps of {batches}, AdamW at {rate:g} with {warmup} steps of warm-up and a linear fall over the last {cooldown:.0%}; velocity prediction, SD's betas, Min-SNR weights (gamma {gamma:g}), captions dropped {dropout:.0%}, averaged weights ({ema}) |
 | seed | {seed} |
@@ -26,8 +28,8 @@ correspondence was ever shown to it. Weights are stored in half precision.
 | ---: | ---: | {rule} |
 {rows}
 
-Loss: the mean of the last 200 steps, weighted. The other columns: PCK@0.1 of the target box in percent, per point, on all ordered pairs of
-four validation pictures a category, one noise, the best of t = {timesteps}. The whole record is `training.json`.
+Loss: the mean of the last 200 steps, weighted. The other columns: PCK@0.1 of the target box in percent, per point, on all
+ordered pairs of four validation pictures a category, one noise, the best of t = {timesteps}. The whole record is `training.json`.
 """
 
 
@@ -35,15 +37,18 @@ def write_card(folder: Path, sizes: dict[str, int]) -> None:
     """Write README.md and training.png into the model's folder from its training.json; `sizes` are parameters of each part."""
     record = json.loads((folder / "training.json").read_text())
     recipe, vae = record["recipe"], record["autoencoder"]
-    cells = list(record["record"][0]["pck"])
+    cells = list(record["record"][-1]["pck"])
     layers = list(dict.fromkeys(cell.split("@")[0] for cell in cells))
     rows = []
     for row in record["record"]:
-        best = [max(value for cell, value in row["pck"].items() if cell.startswith(layer + "@")) for layer in layers]
-        rows.append(f"| {row['images']:,} | {row['loss']:.4f} | " + " | ".join(f"{value:.1f}" for value in best) + " |")
-    batches = ", then ".join(f"{start['batch']} (from picture {start['from']:,})" for start in merged(record["history"]))
+        of = [[value for cell, value in row["pck"].items() if cell.startswith(layer + "@")] for layer in layers]
+        rows.append(f"| {row['images']:,} | {row['loss']:.4f} | " + " | ".join(f"{max(v):.1f}" if v else "" for v in of) + " |")
+    sides = merged(record["history"], "latents")
+    pixels = ", then ".join(f"{FACTOR * s['latents']} x {FACTOR * s['latents']} (from picture {s['from']:,})" for s in sides)
+    parts = ", ".join(f"{name} {count / 1e6:.2f} M" for name, count in sizes.items()) + " parameters"
+    batches = ", then ".join(f"{start['batch']} (from picture {start['from']:,})" for start in merged(record["history"], "batch"))
     text = CARD.format(
-        **recipe, batches=batches, steps=record["steps"], **vae["kept_percent"], parts=", ".join(f"{name} {count / 1e6:.2f} M" for name, count in sizes.items()) + " parameters",
+        **recipe, batches=batches, pixels=pixels, steps=record["steps"], **vae["kept_percent"], parts=parts,
         pool=record["pool"], vae_steps=vae["steps"], vae_batch=vae["batch"], crop=vae["crop"], psnr=vae["kept_percent"]["psnr_db"],
         images_seen=record["images_seen"], hardware=record["hardware"], torch=record["torch"], hours=record["seconds"] / 3600,
         vae_minutes=vae["curve"][-1]["seconds"] / 60, layers=" | ".join(layers), rule=" | ".join("---:" for _ in layers),
@@ -53,9 +58,9 @@ def write_card(folder: Path, sizes: dict[str, int]) -> None:
     draw(record, folder / "training.png")
 
 
-def merged(history: list[dict]) -> list[dict]:
-    """The starts of a run that changed its batch; a start that only went on is left out."""
-    return [start for before, start in zip([{}, *history], history, strict=False) if start["batch"] != before.get("batch")]
+def merged(history: list[dict], key: str) -> list[dict]:
+    """The starts of a run that changed its `key`; a start that only went on is left out."""
+    return [start for before, start in zip([{}, *history], history, strict=False) if start[key] != before.get(key)]
 
 
 def draw(record: dict, path: Path) -> None:

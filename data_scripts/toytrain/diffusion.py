@@ -13,7 +13,7 @@ from data_scripts.toytrain import checkpoint
 
 @dataclass(frozen=True)
 class Recipe:
-    """What decides the result. `images` are seen in all; the rate falls over the last `cooldown` of them; `batch` is a process's."""
+    """What decides the result: `images` seen in all, a `batch` a process; the rate falls over the last `cooldown` of the images."""
 
     images: int = 120_000
     batch: int = 32
@@ -135,8 +135,12 @@ class Trainer:
         started = saved = shown = time.time()
         already, spent = self.seen, self.seconds
         side = self.nets["unet"].config.sample_size
-        self.history.append({"from": self.seen, "batch": self.recipe.batch * self.world, "until": self.recipe.images, "latents": side})
-        due = max([1000, *(2 * r["images"] for r in self.record)])
+        self.history.append(
+            {"from": self.seen, "batch": self.recipe.batch * self.world, "until": self.recipe.images, "latents": side}
+        )
+        due = 1000
+        while due <= self.seen:
+            due *= 2
         while self.seen < self.recipe.images and time.time() - started < seconds:
             loss = self.step(data)
             self.seconds = spent + time.time() - started

@@ -10,9 +10,7 @@ from transformers import CLIPTextModel, CLIPTokenizer
 from data_scripts.toytrain.models import make_scheduler
 
 
-def write(
-    folder: Path, vae: AutoencoderKL, unet: UNet2DConditionModel, text: CLIPTextModel, tokenizer: CLIPTokenizer
-) -> None:
+def write(folder: Path, vae: AutoencoderKL, unet: UNet2DConditionModel, text: CLIPTextModel, tokenizer: CLIPTokenizer) -> None:
     """Save the pipeline to `folder`."""
     pipeline = StableDiffusionPipeline(
         vae=vae, unet=unet, text_encoder=text, tokenizer=tokenizer, scheduler=make_scheduler(), safety_checker=None,

@@ -12,7 +12,9 @@ from data_scripts.toytrain.models import CHANNELS, FACTOR, make_vae
 CROP = 32
 
 
-def train(images: torch.Tensor, *, steps: int, batch: int, folder: Path, device: str, rate: float = 2e-3) -> tuple[AutoencoderKL, dict]:
+def train(
+    images: torch.Tensor, *, steps: int, batch: int, folder: Path, device: str, rate: float = 2e-3
+) -> tuple[AutoencoderKL, dict]:
     """Train for `steps` on random crops of `images` (uint8); resumes from `folder`. Returns the model and its record."""
     torch.manual_seed(0)
     vae = make_vae(images.shape[-1]).to(device)
@@ -22,7 +24,8 @@ def train(images: torch.Tensor, *, steps: int, batch: int, folder: Path, device:
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, total_steps=steps + 1, pct_start=0.05)
     generator, record, first = torch.Generator(device).manual_seed(1), [], 0
     if state := checkpoint.load(folder / "vae.pt", device):
-        vae.load_state_dict(state["vae"]), optimizer.load_state_dict(state["optimizer"]), schedule.load_state_dict(state["schedule"])
+        for name, part in (("vae", vae), ("optimizer", optimizer), ("schedule", schedule)):
+            part.load_state_dict(state[name])
         record, first = state["record"], state["step"]
         generator.set_state(state["generator"].cpu())
     started = time.time()
@@ -30,7 +33,8 @@ def train(images: torch.Tensor, *, steps: int, batch: int, folder: Path, device:
         x = crops(images, batch, generator)
         with torch.autocast(device, torch.bfloat16, enabled=device == "cuda"):
             posterior = vae.encode(x).latent_dist
-            y = vae.decode(posterior.mean + posterior.std * torch.randn(posterior.mean.shape, generator=generator, device=device)).sample
+            noise = torch.randn(posterior.mean.shape, generator=generator, device=device)
+            y = vae.decode(posterior.mean + posterior.std * noise).sample
         error = (y.float() - x).abs()
         # edges matter more than flat walls for a world of crisp shapes
         edges = sum(((y.float() - x).diff(dim=d)).abs().mean() for d in (2, 3))
@@ -41,7 +45,9 @@ def train(images: torch.Tensor, *, steps: int, batch: int, folder: Path, device:
         torch.nn.utils.clip_grad_norm_(vae.parameters(), 1.0)
         optimizer.step(), schedule.step()
         if step % 250 == 249 or step == steps - 1:
-            record.append({"step": step + 1, "l1": error.mean().item(), "kl": kl.item(), "seconds": round(time.time() - started, 1)})
+            record.append(
+                {"step": step + 1, "l1": error.mean().item(), "kl": kl.item(), "seconds": round(time.time() - started, 1)}
+            )
             print("vae", record[-1], flush=True)
             state = {"vae": vae.state_dict(), "optimizer": optimizer.state_dict(), "schedule": schedule.state_dict()}
             checkpoint.save({**state, "record": record, "step": step + 1, "generator": generator.get_state()}, folder / "vae.pt")
@@ -68,7 +74,7 @@ def load(folder: Path, image: int, device: str) -> AutoencoderKL:
 
 @torch.no_grad()
 def quality(vae: AutoencoderKL, images: torch.Tensor) -> dict[str, float]:
-    """Share of variance (percent) that the code keeps on whole held-out images, beside PCA of 4 x 4 patches with as many numbers."""
+    """Share of variance (percent) that the code keeps on whole held-out images, beside PCA of 4 x 4 patches in 4, 6 and 8."""
     x = images.float() / 127.5 - 1
     z = torch.cat([vae.encode(part).latent_dist.mean for part in x.split(64)])
     y = torch.cat([vae.decode(part).sample for part in z.split(64)])

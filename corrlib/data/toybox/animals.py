@@ -5,11 +5,61 @@ from corrlib.data.toybox.shapes import ELLIPSOID
 
 # What makes a species of the common body plan: lengths in units of the body's half length.
 SPECIES = {
-    "cat": dict(thick=0.42, leg=(0.55, 0.7), leg_width=0.13, neck=(0.35, 0.3), head=0.44, snout=(0.16, 0.2), ears="point", tail=1.25, lift=60),
-    "dog": dict(thick=0.44, leg=(0.65, 0.95), leg_width=0.14, neck=(0.4, 0.45), head=0.38, snout=(0.42, 0.19), ears="flop", tail=0.8, lift=45),
-    "horse": dict(thick=0.42, leg=(1.1, 1.35), leg_width=0.13, neck=(0.55, 0.85), head=0.27, snout=(0.52, 0.17), ears="point", tail=0.9, lift=-60),
-    "cow": dict(thick=0.52, leg=(0.75, 0.95), leg_width=0.15, neck=(0.45, 0.25), head=0.34, snout=(0.34, 0.24), ears="side", tail=0.9, lift=-75),
-    "sheep": dict(thick=0.62, leg=(0.55, 0.7), leg_width=0.12, neck=(0.4, 0.28), head=0.28, snout=(0.26, 0.17), ears="side", tail=0.25, lift=-20),
+    "cat": dict(
+        thick=0.42,
+        leg=(0.55, 0.7),
+        leg_width=0.13,
+        neck=(0.35, 0.3),
+        head=0.44,
+        snout=(0.16, 0.2),
+        ears="point",
+        tail=1.25,
+        lift=60,
+    ),
+    "dog": dict(
+        thick=0.44,
+        leg=(0.65, 0.95),
+        leg_width=0.14,
+        neck=(0.4, 0.45),
+        head=0.38,
+        snout=(0.42, 0.19),
+        ears="flop",
+        tail=0.8,
+        lift=45,
+    ),
+    "horse": dict(
+        thick=0.42,
+        leg=(1.1, 1.35),
+        leg_width=0.13,
+        neck=(0.55, 0.85),
+        head=0.27,
+        snout=(0.52, 0.17),
+        ears="point",
+        tail=0.9,
+        lift=-60,
+    ),
+    "cow": dict(
+        thick=0.52,
+        leg=(0.75, 0.95),
+        leg_width=0.15,
+        neck=(0.45, 0.25),
+        head=0.34,
+        snout=(0.34, 0.24),
+        ears="side",
+        tail=0.9,
+        lift=-75,
+    ),
+    "sheep": dict(
+        thick=0.62,
+        leg=(0.55, 0.7),
+        leg_width=0.12,
+        neck=(0.4, 0.28),
+        head=0.28,
+        snout=(0.26, 0.17),
+        ears="side",
+        tail=0.25,
+        lift=-20,
+    ),
 }
 
 
@@ -46,7 +96,9 @@ def quadruped(m: Maker, species: str) -> None:
     reach = reach * m.uniform(0.85, 1.15)
     drop = -0.12 if species in ("cat", "dog") else -0.3
     tip = (hx + h * 0.75 + reach, hy, hz + drop * (h + reach))
-    m.limb("snout", (hx + h * 0.35, hy, hz - h * 0.12), tip, w, ACCENT if species in ("cow", "dog", "cat") else face, kind=ELLIPSOID)
+    m.limb(
+        "snout", (hx + h * 0.35, hy, hz - h * 0.12), tip, w, ACCENT if species in ("cow", "dog", "cat") else face, kind=ELLIPSOID
+    )
     m.ball("nose", (tip[0] - 0.02, hy, tip[2] + w * 0.35), (0.08, 0.1, 0.07), DARK if not wool else SKIN)
     for side, y in SIDES:
         m.ball(f"{side}_eye", (hx + h * 0.68, hy + y * h * 0.5, hz + h * 0.32), (0.085, 0.085, 0.1), DARK if not wool else LIGHT)
@@ -65,11 +117,35 @@ def quadruped(m: Maker, species: str) -> None:
 def _ear(m: Maker, style: str, side: str, y: float, head, h, color: int) -> None:
     hx, hy, hz = head
     if style == "point":
-        m.limb(f"{side}_ear", (hx - 0.02, hy + y * h * 0.5, hz + h * 0.55), (hx, hy + y * h * 0.66, hz + h * 1.5), h * 0.33, color, taper=-0.9, flat=0.6)
+        m.limb(
+            f"{side}_ear",
+            (hx - 0.02, hy + y * h * 0.5, hz + h * 0.55),
+            (hx, hy + y * h * 0.66, hz + h * 1.5),
+            h * 0.33,
+            color,
+            taper=-0.9,
+            flat=0.6,
+        )
     elif style == "flop":
-        m.limb(f"{side}_ear", (hx - 0.02, hy + y * h * 0.7, hz + h * 0.75), (hx - 0.04, hy + y * h * 1.15, hz - h * 0.35), h * 0.34, ACCENT, kind=ELLIPSOID, flat=0.4)
+        m.limb(
+            f"{side}_ear",
+            (hx - 0.02, hy + y * h * 0.7, hz + h * 0.75),
+            (hx - 0.04, hy + y * h * 1.15, hz - h * 0.35),
+            h * 0.34,
+            ACCENT,
+            kind=ELLIPSOID,
+            flat=0.4,
+        )
     else:
-        m.limb(f"{side}_ear", (hx - 0.05, hy + y * h * 0.6, hz + h * 0.45), (hx - 0.08, hy + y * h * 1.7, hz + h * 0.3), h * 0.3, color, kind=ELLIPSOID, flat=0.5)
+        m.limb(
+            f"{side}_ear",
+            (hx - 0.05, hy + y * h * 0.6, hz + h * 0.45),
+            (hx - 0.08, hy + y * h * 1.7, hz + h * 0.3),
+            h * 0.3,
+            color,
+            kind=ELLIPSOID,
+            flat=0.5,
+        )
 
 
 def _tail(m: Maker, s: dict, species: str, leg, thick) -> None:

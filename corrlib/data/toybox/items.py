@@ -16,8 +16,8 @@ def generator_for(*key: object, device: str | torch.device = "cpu") -> torch.Gen
     return torch.Generator(device).manual_seed(int.from_bytes(digest[:7], "big"))
 
 
-def item(split: str, category: str, index: int, *, seed: int = 0, knobs: Knobs = Knobs()) -> tuple[Scene, Size]:
+def item(split: str, category: str, index: int, *, seed: int = 0, knobs: Knobs | None = None) -> tuple[Scene, Size]:
     """The scene and image size (width, height) of one item: a batch of one, on the CPU."""
     generator = generator_for("toybox", seed, split, category, index)
     size = SIZES[int(torch.randint(len(SIZES), (1,), generator=generator))]
-    return draw(category, 1, generator, knobs), size
+    return draw(category, 1, generator, knobs or Knobs()), size

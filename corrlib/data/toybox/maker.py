@@ -118,7 +118,13 @@ class Maker:
         high = torch.where(shown, centre + reach, -MISSING).amax(1, keepdim=True)
         scale = 2 / (high - low).norm(dim=-1, keepdim=True)
         return Parts(
-            names, kinds, torch.tensor(colors, device=self.device), (centre - (low + high) / 2) * scale, rotation, half * scale, taper
+            names,
+            kinds,
+            torch.tensor(colors, device=self.device),
+            (centre - (low + high) / 2) * scale,
+            rotation,
+            half * scale,
+            taper,
         )
 
 

@@ -35,13 +35,24 @@ def chair(m: Maker) -> None:
     m.ball("cushion", (0.03, 0, seat + 0.07), (width * 0.88, width * 0.85, 0.09), ACCENT)
     for end, x in ENDS:
         for side, y in SIDES:
-            m.limb(f"{end}_{side}_leg", (x * width * 0.86, y * width * 0.86, seat), (x * width, y * width, 0), 0.065, WARM, kind=BOX)
+            m.limb(
+                f"{end}_{side}_leg", (x * width * 0.86, y * width * 0.86, seat), (x * width, y * width, 0), 0.065, WARM, kind=BOX
+            )
     top = seat + back
     for side, y in SIDES:
         foot = (-width * 0.9, y * width * 0.88, seat)
         m.limb(f"{side}_stile", foot, (-width * 0.9 - lean, y * width * 0.88, top), 0.06, WARM, kind=BOX)
-        m.limb(f"{side}_arm", (-width * 0.95, y * width, seat + 0.36), (width * 0.8, y * width, seat + 0.36), 0.06 * arms, WARM, kind=BOX)
-        m.limb(f"{side}_arm_post", (width * 0.74, y * width, seat), (width * 0.74, y * width, seat + 0.34), 0.05 * arms, WARM, kind=BOX)
+        m.limb(
+            f"{side}_arm",
+            (-width * 0.95, y * width, seat + 0.36),
+            (width * 0.8, y * width, seat + 0.36),
+            0.06 * arms,
+            WARM,
+            kind=BOX,
+        )
+        m.limb(
+            f"{side}_arm_post", (width * 0.74, y * width, seat), (width * 0.74, y * width, seat + 0.34), 0.05 * arms, WARM, kind=BOX
+        )
     start, end = (-width * 0.92 - lean * 0.35, 0, seat + back * 0.35), (-width * 0.92 - lean * 0.95, 0, top - 0.03)
     m.add(
         BOX,
@@ -65,7 +76,9 @@ def pottedplant(m: Maker) -> None:
     spread, lift = m.uniform(0.55, 0.85), m.uniform(0.15, 0.55)
     for name, angle in (("front", 0), ("left", 90), ("back", 180), ("right", 270)):
         dx, dy = math.cos(math.radians(angle)), math.sin(math.radians(angle))
-        m.limb(f"{name}_leaf", (0, 0, stem - 0.2), (dx * spread, dy * spread, stem + lift - 0.1), 0.2, LEAF, kind=ELLIPSOID, flat=0.45)
+        m.limb(
+            f"{name}_leaf", (0, 0, stem - 0.2), (dx * spread, dy * spread, stem + lift - 0.1), 0.2, LEAF, kind=ELLIPSOID, flat=0.45
+        )
     flower = stem + m.uniform(0.3, 0.5)
     m.limb("flower_stem", (0, 0, stem - 0.05), (0, 0, flower), 0.05, LEAF)
     m.ball("flower", (0, 0, flower + 0.1), (0.22, 0.22, 0.16), ACCENT)
@@ -120,7 +133,10 @@ THINGS = {
         {
             "badge": ("badge", (1, 0, 0)),
             **{f"rim {n}": ("rim", (x, y, 0)) for n, x, y in (("front", 1, 0), ("back", -1, 0), ("left", 0, 1), ("right", 0, -1))},
-            **{f"pot bottom {n}": ("pot", (0.8 * x, 0.8 * y, -1)) for n, x, y in (("front", 1, 0), ("back", -1, 0), ("left", 0, 1), ("right", 0, -1))},
+            **{
+                f"pot bottom {n}": ("pot", (0.8 * x, 0.8 * y, -1))
+                for n, x, y in (("front", 1, 0), ("back", -1, 0), ("left", 0, 1), ("right", 0, -1))
+            },
             **{f"{n} leaf tip": (f"{n}_leaf", (0, 0, 1)) for n in ("front", "left", "back", "right")},
             "flower": ("flower_heart", (0, 0, 1)),
             "stem": ("stem", (0, 0, -0.1)),
@@ -129,8 +145,14 @@ THINGS = {
     "tvmonitor": (
         tvmonitor,
         {
-            **{f"screen {n}": ("screen", (1, y, z)) for n, y, z in (("upper left", 1, 1), ("upper right", -1, 1), ("lower left", 1, -1), ("lower right", -1, -1))},
-            **{f"case {n}": ("case", (0, y, z)) for n, y, z in (("upper left", 1, 1), ("upper right", -1, 1), ("lower left", 1, -1), ("lower right", -1, -1))},
+            **{
+                f"screen {n}": ("screen", (1, y, z))
+                for n, y, z in (("upper left", 1, 1), ("upper right", -1, 1), ("lower left", 1, -1), ("lower right", -1, -1))
+            },
+            **{
+                f"case {n}": ("case", (0, y, z))
+                for n, y, z in (("upper left", 1, 1), ("upper right", -1, 1), ("lower left", 1, -1), ("lower right", -1, -1))
+            },
             "logo": ("logo", (1, 0, 0)),
             "foot": ("foot", (1, 0, 0)),
             "lamp": ("lamp", (1, 0, 0)),

@@ -53,7 +53,14 @@ def bicycle(m: Maker) -> None:
     for side, y in SIDES:
         m.limb(f"{side}_bar", bar, (bar[0] - 0.1, y * 0.4, bar[2] + 0.02), 0.05, METAL)
         m.limb(f"{side}_grip", (bar[0] - 0.09, y * 0.34, bar[2] + 0.02), (bar[0] - 0.16, y * 0.56, bar[2]), 0.07, DARK)
-        m.limb(f"{side}_pedal", (-0.12, y * 0.1, radius * 0.95 - y * 0.22), (-0.12, y * 0.3, radius * 0.95 - y * 0.22), 0.07, DARK, kind=BOX)
+        m.limb(
+            f"{side}_pedal",
+            (-0.12, y * 0.1, radius * 0.95 - y * 0.22),
+            (-0.12, y * 0.3, radius * 0.95 - y * 0.22),
+            0.07,
+            DARK,
+            kind=BOX,
+        )
 
 
 def motorbike(m: Maker) -> None:
@@ -108,7 +115,9 @@ def bus(m: Maker) -> None:
         m.box(f"{side}_stripe", (0, y * 0.5, z - height * 0.25), (length, 0.022, height * 0.1), ACCENT)
         m.ball(f"{side}_headlight", (length + 0.02, y * 0.34, 0.52), (0.05, 0.11, 0.09), LIGHT)
         m.ball(f"{side}_taillight", (-length - 0.02, y * 0.38, 0.55), (0.04, 0.08, 0.11), WARM)
-        m.limb(f"{side}_mirror", (length - 0.05, y * 0.5, z + height * 0.5), (length + 0.14, y * 0.68, z + height * 0.35), 0.06, DARK)
+        m.limb(
+            f"{side}_mirror", (length - 0.05, y * 0.5, z + height * 0.5), (length + 0.14, y * 0.68, z + height * 0.35), 0.06, DARK
+        )
     m.box("door", (length * 0.72, -0.5, z - 0.06), (0.17, 0.035, height * 0.8), LIGHT)
     _wheels(m, length * 0.64, 0.46, 0.3, 0.09)
 
