@@ -25,10 +25,11 @@ HEADER = 12
 LONGEST = 99_999  # pixels; a header beyond is not a size
 
 
-def flo_size(path: str | Path) -> Size:
+def flo_size(path: str | Path, size: Size | None = None) -> Size:
     """(width, height) of a .flo file from its header and its length, without reading the flow.
 
-    Raises FileNotFoundError where there is no file, ValueError on a wrong tag, an impossible size or a length that does not fit.
+    Raises FileNotFoundError where there is no file, ValueError on a wrong tag, an impossible size, a length that does not fit, or
+    another size than `size`, that of the flow's image.
     """
     path = Path(path)
     if not path.is_file():
@@ -48,14 +49,16 @@ def flo_size(path: str | Path) -> Size:
     wanted, got = HEADER + 8 * width * height, path.stat().st_size
     if got != wanted:
         what = "truncated" if got < wanted else "too long"
-        size = f"{width} x {height}"
-        raise ValueError(f"{path} has {got:,} bytes; wanted {wanted:,} for {size} pixels (width x height): {what}, fetch it again")
+        sides = f"{width} x {height}"
+        raise ValueError(f"{path} has {got:,} bytes; wanted {wanted:,} for {sides} pixels (width x height): {what}, fetch it again")
+    if size not in (None, (width, height)):
+        raise ValueError(f"{path} has size {(width, height)} (width, height), but its image has {size}; unpack both again")
     return width, height
 
 
-def read_flo(path: str | Path) -> Float[np.ndarray, "H W 2"]:
+def read_flo(path: str | Path, size: Size | None = None) -> Float[np.ndarray, "H W 2"]:
     """The flow (u, v) in pixels, float32, NaN in both where it is not known. Raises as `flo_size` does."""
-    width, height = flo_size(path)
+    width, height = flo_size(path, size)
     flow = np.fromfile(path, "<f4", offset=HEADER).reshape(height, width, 2).astype(np.float32, copy=False)
     flow[~(np.abs(flow) < LIMIT).all(axis=2)] = np.nan  # written so that NaN and infinities are unknown too
     return flow
