@@ -2,10 +2,12 @@
 
     python book/screenshots.py [PROFILE] [FOLDER]
 
-Needs Chromium. Writes FOLDER/PAGE-1400.png and PAGE-390.png (default folder: build/PROFILE/screenshots).
+Needs Chromium. Writes FOLDER/PAGE-1400-0.png, -1.png, ... and PAGE-390-0.png, ... (default folder:
+build/PROFILE/screenshots), each a part of the page.
 `--dark` takes the dark theme.
 """
 
+import re
 import shutil
 import subprocess
 import sys
@@ -13,17 +15,41 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-SIZES = {1400: 3200, 390: 4200}  # width and height of the window in CSS pixels
+WIDTHS = (1400, 390)  # of the window, in CSS pixels
+PART = 6000  # a long page is taken in parts of this height: Chromium refuses pictures beyond 16,384 pixels
 
 
-def page_copy(page: Path, width: int, dark: bool) -> Path:
-    """A page that holds `page` in a frame of `width` pixels, because Chromium's own window is never narrower than about 500."""
+def framed(page: Path, width: int, height: int, top: int, dark: bool) -> Path:
+    """A page that shows `page` from `top` on in a frame of `width` pixels: Chromium's own window is never narrower than about 500.
+
+    The frame writes the height of what it shows into the title of the page.
+    """
     mode = "localStorage.setItem('mode','dark');localStorage.setItem('theme','dark');" if dark else "localStorage.clear();"
-    frame = f'<iframe id="f" style="border:0;width:{width}px;height:{SIZES[width]}px"></iframe>'
-    script = f"<script>{mode}document.getElementById('f').src='{page.as_uri()}'</script>"
+    size = f"border:0;width:{width}px;height:{height}px;margin-top:-{top}px"
+    measure = "setTimeout(()=>{document.title=f.contentDocument.documentElement.scrollHeight},3000)"
+    script = f"const f=document.getElementById('f');{mode}f.onload=()=>{measure};f.src='{page.as_uri()}'"
     copy = Path(tempfile.mkdtemp()) / "frame.html"
-    copy.write_text(f'<!doctype html><body style="margin:0">{frame}{script}</body>')
+    body = f'<iframe id="f" style="{size}"></iframe><script>{script}</script>'
+    copy.write_text(f'<!doctype html><title></title><body style="margin:0;overflow:hidden">{body}</body>')
     return copy
+
+
+def chromium(browser: str, copy: Path, *options: str) -> str:
+    common = ["--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--allow-file-access-from-files"]
+    command = [browser, *common, "--virtual-time-budget=20000", *options, copy.as_uri()]
+    try:
+        return subprocess.run(command, capture_output=True, timeout=240, text=True).stdout
+    finally:
+        shutil.rmtree(copy.parent)
+
+
+def height_of(browser: str, page: Path, width: int) -> int:
+    """Pixels that the whole page is tall at this width."""
+    title = re.search(
+        r"<title>(\d+)</title>",
+        chromium(browser, framed(page, width, 800, 0, False), f"--window-size={max(width, 500)},800", "--dump-dom"),
+    )
+    return int(title[1]) if title else PART
 
 
 def main(profile: str = "toybox", folder: str | None = None, *, dark: bool = False) -> None:
@@ -37,14 +63,14 @@ def main(profile: str = "toybox", folder: str | None = None, *, dark: bool = Fal
     for page in sorted(book.rglob("*.html")):
         if "_static" in page.parts or page.stem in ("genindex", "search"):
             continue
-        for width, height in SIZES.items():
-            target = out / f"{page.stem}-{width}{'-dark' if dark else ''}.png"
-            options = ["--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--allow-file-access-from-files"]
-            options += ["--virtual-time-budget=20000", f"--window-size={max(width, 500)},{height}", f"--screenshot={target}"]
-            if dark:
-                options.append("--force-dark-mode")
-            subprocess.run([browser, *options, page_copy(page, width, dark).as_uri()], capture_output=True, timeout=120)
-            print(target)
+        for width in WIDTHS:
+            height = height_of(browser, page, width)
+            for i, top in enumerate(range(0, height, PART)):
+                target = out / f"{page.stem}-{width}{'-dark' if dark else ''}-{i}.png"
+                window = f"--window-size={max(width, 500)},{min(PART, height - top)}"
+                extra = ["--force-dark-mode"] if dark else []
+                chromium(browser, framed(page, width, height, top, dark), window, f"--screenshot={target}", *extra)
+                print(target, flush=True)
 
 
 if __name__ == "__main__":
