@@ -33,7 +33,7 @@ def load(name: str, root: str | Path, split: str = "test", **options: Any) -> Se
     return getattr(module, attribute)(root, split, **options)
 
 
-def check(name: str, root: str | Path, *, decode: bool = True) -> Iterable[str]:
+def check_tree(name: str, root: str | Path, *, decode: bool = True) -> Iterable[str]:
     """Everything that is to be said of a whole tree, one sentence each: problems, and `corrlib.data.check.Notice`s.
 
     `decode=False` does not decode images. Raises KeyError with near misses on an unknown name.

@@ -33,8 +33,16 @@ class Selection(Sequence[Item], Generic[Item]):
     tags: ClassVar[tuple[str, ...]] = ()  # what `filter` knows beside the category
     published: ClassVar[Protocol] = Protocol()
 
-    def __init__(self, root: Path, split: str, names: Sequence[str], categories: Categories = None, rules: Mapping[str, Any] = {}):  # noqa: B006
-        self.root, self.split, self.protocol = root, split, self.rules(rules)
+    def __init__(
+        self,
+        root: Path,
+        split: str,
+        names: Sequence[str],
+        categories: Categories = None,
+        rules: Mapping[str, Any] | None = None,
+        published: Protocol | None = None,
+    ):
+        self.root, self.split, self.protocol = root, split, self.rules(rules or {}, published)
         self._names, self._opened = tuple(names), {}
         self.of = len(self._names)  # how many the list has, so that a selection can say what it is a part of
         if categories is not None:
@@ -142,13 +150,13 @@ class Selection(Sequence[Item], Generic[Item]):
         return part
 
     @classmethod
-    def rules(cls, changes: Mapping[str, Any]) -> Protocol:
+    def rules(cls, changes: Mapping[str, Any], published: Protocol | None = None) -> Protocol:
         """The published protocol with some rules changed. Raises TypeError naming an option that does not exist."""
         known = cls.published.labels()
         if unknown := [name for name in changes if name not in known]:
             own = [p.name for p in inspect.signature(cls.__init__).parameters.values() if p.kind == p.POSITIONAL_OR_KEYWORD]
             raise TypeError(f"{cls.title} has no option {unknown[0]!r}; it has {', '.join([*own[1:], *known])}")
-        return cls.published.but(**changes)
+        return (published or cls.published).but(**changes)
 
     @classmethod
     def require_split(cls, split: str) -> str:
