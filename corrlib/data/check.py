@@ -12,8 +12,9 @@ class Notice(str):
     __slots__ = ()
 
 
-def counted(what: str, found: Mapping[str, int], published: Mapping[str, int]) -> Iterator[str]:
+def counted(what: str, found: int | Mapping[str, int], published: int | Mapping[str, int]) -> Iterator[str]:
     """Notices of the counts that differ from the published ones, the total and each category; nothing where all are equal."""
+    found, published = ({"": n} if isinstance(n, int) else n for n in (found, published))
     total, wanted = sum(found.values()), sum(published.values())
     if total != wanted:
         yield Notice(f"{what}: {total:,}, published {wanted:,}; a toy or a subset has fewer, a whole copy has not")

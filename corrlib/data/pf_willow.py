@@ -16,13 +16,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import torch
 from tqdm.auto import tqdm
 
 from corrlib.coords import Points, Size
 from corrlib.data.check import Notice, counted, decoded, each, told
 from corrlib.data.files import find_folder, keep_inside, listing, read_mat, require_shape
+from corrlib.data.pf_lists import read_willow
 from corrlib.data.selection import Categories, Selection
 from corrlib.protocol import Protocol
 from corrlib.types import Pair, View
@@ -54,7 +54,7 @@ class PFWillow(Selection[Pair]):
         root = find_root(root)
         self._points: dict[Path, np.ndarray] = {}
         self._ids: dict[Path, str] = {}
-        self._given = {} if pairs == "all" else read_pairs(root / pairs)
+        self._given = {} if pairs == "all" else read_willow(root / pairs)
         super().__init__(root, split, list(self._given) or all_pairs(root), categories, rules)
 
     def category_of(self, name: str) -> str:
@@ -111,25 +111,6 @@ def all_pairs(root: Path) -> list[str]:
             raise FileNotFoundError(f"{folder} has {len(stems)} png images; wanted 2 or more; found: {listing(folder)}")
         names += [f"{folder.name}/{a}:{b}" for a, b in permutations(stems, 2)]
     return names
-
-
-def read_pairs(path: Path) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """Pair names, in the file's order, and both sides' points (10 x 2, as given). Raises errors that name file and line."""
-    if not path.is_file():
-        raise FileNotFoundError(f'no list {path}; leave out `pairs`, or name a csv file (published as "test_pairs.csv")')
-    table = pd.read_csv(path)
-    if table.shape[1] != 42:
-        raise ValueError(f"{path} has {table.shape[1]} columns; wanted 42: source, target, and x then y of ten points of each")
-    numbers = table.iloc[:, 2:].apply(pd.to_numeric, errors="coerce").to_numpy()
-    if (bad := np.isnan(numbers).any(1)).any():
-        raise ValueError(f"{path}, line {int(bad.argmax()) + 2}: coordinates must be numbers")
-    pairs = {}
-    for row, (source, target), xy in zip(range(len(table)), table.iloc[:, :2].astype(str).to_numpy(), numbers, strict=True):
-        a, b = Path(source), Path(target)
-        if a.parent.name != b.parent.name:
-            raise ValueError(f"{path}, line {row + 2}: {source} and {target}; wanted two images of one sub-class")
-        pairs[f"{a.parent.name}/{a.stem}:{b.stem}"] = (xy[:20].reshape(2, 10).T, xy[20:].reshape(2, 10).T)
-    return pairs
 
 
 def check(root: str | Path, *, decode: bool = True) -> Iterator[str]:

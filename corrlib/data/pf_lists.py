@@ -1,0 +1,82 @@
+"""The csv files that list the pairs of PF-Pascal and PF-Willow, in the forms in which they were published."""
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from corrlib.data.files import listing
+from corrlib.data.voc import VOC_CLASSES
+
+NAMES = {"trn": ("train", "trn"), "val": ("val",), "test": ("test",)}  # of a split's list of PF-Pascal
+
+
+class Row(NamedTuple):
+    """A line of a list: names without ending, class name, whether both images are mirrored, and points where it states them."""
+
+    line: int
+    images: tuple[str, str]
+    category: str
+    flip: bool
+    points: tuple[np.ndarray, np.ndarray] | None
+
+
+def find_list(folders: list[Path], split: str) -> Path:
+    """The csv file of a split, in the first of `folders` that has it or whose image_pairs/ has. Raises FileNotFoundError."""
+    names = [f"{word}_pairs{end}.csv" for word in NAMES[split] for end in ("", "_pf_pascal")]
+    places = [place for folder in folders for place in (folder, folder / "image_pairs")]
+    for path in (place / name for place in places for name in names):
+        if path.is_file():
+            return path
+    there = "; ".join(f"{folder}: {listing(folder)}" for folder in dict.fromkeys(folders))
+    raise FileNotFoundError(f"no list of the split {split}: wanted {' or '.join(names)}; found {there}. Fetch the lists, or say "
+                            "where they are with lists=FOLDER")  # fmt: skip
+
+
+def read_list(path: Path) -> dict[str, Row]:
+    """The lines of a list by pair name, in the file's order. Raises ValueError naming file, line and column."""
+    table = pd.read_csv(path)
+    if missing := [c for c in ("source_image", "target_image", "class") if c not in table]:
+        raise ValueError(f"{path} has no column {', '.join(missing)}; it has {', '.join(map(str, table.columns))}")
+    rows = {}
+    for line, record in enumerate(table.to_dict("records"), 2):
+        images = tuple(Path(str(record[f"{side}_image"])).stem for side in ("source", "target"))
+        if record["class"] not in range(1, 21):
+            raise ValueError(f"{path}, line {line}: class is {record['class']!r}; wanted 1 to 20, VOC's classes in order")
+        category, flip = VOC_CLASSES[int(record["class"]) - 1], record.get("flip", 0) == 1
+        points = tuple(_numbers(record, side, path, line) for side in "AB") if "XA" in table else None
+        if points and len(points[0]) != len(points[1]):
+            raise ValueError(f"{path}, line {line}: {len(points[0])} points in XA and {len(points[1])} in XB; wanted as many")
+        rows[f"{line - 2:04d}-{images[0]}-{images[1]}{'-flip' * flip}:{category}"] = Row(line, images, category, flip, points)
+    return rows
+
+
+def _numbers(record: dict[str, Any], side: str, path: Path, line: int) -> np.ndarray:
+    columns = [f"X{side}", f"Y{side}"]
+    try:
+        x, y = ([float(number) for number in str(record[column]).split(";")] for column in columns)
+        return np.array([x, y]).T.reshape(len(x), 2)
+    except (KeyError, ValueError) as error:
+        raise ValueError(
+            f"{path}, line {line}, {' and '.join(columns)}: {error}; wanted as many numbers in both, with ';'"
+        ) from error
+
+
+def read_willow(path: Path) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Pair names, in the file's order, and both sides' points (10 x 2, as given). Raises errors that name file and line."""
+    if not path.is_file():
+        raise FileNotFoundError(f'no list {path}; leave out `pairs`, or name a csv file (published as "test_pairs.csv")')
+    table = pd.read_csv(path)
+    if table.shape[1] != 42:
+        raise ValueError(f"{path} has {table.shape[1]} columns; wanted 42: source, target, and x then y of ten points of each")
+    numbers = table.iloc[:, 2:].apply(pd.to_numeric, errors="coerce").to_numpy()
+    if (bad := np.isnan(numbers).any(1)).any():
+        raise ValueError(f"{path}, line {int(bad.argmax()) + 2}: coordinates must be numbers")
+    pairs = {}
+    for row, (source, target), xy in zip(range(len(table)), table.iloc[:, :2].astype(str).to_numpy(), numbers, strict=True):
+        a, b = Path(source), Path(target)
+        if a.parent.name != b.parent.name:
+            raise ValueError(f"{path}, line {row + 2}: {source} and {target}; wanted two images of one sub-class")
+        pairs[f"{a.parent.name}/{a.stem}:{b.stem}"] = (xy[:20].reshape(2, 10).T, xy[20:].reshape(2, 10).T)
+    return pairs
