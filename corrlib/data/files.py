@@ -28,14 +28,17 @@ def find_folder(root: str | Path, inside: Sequence[str], holds: Sequence[str], w
     raise FileNotFoundError(f"no {what} at {root}: wanted a folder with {', '.join(holds)} in it; found: {listing(root)}; {hint}")
 
 
-def read_mat(path: Path, field: str) -> np.ndarray:
-    """One variable of a MATLAB file. Raises FileNotFoundError or ValueError naming the file and the variable."""
+def read_mat(path: Path, field: str, **options: Any) -> np.ndarray:
+    """One variable of a MATLAB file; `options` are those of `scipy.io.loadmat`.
+
+    Raises FileNotFoundError or ValueError naming the file and the variable.
+    """
     from scipy.io import loadmat
 
     if not path.is_file():
         raise FileNotFoundError(f"no annotation {path}; the data set is incomplete, unpack it again")
     try:
-        record: dict[str, Any] = loadmat(path)
+        record: dict[str, Any] = loadmat(path, **options)
     except Exception as error:  # scipy raises many kinds on damaged files: ValueError, TypeError, MatReadError, zlib.error
         raise ValueError(f"{path} is not a MATLAB file that can be read ({error}); it is damaged, unpack it again") from error
     if field not in record:
