@@ -1,6 +1,7 @@
 """How sure a number is: bootstrap intervals over pairs or images, of one method and of the difference of two."""
 
 from collections.abc import Iterator, Sequence
+from numbers import Real
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -22,7 +23,7 @@ class Interval(NamedTuple):
 
 def bootstrap(
     table: pd.DataFrame, by: str = "point", n: int = 1000, seed: int = 0, *,
-    alpha: float = 0.1, over: str = "pair", level: float = 0.95, strict: bool = False,
+    alpha: Real = 0.1, over: str = "pair", level: float = 0.95, strict: bool = False,
 ) -> Interval:  # fmt: skip
     """PCK with its percentile bootstrap interval, from `n` resamples of whole pairs (keypoints of a pair go together).
 
@@ -53,7 +54,7 @@ def bootstrap_table(
 
 def paired_bootstrap(
     table_a: pd.DataFrame, table_b: pd.DataFrame, by: str = "point", n: int = 1000, seed: int = 0, *,
-    alpha: float = 0.1, over: str = "pair", level: float = 0.95, strict: bool = False,
+    alpha: Real = 0.1, over: str = "pair", level: float = 0.95, strict: bool = False,
 ) -> Interval:  # fmt: skip
     """(difference, low, high) of PCK, a minus b in percentage points, both computed on the same resamples.
 

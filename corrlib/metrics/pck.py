@@ -6,6 +6,7 @@ which pixels it is measured (`protocols.py`) and whether the comparison is stric
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from corrlib.metrics.table import groups, require, require_one
 from corrlib.protocol import BY
 
 
-def correct(table: pd.DataFrame, alpha: float = 0.1, *, strict: bool = False) -> np.ndarray:
+def correct(table: pd.DataFrame, alpha: Real = 0.1, *, strict: bool = False) -> np.ndarray:
     """For each row whether the answer counts: distance <= alpha * tolerance, or < where `strict`.
 
     *Source:* `<=` in DIFT, SD4Match and SPair-71k's own tool; `<` in the released code of SD+DINO.
@@ -23,7 +24,7 @@ def correct(table: pd.DataFrame, alpha: float = 0.1, *, strict: bool = False) ->
     return Counter(table, grouped=False).correct(alpha, strict)
 
 
-def pck(table: pd.DataFrame, alpha: float = 0.1, by: str = "point", *, strict: bool = False) -> float:
+def pck(table: pd.DataFrame, alpha: Real = 0.1, by: str = "point", *, strict: bool = False) -> float:
     """PCK in percent of one method's keypoint table.
 
     `by="point"`: all keypoints pooled. `by="image"`: mean over pairs of each pair's share (what papers call *per image*).
@@ -35,7 +36,7 @@ def pck(table: pd.DataFrame, alpha: float = 0.1, by: str = "point", *, strict: b
 
 def pck_table(
     table: pd.DataFrame,
-    alphas: Sequence[float] = (0.05, 0.1, 0.15),
+    alphas: Sequence[Real] = (0.05, 0.1, 0.15),
     by: Sequence[str] = BY,
     group: Sequence[str] = ("method", "preset", "profile"),
     *,
@@ -81,17 +82,17 @@ class Counter:
             self._total = np.bincount(self._pair).astype(float)
             self._category: tuple[Any, int] | None = None
 
-    def correct(self, alpha: float, strict: bool) -> np.ndarray:
+    def correct(self, alpha: Real, strict: bool) -> np.ndarray:
         """Whether each row counts."""
         limit = alpha * self.tolerance
         return self.distance < limit if strict else self.distance <= limit
 
-    def pck(self, alpha: float, by: str, strict: bool) -> float:
+    def pck(self, alpha: Real, by: str, strict: bool) -> float:
         """PCK in percent."""
         right, total = self.counts(alpha, by, strict)
         return float(percent(right.sum(0), total.sum(0)))
 
-    def counts(self, alpha: float, by: str, strict: bool) -> tuple[np.ndarray, np.ndarray]:
+    def counts(self, alpha: Real, by: str, strict: bool) -> tuple[np.ndarray, np.ndarray]:
         """Correct and all keypoints of each pair, as pairs x cells: PCK is the mean over cells of sum(correct) / sum(all)."""
         if by not in BY:
             raise ValueError(f"by is {by!r}; wanted 'point', 'image' or 'category'")
