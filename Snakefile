@@ -79,6 +79,7 @@ onstart:
 
 # ---------------------------------------------------------------- data
 
+FRESH = None if PROFILE["data"].get("keep") else (f"{BUILD}/data", "{input}")
 DATA = sources("data", *[word for word in PROFILE["data"]["make"].split() if word.endswith(".py")], sections=["data"])
 
 
@@ -88,7 +89,7 @@ rule data:
     log: f"{BUILD}/logs/data.log",
     threads: 2
     resources: mem_mb=3000, runtime=240,
-    shell: step("data set", "{log}", f"{PYTHON} " + PROFILE["data"]["make"].removeprefix("python "), fresh=(f"{BUILD}/data", "{input}")) + MARK
+    shell: step("data set", "{log}", f"{PYTHON} " + PROFILE["data"]["make"].removeprefix("python "), fresh=FRESH) + MARK
 
 
 # ---------------------------------------------------------------- features: a network's pass over each image, once

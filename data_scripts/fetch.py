@@ -1,0 +1,186 @@
+"""Fetch benchmarks and weights: downloads that go on where they broke off, are checked, and are put in place only when whole.
+
+    python data_scripts/fetch.py list
+    python data_scripts/fetch.py spair pf_willow
+    python data_scripts/fetch.py all --yes
+    python data_scripts/fetch.py weights sd2-1
+
+Says first what will come, how large it is and how much disk is free, and asks. Typed again it finds what is there and does nothing.
+"""
+
+import argparse
+import os
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from corrlib import weights  # noqa: E402
+from corrlib.sources import HOME, Benchmark, Part, human  # noqa: E402
+from corrlib.sources.table import BENCHMARKS  # noqa: E402
+from data_scripts.fetching import FetchError, assemble  # noqa: E402
+
+
+def parse(argv: list[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    what = f"list, all, weights MODEL ..., or benchmarks: {', '.join(BENCHMARKS)}. Models: {', '.join(hub_models())}"
+    parser.add_argument("what", nargs="+", metavar="WHAT", help=what)
+    where = f"folder of all benchmarks (default {HOME}), or of weights (default: ${weights.VARIABLE}, else the hub's cache)"
+    parser.add_argument("--out", type=Path, help=where)
+    parser.add_argument("--yes", action="store_true", help="do not ask before downloading")
+    parser.add_argument("--replace", action="store_true", help="put a whole copy in the place of an incomplete one")
+    parser.add_argument("--no-extras", action="store_true", help="without masks, further lists and the like")
+    parser.add_argument("--quiet", action="store_true", help="no progress bars")
+    args = parser.parse_args(argv)
+    first, rest = args.what[0], args.what[1:]
+    known = {"list": [], "all": [], "weights": hub_models()}.get(first, list(BENCHMARKS))
+    names = rest if first in ("list", "all", "weights") else args.what
+    for name in names:
+        if name not in known:
+            parser.error(f"there is no {name!r} to fetch; {first} takes {', '.join(known) or 'nothing more'}")
+    if first == "weights" and not rest:
+        parser.error(f"weights of which model? {', '.join(hub_models())}")
+    return args
+
+
+def hub_models() -> list[str]:
+    return [name for name, model in weights.MODELS.items() if model.sources]
+
+
+def show(home: Path) -> None:
+    """All that can be fetched, with sizes, what is known of them, and whether they are there."""
+    print(f"Benchmarks, into {home}:")
+    for benchmark in BENCHMARKS.values():
+        missing = benchmark.missing(home)
+        state = "not there" if not (home / benchmark.folder).exists() else "incomplete" if missing else "there"
+        print(f"  {benchmark.name:<10} {benchmark.title:<20} {human(benchmark.size):>7} to download, {state}")
+        for part in benchmark.parts:
+            print(f"      {describe(part)}")
+    print("Weights (python data_scripts/fetch.py weights MODEL):")
+    for name in hub_models():
+        model = weights.MODELS[name]
+        print(f"  {name:<12} {model.gigabytes:g} GB")
+        for source in model.sources:
+            print(f"      {source}")
+
+
+def describe(part: Part) -> str:
+    """One line: what, how large, where from, and whether a checksum is known."""
+    hashes = [mirror.hash.split(":")[0] if mirror.hash else "no checksum published" for mirror in part.mirrors]
+    hosts = ", then ".join(f"{mirror.host} ({known})" for mirror, known in zip(part.mirrors, hashes, strict=True))
+    about = "" if part.mirrors[0].size else "about "
+    extra = f" [{part.extra}]" if part.extra else ""
+    return f"{part.place or part.mirrors[0].file}{extra}: {about}{human(part.size)} from {hosts}"
+
+
+def agreed(yes: bool) -> bool:
+    """Whether to go on. Raises FetchError where nobody can be asked."""
+    if yes:
+        return True
+    if not sys.stdin.isatty():
+        raise FetchError("nobody is there to be asked; add --yes to download")
+    return input("Download? [y/N] ").strip().lower() in ("y", "yes")
+
+
+@contextmanager
+def alone(home: Path):
+    """Only one fetching into a folder at a time, where the system has locks. Raises FetchError when another is at work."""
+    home.mkdir(parents=True, exist_ok=True)
+    with open(home / ".fetching", "w") as file:
+        try:
+            import fcntl
+
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise FetchError(f"another fetching into {home} is at work; wait for it, or stop it") from None
+        except (ImportError, OSError):
+            pass  # no such lock here (Windows, some network disks)
+        yield
+
+
+def fetch(names: list[str], home: Path, yes: bool = False, replace: bool = False, extras: bool = True, quiet: bool = False) -> int:
+    """Bring these benchmarks below `home`; 1 if a part that is needed could not be had, else 0. Raises FetchError early."""
+    wanted: list[tuple[Benchmark, Part]] = []
+    for benchmark in (BENCHMARKS[name] for name in names):
+        missing = list(benchmark.missing(home, extras))
+        if not missing:
+            print(f"{benchmark.name}: {home / benchmark.folder} is there, nothing to do")
+        wanted += [(benchmark, part) for part in missing]
+    if not wanted:
+        return 0
+    for benchmark, part in wanted:
+        print(f"{benchmark.name}: {describe(part)}")
+    for note in {benchmark.note: None for benchmark, _ in wanted if benchmark.note}:
+        print(note)
+    download, need = assemble.plan(wanted, home)
+    print(f"To download: {human(download)}. Disk needed below {home}: {human(need)}; free: {human(assemble.free_bytes(home))}.")
+    print(f"Mind the terms of use: {', '.join({benchmark.page: None for benchmark, _ in wanted})}")
+    if not agreed(yes):
+        print("nothing was fetched")
+        return 1
+    failed = []
+    with alone(home):
+        for benchmark, part in wanted:
+            try:
+                assemble.fetch_part(benchmark, part, home, replace=replace, quiet=quiet)
+                print(f"{benchmark.name}: {home / benchmark.folder / part.place} is there")
+            except FetchError as error:
+                print(f"{benchmark.name}: {f'without {part.extra}: ' if part.extra else ''}{error}", file=sys.stderr)
+                failed += [] if part.extra else [benchmark.name]
+                continue
+            for remark in part.remarks(home / benchmark.folder):
+                print(f"{benchmark.name}: other than usually reported: {remark}")
+    for benchmark in {benchmark.name: benchmark for benchmark, _ in wanted if benchmark.name not in failed}.values():
+        print(f"Look through it whole: python -m corrlib data check {benchmark.name} {home / benchmark.folder}")
+    return 1 if failed else 0
+
+
+def fetch_weights(names: list[str], folder: Path | None, yes: bool = False) -> int:
+    """Bring these models here, from the first address of each that has them; into `folder`/MODEL, or the hub's cache."""
+    models = [weights.MODELS[name] for name in names]
+    todo = [model for model in models if weights.present(model, folder) is None]
+    for model in models:
+        if model not in todo:
+            print(f"{model.name}: {weights.present(model, folder)} is there, nothing to do")
+        else:
+            print(f"{model.name}: {model.gigabytes:g} GB from the first that has it of")
+            print("\n".join(f"    {source}" for source in model.sources))
+    if not todo:
+        return 0
+    place, need = folder or weights.hub_cache(), sum(model.gigabytes for model in todo) * 1e9
+    print(f"To download: {human(need)}, into {place}; free on that disk: {human(assemble.free_bytes(place))}.")
+    if need > assemble.free_bytes(place):
+        raise FetchError(f"{human(need)} are needed; make room, or choose another place with --out FOLDER")
+    if not agreed(yes):
+        print("nothing was fetched")
+        return 1
+    for model in todo:
+        print(f"{model.name}: {weights.fetch(model, folder and folder / model.name)}")
+    if folder:
+        print(f"To use them: export {weights.VARIABLE}={folder.absolute()}")
+    return 0
+
+
+def main(argv: list[str] | None = None) -> int:
+    args = parse(argv)
+    first, home = args.what[0], args.out or Path(HOME)
+    if first == "list":
+        show(home)
+        return 0
+    try:
+        if first == "weights":
+            folder = args.out or (Path(os.environ[weights.VARIABLE]) if os.environ.get(weights.VARIABLE) else None)
+            return fetch_weights(args.what[1:], folder, args.yes)
+        names = list(BENCHMARKS) if first == "all" else list(dict.fromkeys(args.what))
+        return fetch(names, home, args.yes, args.replace, not args.no_extras, args.quiet)
+    except (FetchError, weights.WeightsError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\nstopped; type the same again to go on", file=sys.stderr)
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,128 @@
+"""The table of the real benchmarks and the weights' addresses: each can be fetched from archives in the documented layout."""
+
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from corrlib import weights
+from corrlib.sources import Mirror
+from corrlib.sources.table import BENCHMARKS
+from data_scripts import fetch
+from data_scripts.fetching import assemble
+from tests.mirrors import mirrors_fixture, tar, zipped
+
+mirrors = mirrors_fixture
+LIST = b"source_image,target_image\na.jpg,b.jpg\nb.jpg,a.jpg\n"
+
+
+def whole_model(folder: Path) -> str:
+    """A folder with all the files that a model must have."""
+    for missing in weights.missing_files(folder):
+        (folder / missing).parent.mkdir(parents=True, exist_ok=True)
+        (folder / missing).write_text("{}")
+    return str(folder)
+
+
+def test_weights_from_the_first_address_that_has_them(tmp_path, monkeypatch, capsys):
+    asked = []
+
+    def snapshot_download(repo, revision, local_dir=None, **_):
+        asked.append((repo, revision))
+        if repo.startswith("sd2-community"):
+            raise OSError("404 Repository Not Found")
+        return whole_model(Path(local_dir))
+
+    monkeypatch.setattr("huggingface_hub.snapshot_download", snapshot_download)
+    monkeypatch.setattr(assemble, "free_bytes", lambda folder: 10**11)
+    words = ["weights", "sd2-1-base", "--yes", "--out", str(tmp_path)]
+    assert fetch.main(words) == 0
+    assert asked == [(source.repo, source.revision) for source in weights.MODELS["sd2-1-base"].sources[:2]]
+    assert not weights.missing_files(tmp_path / "sd2-1-base") and "export CORRLIB_WEIGHTS=" in capsys.readouterr().out
+    assert fetch.main(words) == 0 and len(asked) == 2 and "nothing to do" in capsys.readouterr().out
+    monkeypatch.setattr(assemble, "free_bytes", lambda folder: 10**9)
+    assert fetch.main(["weights", "sd1-4", "--yes", "--out", str(tmp_path)]) == 1 and len(asked) == 2
+    assert "are needed" in capsys.readouterr().err
+
+
+def test_weights_of_no_address_say_so(tmp_path, monkeypatch, capsys):
+    def snapshot_download(*_, **__):
+        raise OSError("no route to the hub")
+
+    monkeypatch.setattr("huggingface_hub.snapshot_download", snapshot_download)
+    assert fetch.main(["weights", "sd1-4", "--yes", "--out", str(tmp_path)]) == 1
+    said = capsys.readouterr().err
+    assert "CompVis/stable-diffusion-v1-4@133a221b" in said and "no route to the hub" in said and "hf download" in said
+
+
+@pytest.mark.parametrize("model", [model for model in weights.MODELS.values() if model.sources], ids=lambda model: model.name)
+def test_every_address_of_weights_is_pinned(model):
+    assert all(len(source.revision or "") == 40 for source in model.sources)
+
+
+# The layouts that the archives have, as far as they are documented: a path for each pattern that must be there.
+LAYOUTS = {
+    "spair": {"": ["JPEGImages/cat/a.jpg", "ImageAnnotation/cat/a.json", "Layout/large/test.txt",
+                   "PairAnnotation/val/1-a-b:cat.json", "PairAnnotation/test/1-a-b:cat.json"]},
+    "pf_pascal": {"": ["JPEGImages/a.jpg", "Annotations/cat/a.mat"],
+                  "test_pairs.csv": [], "val_pairs.csv": [], "train_pairs.csv": []},
+    "pf_willow": {"": ["car(G)/a.png", "car(G)/a.mat"], "test_pairs.csv": []},
+    "cub": {"": ["images/001.Albatross/a.jpg", "parts/part_locs.txt", "images.txt", "bounding_boxes.txt"],
+            "cachedir": ["cub/data/test_cub_cleaned.mat"], "segmentations": ["001.Albatross/a.png"]},
+    "tss": {"": ["FG3DCar/1/flow1.flo", "JODS/1/flow1.flo", "PASCAL/1/flow1.flo"], "test_pairs_tss.csv": []},
+    "hpatches": {"": ["i_a/1.ppm", "i_a/6.ppm", "i_a/H_1_6", "v_a/1.ppm", "v_a/6.ppm", "v_a/H_1_6"]},
+    "davis": {"": ["JPEGImages/480p/bear/00000.jpg", "Annotations/480p/bear/00000.png", "ImageSets/2017/val.txt"]},
+    "jhmdb": {"Rename_Images": ["catch/clip/00001.png"], "joint_positions": ["catch/clip/joint_positions.mat"],
+              "splits": ["catch_test_split1.txt"], "puppet_mask": ["catch/clip/puppet_mask.mat"], "sub_splits": ["a.txt"]},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BENCHMARKS)
+def test_every_benchmark_of_the_table_can_be_fetched(mirrors, tmp_path, monkeypatch, name):
+    """From archives in the documented layouts with one file of each kind, and counts of one."""
+    parts, one = [], BENCHMARKS[name]
+    for part in one.parts:
+        file, paths = part.mirrors[0].file, LAYOUTS[name][part.place]
+        files = {f"{part.place or one.folder}/{path}": b"x" for path in paths}
+        content = LIST if part.rows else (zipped if file.endswith(".zip") else tar)(files)
+        assert part.rows or file.endswith((".zip", ".tar.gz", ".tgz"))
+        mirror = Mirror(mirrors.put(file, content), file)
+        parts.append(replace(part, mirrors=(mirror,), holds=dict.fromkeys(part.holds, 1), rows=min(part.rows, 2)))
+    small = replace(one, parts=tuple(parts))
+    monkeypatch.setattr(fetch, "BENCHMARKS", {name: small})
+    assert fetch.main([name, "--out", str(tmp_path), "--quiet", "--yes"]) == 0
+    assert small.missing(tmp_path, extras=True) == {}
+
+
+def test_the_table_is_whole():
+    from corrlib.data import REGISTRY
+
+    assert set(BENCHMARKS) <= set(REGISTRY) | {"cub", "davis", "hpatches", "jhmdb", "pf_pascal", "pf_willow", "tss"}
+    for one in BENCHMARKS.values():
+        assert len({part.place for part in one.parts}) == len(one.parts)
+        for mirror in (mirror for part in one.parts for mirror in part.mirrors):
+            algorithm, _, digits = (mirror.hash or "md5:" + 32 * "0").partition(":")
+            assert {"md5": 32, "sha256": 64}[algorithm] == len(digits) and digits == digits.lower()
+            assert mirror.url.startswith(("https://", "http://")) and "/" not in mirror.file and " " not in mirror.url
+
+
+def test_importing_the_table_is_light():
+    code = "import sys, corrlib.sources.table; print([m for m in ('torch', 'numpy', 'pooch') if m in sys.modules])"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
+
+
+@pytest.mark.skipif("CORRLIB_DATA" not in os.environ, reason="set CORRLIB_DATA to a folder with real pieces of the benchmarks")
+@pytest.mark.parametrize("name, at, short", [
+    ("pf_willow", "pf_willow/PF-dataset-WILLOW", set()),
+    ("spair", "spair71k_subset/SPair-71k", {"JPEGImages/*/*.jpg", "ImageAnnotation/*/*.json", "Layout/large/*.txt",
+                                            "PairAnnotation/val/*.json", "PairAnnotation/test/*.json"}),
+    ("cub", "cub200_subset/CUB_200_2011", {"images/*/*.jpg"}),
+])  # fmt: skip
+def test_patterns_match_the_real_bytes(name, at, short):
+    """The complete data set is complete; of the others only the counts are short, and only where they are pieces."""
+    root = Path(os.environ["CORRLIB_DATA"]) / at
+    missing = BENCHMARKS[name].parts[0].missing(root)
+    assert {pattern for pattern in BENCHMARKS[name].parts[0].holds if any(f" of {pattern}; " in said for said in missing)} == short
