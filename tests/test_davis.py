@@ -113,9 +113,10 @@ def test_a_copy_without_lists(tree):
     (tree / "DAVIS/ImageSets/2017").rmdir()
     (tree / "DAVIS/ImageSets").rmdir()
     data = Davis(tree / "DAVIS")
-    assert data.names == ("ants", "bear", "old") and repr(data).startswith("<DAVIS-2017, all videos (no ImageSets): 3 videos")
+    assert data.names == ("ants", "bear", "old") and repr(data).startswith("<DAVIS-2017, all videos (without lists): 3 videos")
     found = check(tree)
-    assert len(found) == 2 and all(isinstance(p, Notice) for p in found) and "objects 1 are not in the first mask" in found[1]
+    assert len(found) == 2 and all(isinstance(p, Notice) for p in found)
+    assert "old: objects 1 are not in the first mask" in found[0] and "every split has all videos" in found[1]
 
 
 def test_errors_name_the_file(tree):
@@ -151,6 +152,8 @@ def test_errors_name_the_file(tree):
     (root / "JPEGImages/480p/bear").rmdir()
     with pytest.raises(FileNotFoundError, match="val.txt lists 1 of 2 videos that .*480p lacks; the first is bear"):
         Davis(tree)
+    assert Davis(tree, lists=False).names == ("ants", "old")
+    assert any("lists 1 of 2 videos" in p for p in check(tree)) and any("videos of train" in p for p in check(tree))
 
 
 def test_check_does_not_stop_at_the_first(tree):

@@ -28,9 +28,9 @@ class Davis(Selection[Video]):
     """The videos of a split, sorted by name; each is a category of its own, because DAVIS is reported by video and by object.
 
     A `Video` has `masks(i)` with void as 255, and `objects`, the ids in the first mask. `split` "test" is "val", on which papers
-    report. A copy without ImageSets has all its videos in every split. `annotations` may be "Annotations_unsupervised". It is not
-    counted by PCK: `protocol` is None and `measure` says what is published. Raises FileNotFoundError and ValueError that name
-    folder or file.
+    report. With `lists=False`, or in a copy without ImageSets, it is every video there is. `annotations` may be
+    "Annotations_unsupervised". It is not counted by PCK: `protocol` is None and `measure` says what is published. Raises
+    FileNotFoundError and ValueError that name folder or file.
     """
 
     title = "DAVIS-2017"
@@ -49,12 +49,13 @@ class Davis(Selection[Video]):
         categories: Categories = None,
         annotations: str = "Annotations",
         resolution: str = "480p",
+        lists: bool = True,
     ):
         split = {"test": "val"}.get(self.require_split(split), split)
         folders = (f"JPEGImages/{resolution}", f"{annotations}/{resolution}")
         root = find_folder(root, ("DAVIS",), folders, "DAVIS-2017")
         self.frames_of, self.masks_of = (root / folder for folder in folders)
-        self.listed = (root / "ImageSets").is_dir()
+        self.listed = lists and (root / "ImageSets").is_dir()
         if self.listed:
             path = root / "ImageSets" / "2017" / f"{split}.txt"
             if not path.is_file():
@@ -71,7 +72,7 @@ class Davis(Selection[Video]):
 
     def heading(self) -> str:
         """The data set and the split."""
-        return f"{self.title}, {self.split if self.listed else 'all videos (no ImageSets)'}"
+        return f"{self.title}, {self.split if self.listed else 'all videos (without lists)'}"
 
     def counting(self) -> str:
         """What is published, in a few words; `measure` says more."""
@@ -98,26 +99,31 @@ def check(root: str | Path, *, decode: bool = True) -> list[str]:
 
 
 def _look(root: str | Path, decode: bool) -> Iterator[str]:
-    splits: dict[str, Davis] = {}
-    for split in PUBLISHED:
+    try:
+        data = Davis(root, lists=False)
+    except FileNotFoundError as error:
+        yield str(error)
+        return
+    tags = {}
+    names = tqdm(data.names, desc="videos", leave=False, disable=None)
+    for name, (problem, video) in zip(data.names, each(data, names), strict=True):
+        if video is None:
+            yield problem
+            yield from broken_frames(data.frames_of / name, decode)
+        else:
+            tags[name] = video.tags
+            yield from _look_at(video, data.masks_of / name, decode)
+    if not (data.root / "ImageSets").is_dir():
+        yield Notice(f"no folder {data.root / 'ImageSets'}: every split has all videos")
+        return
+    for split, published in PUBLISHED.items():
         try:
-            splits[split] = Davis(root, split)
+            listed = Davis(root, split).names
         except FileNotFoundError as error:
             yield str(error)
-    if splits and not next(iter(splits.values())).listed:
-        yield Notice(f"no folder {Path(root) / 'ImageSets'}: every split has all videos")
-        splits.pop("train")  # the same
-    for split, data in splits.items():
-        found = {"videos": len(data), "frames": 0, "objects": 0}
-        names = tqdm(data.names, desc=f"{split} videos", leave=False, disable=None)
-        for name, (problem, video) in zip(data.names, each(data, names), strict=True):
-            if video is None:
-                yield problem
-                yield from broken_frames(data.frames_of / name, decode)
-                continue
-            found = {"videos": found["videos"], **{key: found[key] + video.tags[key] for key in ("frames", "objects")}}
-            yield from _look_at(video, data.masks_of / video.id, decode)
-        for what, count in PUBLISHED[split].items() if data.listed else ():
+            continue
+        found = {"videos": len(listed)} | {key: sum(tags.get(n, {key: 0})[key] for n in listed) for key in ("frames", "objects")}
+        for what, count in published.items():
             yield from counted(f"{what} of {split} in DAVIS-2017", {what: found[what]}, {what: count})
 
 
