@@ -113,9 +113,9 @@ def test_layer_grid_frames_the_best_and_leaves_holes():
     ax = viz.layer_grid(plt.figure().subplots(), long)
     assert [t.get_text() for t in ax.get_yticklabels()] == ["b", "a"]  # the order of the table, not of the alphabet
     assert [t.get_text() for t in ax.get_xticklabels()] == ["51", "101"]
-    assert {(t.get_position(), t.get_text()) for t in ax.texts} == {((0, 0), "10"), ((1, 0), "40"), ((0, 1), "30")}
+    assert {(t.get_position(), t.get_text()) for t in ax.texts} == {((0.5, 0.5), "10"), ((1.5, 0.5), "40"), ((0.5, 1.5), "30")}
     frames = [p for p in ax.patches if isinstance(p, Rectangle)]
-    assert {(round(p.get_x() + 0.47, 6), round(p.get_y() + 0.45, 6)) for p in frames} == {(1, 0)}
+    assert {tuple(p.get_center().round(6)) for p in frames} == {(1.5, 0.5)}
 
 
 def test_laws_are_judged_by_their_interval():

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import seaborn
 from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import FuncFormatter
@@ -26,27 +27,16 @@ def layer_grid(ax: Axes, table: pd.DataFrame, *, value: str = "pck", digits: int
     if {"layer", "t", value} <= set(table.columns):
         table = table.pivot_table(index="layer", columns="t", values=value, sort=False).sort_index(axis=1)
     numbers = table.to_numpy(dtype=float)
-    image = ax.imshow(np.ma.masked_invalid(numbers), cmap=SEQUENTIAL, aspect="auto")
+    bar = {"label": label, "pad": 0.02, "aspect": 30, "fraction": 0.05}
+    seaborn.heatmap(table, ax=ax, cmap=SEQUENTIAL, annot=True, fmt=f".{digits}f", annot_kws={"fontsize": 10}, cbar_kws=bar)
     ax.set_facecolor("#eeeeee")
-    for (row, column), number in np.ndenumerate(numbers):
-        if np.isfinite(number):
-            red, green, blue, _ = image.cmap(image.norm(number))
-            color = INK if 0.299 * red + 0.587 * green + 0.114 * blue > 0.5 else PAPER
-            ax.text(column, row, f"{number:.{digits}f}", ha="center", va="center", color=color, fontsize=10)
     if np.isfinite(numbers).any():
         row, column = np.unravel_index(np.nanargmax(numbers), numbers.shape)
         for color, width in ((PAPER, 4.5), (ORANGE, 2.4)):
-            box = Rectangle((column - 0.47, row - 0.45), 0.94, 0.9, fill=False, edgecolor=color, linewidth=width, joinstyle="round")
-            ax.add_patch(box)
-    ax.set_xticks(range(table.shape[1]), [str(c) for c in table.columns])
-    ax.set_yticks(range(table.shape[0]), [str(i) for i in table.index])
-    ax.tick_params(length=0)
-    ax.set_xlabel("timestep")
-    for spine in ax.spines.values():
-        spine.set_visible(False)
-    bar = ax.figure.colorbar(image, ax=ax, pad=0.02, aspect=30, fraction=0.05)
-    bar.set_label(label)
-    bar.outline.set_visible(False)
+            frame = {"fill": False, "edgecolor": color, "linewidth": width, "joinstyle": "round", "clip_on": False}
+            ax.add_patch(Rectangle((column + 0.03, row + 0.05), 0.94, 0.9, **frame))
+    ax.tick_params(length=0, rotation=0)
+    ax.set(xlabel="timestep", ylabel="")
     return ax
 
 
