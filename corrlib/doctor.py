@@ -5,6 +5,7 @@ import platform
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib import metadata
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,8 @@ from PIL import Image
 from corrlib import weights
 from corrlib.coords import Points
 from corrlib.profiles import Profile
+from corrlib.sources import HOME, Benchmark, human, receipts
+from corrlib.sources.table import BENCHMARKS
 from corrlib.types import Method, View
 
 
@@ -132,8 +135,11 @@ def _batch_invariance(make) -> tuple[bool, str]:
     return largest <= 0.5, said + ("" if largest <= 0.5 else "; an answer must depend on its own query only")
 
 
-def present(profile: Profile) -> Iterator[Finding]:
-    """What this machine has: versions, weights of every named model, and the profile's data; and how to get what is missing."""
+def present(profile: Profile, home: Path | None = None) -> Iterator[Finding]:
+    """What this machine has: versions, weights of every model, the profile's data, every benchmark; how to get what is missing.
+
+    `home` is the folder of the benchmarks, by default where `data_scripts/fetch.py` puts them.
+    """
     versions = ", ".join(f"{name} {metadata.version(name)}" for name in ("torch", "diffusers", "transformers", "numpy", "pandas"))
     yield Finding("versions", None, f"Python {platform.python_version()}, {versions}")
     device = str(profile.get("device", "cpu")) if "device" in profile else "cpu"
@@ -143,19 +149,47 @@ def present(profile: Profile) -> Iterator[Finding]:
     yield Finding("device", usable, f"profile {profile.name} asks for {device}: {here}; {torch.get_num_threads()} threads")
     yield from (_model(model) for model in weights.MODELS.values())
     yield _data(profile)
+    home = home or profile.path(HOME)
+    if home.is_relative_to(profile.root):  # commands are typed in the root
+        home = home.relative_to(profile.root)
+    yield from (_benchmark(benchmark, profile.root, home) for benchmark in BENCHMARKS.values())
 
 
 def _model(model: weights.Model) -> Finding:
-    name, command = f"weights {model.name}", weights.fetch_command(model)
-    verb = "fetch" if model.sources else "train"
-    size = f" ({model.gigabytes:g} GB)" if model.sources else ""
+    name = f"weights {model.name}"
     try:
         folder = weights.locate(model.name)
     except weights.WeightsError as error:
         return Finding(name, False if model.asset else None, str(error))
-    if folder is None:
-        return Finding(name, None, f"not on this machine; {verb} them{size} with: {command}")
-    return Finding(name, True, f"{folder}, fingerprint {weights.fingerprint(folder)}")
+    if folder is not None:
+        return Finding(name, True, f"{folder}, {human(_bytes(folder))}, fingerprint {weights.fingerprint(folder)}")
+    if not model.sources:
+        return Finding(name, None, f"not on this machine; train them with: {model.remake}")
+    addresses = ", else ".join(source.short for source in model.sources)
+    said = f"not on this machine; fetch them ({model.gigabytes:g} GB) with: python data_scripts/fetch.py weights {model.name}"
+    return Finding(name, None, f"{said} (from {addresses}; commits as public projects quote them, not checked by us)")
+
+
+def _benchmark(benchmark: Benchmark, root: Path, home: Path) -> Finding:
+    name, folder = f"benchmark {benchmark.name}", home / benchmark.folder
+    stated = all(part.mirrors[0].size for part in benchmark.parts)
+    size = f"{human(benchmark.size)} to download, about {human(benchmark.on_disk)} on disk"
+    fetch = f"fetch it ({'' if stated else 'about '}{size}) with: {benchmark.command(home)}"
+    if not (root / folder).exists():
+        return Finding(name, None, f"{benchmark.title} is not at {folder}; {fetch}")
+    if missing := benchmark.missing(root / home):
+        said = "; ".join(line for lines in missing.values() for line in lines).replace(f"{root}/", "")
+        return Finding(name, False, f"{benchmark.title} at {folder} is incomplete: {said}; {fetch} --replace")
+    noted = [note for key, note in receipts(root / home).items() if key.startswith(f"{benchmark.name}/")]
+    known = "fetched from " + ", ".join(sorted({note["url"] for note in noted})) if noted else "not fetched by our command"
+    extras = [part.extra for part in benchmark.missing(root / home, extras=True)]
+    without = f"; without {', '.join(extras)}, which come with: {benchmark.command(home)}" if extras else ""
+    return Finding(name, True, f"{benchmark.title} at {folder}, {human(_bytes(root / folder))}, {known}{without}")
+
+
+def _bytes(folder: Path) -> int:
+    """Bytes of all files below a folder."""
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
 def _data(profile: Profile) -> Finding:

