@@ -23,7 +23,8 @@ PIP = next(item["pip"] for item in CONDA if isinstance(item, dict))
 PYTHONS = ["3.11", "3.12", "3.13"]
 
 # import name -> name of the package, where they differ; packages that are needed without being imported by us
-PACKAGES = {"PIL": "pillow", "cv2": "opencv-python-headless", "yaml": "pyyaml", "IPython": "ipykernel", "matplotlib_inline": "ipykernel"}
+PACKAGES = {"PIL": "pillow", "cv2": "opencv-python-headless", "yaml": "pyyaml"}
+PACKAGES |= {"IPython": "ipykernel", "matplotlib_inline": "ipykernel"}
 COMMANDS = {"jupyter-book", "snakemake", "papermill", "jupytext", "ruff", "uv"}
 BACKGROUND = {"accelerate", "pyarrow", "ipywidgets", "beartype", "pytest-xdist"}
 
