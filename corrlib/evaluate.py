@@ -78,9 +78,8 @@ def score(matches: pd.DataFrame, protocol: Protocol | None = None) -> pd.DataFra
     The tolerance, the length that PCK's alpha multiplies, and the frame are those of `protocol`, or of the one that the matches
     carry. Matches without one are counted in original pixels by the target's box, or by its image where a data set has no boxes.
     """
-    if protocol is None and "base" not in matches:
-        offset = matches[["predicted_x", "predicted_y"]].to_numpy() - matches[["target_x", "target_y"]].to_numpy()
-        return matches.assign(distance_px=(offset**2).sum(1) ** 0.5, tolerance_px=matches["box_px"].fillna(matches["image_px"]))
+    if protocol is None and "base" not in matches:  # of a list of pairs, or of an older version
+        protocol = Protocol(base="box" if matches["box_px"].notna().all() else "image")
     rules = protocol or protocol_of(matches)
     return metrics.measured(matches.assign(**rules.labels()), rules)
 
@@ -159,12 +158,13 @@ def rows_of(pair: Pair, matches: Matches, labels: dict[str, Any]) -> pd.DataFram
 
 
 def labels_of(method: Any, pairs: Sequence[Pair], chosen: list[int], profile: str) -> dict[str, Any]:
-    """What every row of a result carries: method, preset, profile, "20 of 400 pairs" where a subset was looked at, and the rules
-    of counting."""
+    """What every row of a result carries: method, preset, profile, "20 of 400 pairs" where a subset was looked at, the data set
+    and the rules of counting."""
     of = getattr(pairs, "of", len(pairs))
     subset = "" if len(chosen) == of else f"{len(chosen)} of {of} pairs"
-    names = {"method": getattr(method, "name", ""), "preset": getattr(method, "preset", ""), "profile": profile, "subset": subset}
-    return {**names, **protocol_for(pairs, chosen).labels()}
+    data = pairs.heading() if hasattr(pairs, "heading") else "pairs"
+    names = {"method": getattr(method, "name", ""), "preset": getattr(method, "preset", ""), "profile": profile}
+    return {**names, "subset": subset, "data": data, **protocol_for(pairs, chosen).labels()}
 
 
 def protocol_for(pairs: Sequence[Pair], chosen: Sequence[int] = (0,)) -> Protocol:

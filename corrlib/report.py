@@ -108,14 +108,16 @@ def describe(table: pd.DataFrame | None) -> str:
 
 
 def provenance(table: pd.DataFrame | None, run: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """Where a table's numbers come from: profile, method, preset, settings, weights' hash, seed, subset, counts and version.
+    """Where a table's numbers come from: profile, method, preset, settings, weights' hash, seed, subset, data set, rules of
+    counting, counts and version.
 
     `run` is what the matches' folder says of itself (run.json). Nothing in it changes from one equal run to the next.
     """
     told = {key: (run or {}).get(key) for key in ("settings", "weights", "seed")}
     if table is None or table.empty:
         return {"profile": NOT_RUN, **told, "version": __version__}
-    labels = {key: "/".join(_unique(table, key)) for key in ("profile", "method", "preset", "subset")}
+    rules = [key for key in ("data", "base", "by", "strict", "origin", "frame") if key in table]
+    labels = {key: "/".join(_unique(table, key)) for key in ("profile", "method", "preset", "subset", *rules)}
     counts = {"pairs": int(table["pair"].nunique()), "points": len(table)}
     return {**labels, "subset": labels["subset"] or "no, all pairs", **told, **counts, "version": __version__}
 

@@ -80,10 +80,11 @@ def _cells(method, pairs, layers, timestep, seed, keep_bytes, labels) -> Iterato
         yield pd.concat(blocks, ignore_index=True)
 
 
-def grid(table: pd.DataFrame, alpha: float = 0.1, by: str = "point") -> pd.DataFrame:
+def grid(table: pd.DataFrame, alpha: float = 0.1, by: str = "point", strict: bool = False) -> pd.DataFrame:
     """PCK in percent of every cell of a sweep's keypoint table: columns layer, t, pck, in its order; `viz.layer_grid` draws it."""
     cells = table.groupby(["layer", "timestep"], sort=False)
-    return pd.DataFrame([{"layer": layer, "t": t, "pck": metrics.pck(rows, alpha=alpha, by=by)} for (layer, t), rows in cells])
+    found = {cell: metrics.pck(rows, alpha=alpha, by=by, strict=strict) for cell, rows in cells}
+    return pd.DataFrame([{"layer": layer, "t": t, "pck": pck} for (layer, t), pck in found.items()])
 
 
 def best(table: pd.DataFrame, alpha: float = 0.1, by: str = "point") -> tuple[str, int]:

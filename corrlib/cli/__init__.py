@@ -38,11 +38,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     try:
         return importlib.import_module(f"corrlib.cli.{args.command}").run(args) or 0
+    except BrokenPipeError:  # what reads our lines has enough of them; an OSError too, so it comes first
+        return 0
     except (OSError, ValueError, KeyError, TypeError) as error:
         if args.traceback:
             raise
         said = error.args[0] if isinstance(error, KeyError) and error.args else error
         print(f"error: {said}", file=sys.stderr)
         return 2
-    except BrokenPipeError:
-        return 0

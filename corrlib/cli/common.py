@@ -46,11 +46,19 @@ def add_method(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, help="seed of all noise (default: the profile's, else 0)")
 
 
+def add_option(parser: argparse.ArgumentParser) -> None:
+    """--option."""
+    parser.add_argument("--option", type=setting, action="append", default=[], metavar="NAME=VALUE", dest="options",
+                        help="an option of the data set, or a rule of counting that replaces the published one: base, by, strict, "
+                        "origin, frame, for example --option base=image --option frame=224x224; may be repeated")  # fmt: skip
+
+
 def add_data(parser: argparse.ArgumentParser) -> None:
-    """--root, --data, --split, --shard, --limit."""
+    """--root, --data, --split, --option, --shard, --limit."""
     parser.add_argument("--root", type=Path, help="a data set's folder (default: the profile's)")
-    parser.add_argument("--data", help="the data set's name: spair, folder, ... (default: the profile's)")
+    parser.add_argument("--data", help="the data set's name, of `data list` (default: the profile's)")
     parser.add_argument("--split", help="trn, val or test (default: the profile's)")
+    add_option(parser)
     parser.add_argument("--shard", type=shard, default=(0, 1), metavar="i/n", help="do the i-th of n parts, counted from 0")
     parser.add_argument("--limit", type=int, help="look at that many pairs only, evenly spread; tables label it as a subset")
 
@@ -75,7 +83,18 @@ def open_pairs(args: argparse.Namespace, profile: Any) -> Any:
     if args.root is None and not root.exists() and "make" in given:
         raise FileNotFoundError(f"no data at {root}; make it with: {given['make']}")
     options = {"size": given["size"]} if args.data is None and "size" in given else {}
+    options |= dict(getattr(args, "options", []))
     return data.load(args.data or given["name"], root, args.split or profile["split"], **options)
+
+
+def require_points(pairs: Any) -> None:
+    """Raise TypeError, before any work, on a data set whose items have no points: PCK cannot be counted there."""
+    from corrlib.types import Pair
+
+    first = pairs[0] if len(pairs) else None
+    if not isinstance(first, Pair) or not len(first.source_points):
+        have = "is empty" if first is None else "holds videos" if not isinstance(first, Pair) else "has no keypoints to ask for"
+        raise TypeError(f"{pairs!r} {have}: there is no PCK to evaluate; corrlib.metrics has the measures of such data sets")
 
 
 def require_method(args: argparse.Namespace, profile: Any) -> None:

@@ -3,20 +3,21 @@
 import argparse
 from pathlib import Path
 
-from corrlib.cli.common import add_profile
+from corrlib.cli.common import add_option, add_profile
 
 
 def add(parser: argparse.ArgumentParser) -> None:
     """Its arguments."""
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     actions.add_parser("list", help="names of the data sets that can be read")
-    info = actions.add_parser("info", help="what a data set on disk holds")
+    info = actions.add_parser("info", help="what a data set on disk holds, and how its papers count")
     check = actions.add_parser("check", help="look at every file of a data set and list what is wrong")
     for sub in (info, check):
         sub.add_argument("name", nargs="?", help="a data set's name (default: the profile's)")
         sub.add_argument("root", nargs="?", type=Path, help="its folder (default: the profile's)")
-        sub.add_argument("--split", help="trn, val or test (default: the profile's)")
         add_profile(sub)
+    info.add_argument("--split", help="trn, val or test (default: the profile's)")
+    add_option(info)
     check.add_argument("--no-decode", action="store_true", help="do not decode the images")
 
 
@@ -25,8 +26,8 @@ def run(args: argparse.Namespace) -> int | None:
     from corrlib import data
 
     if args.action == "list":
-        for name, where in sorted(data.REGISTRY.items()):
-            print(f"{name:10} {where}")
+        for name in sorted(data.REGISTRY):
+            print(f"{name:10} {data.about(name)}")
         return 0
     from corrlib.profiles import load_profile
 
@@ -35,30 +36,31 @@ def run(args: argparse.Namespace) -> int | None:
     if name not in data.REGISTRY:
         data.load(name, ".")  # raises with near misses
     root = args.root or profile.path(profile["data"]["root"])
-    return _check(name, root, args) if args.action == "check" else _info(name, root, args.split or profile["split"])
+    if args.action == "check":
+        return _check(name, root, not args.no_decode)
+    return _info(name, root, args.split or profile["split"], dict(args.options))
 
 
-def _info(name: str, root: Path, split: str) -> int:
+def _info(name: str, root: Path, split: str, options: dict) -> int:
     from corrlib import data
 
-    pairs = data.load(name, root, split)
-    print(repr(pairs))
-    if hasattr(pairs, "counts"):
-        for category, count in pairs.counts().items():
-            print(f"{category:16} {count:6,} pairs")
+    items = data.load(name, root, split, **options)
+    print(repr(items))
+    for category, count in items.counts().items():
+        print(f"{category:28} {count:6,} {items.unit}")
     return 0
 
 
-def _check(name: str, root: Path, args: argparse.Namespace) -> int:
-    if name != "spair":
-        from corrlib import data
+def _check(name: str, root: Path, decode: bool) -> int:
+    """Print every finding; 1 if any of them is a problem, 0 where there are only notices."""
+    from corrlib import data
+    from corrlib.data.check import Notice
 
-        print(f"{data.load(name, root)!r}: reads without complaint")
-        return 0
-    from corrlib.data.spair_check import check
-
-    problems = check(root, decode=not args.no_decode)
-    for problem in problems:
-        print(problem)
-    print(f"{root}: {len(problems) or 'no'} problem{'' if len(problems) == 1 else 's'}")
-    return 1 if problems else 0
+    count = {"problem": 0, "notice": 0}
+    for finding in data.check_tree(name, root, decode=decode):
+        kind = "notice" if isinstance(finding, Notice) else "problem"
+        count[kind] += 1
+        print(f"{kind}: {finding}")
+    said = [f"{n or 'no'} {kind}{'' if n == 1 else 's'}" for kind, n in count.items() if n or kind == "problem"]
+    print(f"{root}: {', '.join(said)}")
+    return 1 if count["problem"] else 0

@@ -21,7 +21,7 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Write matches; when all are there, print PCK."""
-    from corrlib.cli.common import label, open_method, open_pairs, open_profile, require_method, seed_of
+    from corrlib.cli.common import label, open_method, open_pairs, open_profile, require_method, require_points, seed_of
     from corrlib.evaluate import match_pairs, score
     from corrlib.parts import Parts
     from corrlib.sweep import sweep
@@ -29,6 +29,7 @@ def run(args: argparse.Namespace) -> None:
     profile = open_profile(args)
     require_method(args, profile)
     pairs = open_pairs(args, profile)
+    require_points(pairs)
     store = None
     if args.store:
         from corrlib.store import Store
@@ -58,7 +59,7 @@ def run(args: argparse.Namespace) -> None:
 def _folder(args: argparse.Namespace, profile, method) -> Path:
     """Where matches go by default: a profile's own run into its matches, any other into a folder of its own."""
     name = f"{args.split or profile['split']}-{method.name}"
-    changes = (args.root, args.data, args.preset, args.settings, args.seed, args.limit, args.layers, args.timesteps)
+    changes = (args.root, args.data, args.preset, args.settings, args.options, args.seed, args.limit, args.layers, args.timesteps)
     if not any(change not in (None, []) for change in changes):
         return profile.build("matches", name)
     digest = hashlib.sha256(repr(changes).encode()).hexdigest()[:8]
@@ -83,20 +84,24 @@ def _cells(args: argparse.Namespace, method) -> tuple[list[str], list[int]]:
 
 
 def report(table) -> None:
-    """Print PCK of a keypoint table in few lines, its labels first."""
+    """Print PCK of a keypoint table in few lines: what was run, on what, counted how."""
     from corrlib import metrics
+    from corrlib.evaluate import protocol_of
 
-    first = table.iloc[0]
+    first, rules = table.iloc[0], protocol_of(table)
     subset = f"; a subset: {first['subset']}" if first["subset"] else ""
     print(f"{first['method']} ({first['preset']}), profile {first['profile']}{subset}")
     points = len(table.drop_duplicates(["pair", "keypoint"]))
-    print(f"{table['pair'].nunique()} pairs, {points} keypoints; PCK in percent, tolerance: the target's box")
+    print(f"{first.get('data', 'data')}: {table['pair'].nunique()} pairs, {points} keypoints")
+    print(f"{rules}; in percent")
     if "layer" in table:
         from corrlib.sweep import grid
 
         print("PCK@0.1 by point")
-        print(grid(table).pivot_table(index="layer", columns="t", values="pck", sort=False).round(1).to_string())
+        cells = grid(table, strict=rules.strict)
+        print(cells.pivot_table(index="layer", columns="t", values="pck", sort=False).round(1).to_string())
         return
-    for alpha in (0.05, 0.1, 0.15):
-        values = ", ".join(f"by {by} {metrics.pck(table, alpha=alpha, by=by):.1f}" for by in ("point", "image", "category"))
-        print(f"PCK@{alpha:g}: {values}")
+    for alpha in rules.alphas:
+        values = {by: metrics.pck(table, alpha=alpha, by=by, strict=rules.strict) for by in metrics.BY}
+        print(f"PCK@{alpha:g}: {', '.join(f'by {by} {value:.1f}' + ' *' * (by == rules.by) for by, value in values.items())}")
+    print("* the protocol's own average")

@@ -36,24 +36,51 @@ def run(args: argparse.Namespace) -> None:
     sweeps = {name: table for name, table in tables.items() if "layer" in table}
     plain = {name: table for name, table in tables.items() if name not in sweeps}
     if plain:
-        print(shown(results(plain, args.alpha)).drop(columns="definition").to_string())
+        found = shown(results(plain, args.alpha))
+        print(found.drop(columns=["definition", "protocol"]).to_string())
+        for protocol, names in found.groupby("protocol", sort=False).groups.items():
+            print(f"{', '.join(names)}: {protocol}, alpha {args.alpha:g}")
     if args.out is not None:
         for path in _write(args.out, profile.root, runs, plain, sweeps, args.alpha):
             print(path)
 
 
 def results(tables: dict, alpha: float):
-    """One row a run: PCK in percent per point, per image and per category, with the definition and the run in words."""
+    """One row a run: PCK in percent per point, per image and per category; definition, protocol and run in words."""
     import pandas as pd
 
     from corrlib import metrics, report
 
-    rows = {
-        name: {f"per {by}": metrics.pck(table, alpha, by) for by in metrics.BY}
-        | {"definition": f"{alpha:g} box", "run": report.describe(table)}
-        for name, table in tables.items()
-    }
+    rows = {}
+    for name, table in tables.items():
+        length, strict, words = counting(table)
+        rows[name] = {f"per {by}": metrics.pck(table, alpha, by, strict=strict) for by in metrics.BY}
+        rows[name] |= {"definition": f"{alpha:g} {length}{', strict' * strict}", "protocol": words, "run": report.describe(table)}
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("name")
+
+
+def counting(table) -> tuple[str, bool, str]:
+    """The length that alpha multiplies in the words of the papers' numbers, whether < is meant, and the protocol in words."""
+    from corrlib.evaluate import protocol_of
+
+    rules = protocol_of(table)
+    frame = f" at {rules.frame[0]} x {rules.frame[1]}" if rules.frame else ""
+    return f"{rules.base.replace('_', ' ')}{frame}", rules.strict, str(rules)
+
+
+def categories(tables: dict, alpha: float):
+    """One row a run, one column a category, each run counted by its own protocol."""
+    import pandas as pd
+
+    from corrlib import report
+
+    rows = []
+    for name, table in tables.items():
+        length, strict, _ = counting(table)
+        rows.append(report.by_method({name: table}, alpha=alpha, length=length, strict=strict))
+    whole = pd.concat(rows)
+    ends = ["all", "mean"], ["definition", "run"]
+    return whole[[*ends[0], *sorted(set(whole.columns) - {*ends[0], *ends[1]}), *ends[1]]]
 
 
 def _write(out: Path, root: Path, runs: dict, plain: dict, sweeps: dict, alpha: float) -> list[Path]:
@@ -64,14 +91,18 @@ def _write(out: Path, root: Path, runs: dict, plain: dict, sweeps: dict, alpha: 
     files = []
     if plain:
         files += export.export(results(plain, alpha), out / "results", caption="PCK in percent", provenance=origin)
-        by_category = report.by_method(plain, alpha=alpha)
+        by_category = categories(plain, alpha)
         files += export.export(by_category, out / "categories", caption="PCK in percent by category", provenance=origin)
     for name, table in sweeps.items():
-        cells = grid(table, alpha).assign(definition=report.definition(alpha), run=report.describe(table)).set_index("layer")
+        length, strict, _ = counting(table)
+        cells = grid(table, alpha, strict=strict).assign(definition=report.definition(alpha, "point", length, strict))
+        cells = cells.assign(run=report.describe(table)).set_index("layer")
         caption = "PCK in percent by layer and timestep"
         files += export.export(cells, out / name, caption=caption, provenance=origin[name], digits=2)
     for name, table in plain.items():
-        method = table["method"].iloc[0]
+        method, (length, strict, _) = table["method"].iloc[0], counting(table)
+        if (length, strict) != ("box", False) or not set(table.get("data", ["SPair-71k"])).pop().startswith("SPair-71k"):
+            continue  # the papers' numbers at hand are of SPair-71k, counted by the target's box
         if method in PAPERS and (root / PAPERS[method][0]).is_file():
             paper = report.read_paper(root / PAPERS[method][0])
             for by in ("point", "image"):

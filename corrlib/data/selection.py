@@ -72,14 +72,17 @@ class Selection(Sequence[Item], Generic[Item]):
         return self._only(self._names[index]) if isinstance(index, slice) else self.item(self._names[index])
 
     def __repr__(self) -> str:
-        part = "" if len(self) == self.of else f" of {self.of:,}"
         count = len(self.categories)
         of = f"{count} categor{'y' if count == 1 else 'ies'}"
-        return f"<{self.heading()}: {len(self):,}{part} {self.unit}, {of}; {self.counting()}; {self.root}>"
+        return f"<{self.heading()}: {self.amount()}, {of}; {self.counting()}; {self.root}>"
 
     def heading(self) -> str:
         """The data set and the split, the first words of its repr."""
         return f"{self.title}, {self.split}"
+
+    def amount(self) -> str:
+        """How many items, and of how many if it is a selection."""
+        return f"{len(self):,}{'' if len(self) == self.of else f' of {self.of:,}'} {self.unit}"
 
     def counting(self) -> str:
         """The rules of counting in words."""

@@ -1,4 +1,4 @@
-"""SPair-71k, and the toybox, which is written in the same layout: both are read by this code and by nothing else.
+"""SPair-71k: pairs of eighteen categories with named points. The toybox is written in the same layout and read by this code.
 
     SPair-71k/
       JPEGImages/<category>/<name>.jpg         Segmentation/<category>/<name>.png  (VOC class ids)
@@ -90,12 +90,14 @@ class SPair(Selection[Pair]):
 
     def view(self, id: str) -> View:
         """The image "category/name". Raises FileNotFoundError where it is missing, ValueError if not of the stated size."""
-        view = self.open(id, self.root / "JPEGImages" / f"{id}.jpg", id.split("/")[0])
-        path, record = self._annotation_path(id), self.annotation(id)
-        stated = (field(record, "image_width", path), field(record, "image_height", path))
-        if view.size != stated:
-            raise ValueError(f"{view.path} has size {view.size} (width, height), but {path} says {stated}")
-        return view
+        if id not in self._opened:
+            path, record = self._annotation_path(id), self.annotation(id)
+            view = View.open(self.root / "JPEGImages" / f"{id}.jpg", id=id, category=id.split("/")[0])
+            stated = (field(record, "image_width", path), field(record, "image_height", path))
+            if view.size != stated:
+                raise ValueError(f"{view.path} has size {view.size} (width, height), but {path} says {stated}")
+            self._opened[id] = view
+        return self._opened[id]
 
     def annotation(self, view: View | str) -> Mapping[str, Any]:
         """An image's annotation as its file has it (keypoints of ids "0".."29", box, pose, azimuth id, ...)."""
