@@ -188,6 +188,10 @@ def test_check_does_not_stop_at_the_first(tree):
     assert len(quick) == 2 and "mask1.png" in quick[0] and "flow2.flo" in quick[1]
     Image.fromarray(np.full((6, 6), 9, np.uint8)).save(bike / "mask1.png")
     assert any("mask1.png and the known flow of flow1.flo differ in 30 pixels" in p for p in check(tree))
+    (car / "image1.png").unlink()
+    (car / "flow1.flo").unlink()
+    found = check(tree)
+    assert sum("no image at" in p for p in found) == 1 and sum("no flow" in p for p in found) == 1
     assert check(tree / "nowhere")[0].startswith("no TSS at")
 
 

@@ -17,7 +17,7 @@ from typing import Any
 import torch
 from tqdm.auto import tqdm
 
-from corrlib.data.check import counted, decoded, each
+from corrlib.data.check import counted, each, told
 from corrlib.data.homographies import homography_flow, homography_path, image_path, numbers, read_homography, sequences
 from corrlib.data.selection import Categories, Selection
 from corrlib.types import DensePair, View
@@ -78,7 +78,7 @@ class HPatches(Selection[DensePair]):
         """The pair of this name."""
         sequence, _, k = name.rpartition(":1-")
         folder, none = self.folders[sequence], torch.zeros(0, 2)
-        source, target = self._image(sequence, "1"), self._image(sequence, k)
+        source, target = self.image(sequence, "1"), self.image(sequence, k)
         matrix = torch.from_numpy(read_homography(homography_path(folder, k)))
         return DensePair(
             id=name,
@@ -98,13 +98,18 @@ class HPatches(Selection[DensePair]):
         sequence, _, k = name.rpartition(":1-")
         return {"sequence": sequence, "k": int(k)}
 
-    def _image(self, sequence: str, k: str) -> View:
+    def image(self, sequence: str, k: str) -> View:
+        """Image k of a sequence."""
         return self.open(f"{sequence}/{k}", image_path(self.folders[sequence], k))
 
 
-def check(root: str | Path, *, decode: bool = True) -> Iterator[str]:
+def check(root: str | Path, *, decode: bool = True) -> list[str]:
     """Every problem of a tree, one sentence each: missing images and homographies, damaged ones, and (with `decode`) images that do
     not decode; of a release also a notice of counts unlike the published ones."""
+    return list(dict.fromkeys(_look(root, decode)))  # a missing first image is told once
+
+
+def _look(root: str | Path, decode: bool) -> Iterator[str]:
     try:
         data = HPatches(root, all_sequences=True)
     except FileNotFoundError as error:
@@ -112,11 +117,12 @@ def check(root: str | Path, *, decode: bool = True) -> Iterator[str]:
         return
     if any(sequence[:2] in ("i_", "v_") for sequence in data.folders):
         yield from counted("pairs of HPatches", data.counts(), PUBLISHED)
-    views, told = {}, set()
-    for problem, pair in each(data, tqdm(data.names, desc="pairs", leave=False, disable=None)):
-        if pair is not None:
-            views |= {view.id: view for view in (pair.source, pair.target)}
-        elif problem not in told:  # a missing first image is told once
-            told.add(problem)
-            yield problem
-    yield from decoded(tqdm(views.values(), desc="images", leave=False, disable=None) if decode else [])
+    yield from (problem for problem, _ in each(data, tqdm(data.names, desc="pairs", leave=False, disable=None)) if problem)
+    for sequence, folder in tqdm(data.folders.items(), desc="images", leave=False, disable=None):
+        for k in (1, *numbers(folder)):  # looked at by themselves: a missing homography does not hide a broken image
+            try:
+                view = data.image(sequence, str(k))
+                if decode:
+                    view.image()
+            except (OSError, ValueError) as error:
+                yield told(error)

@@ -130,30 +130,32 @@ def find_root(root: str | Path) -> Path:
 def check(root: str | Path, *, decode: bool = True) -> list[str]:
     """Every problem of a tree, one sentence each: missing and damaged files, sizes that differ, and (with `decode`) images that do
     not decode and masks that differ from where the flow is known; and a notice of counts unlike the published ones."""
+    return list(dict.fromkeys(_look(root, decode)))  # a file that serves both directions is told once
+
+
+def _look(root: str | Path, decode: bool) -> Iterator[str]:
     try:
         data = TSS(root)
     except FileNotFoundError as error:
-        return [str(error)]
-    return list(dict.fromkeys(_look(data, decode)))  # a file that serves both directions is told once
-
-
-def _look(data: TSS, decode: bool) -> Iterator[str]:
+        yield str(error)
+        return
     yield from counted("pairs of TSS", {group: n // 2 for group, n in data.counts().items()}, PUBLISHED)
     unclicked = 0
-    for problem, pair in each(data, tqdm(data.names, desc="directions", leave=False, disable=None)):
-        if pair is None:
+    names = tqdm(data.names, desc="directions", leave=False, disable=None)
+    for name, (problem, pair) in zip(data.names, each(data, names), strict=True):
+        if problem:
             yield problem
-            continue
-        unclicked += not pair.keypoints
-        files = [pair.source.path.with_name(pair.source.path.name.replace("image", what)) for what in ("flow", "mask")]
+        unclicked += pair is not None and not pair.keypoints
+        folder, a = data.root / name.rpartition(":")[0], DIRECTIONS[name.rpartition(":")[2]][0]
+        flow, mask = folder / f"flow{a}.flo", folder / f"mask{a}.png"
         try:
-            flo_size(files[0].with_suffix(".flo"), pair.source.size)
-            if not files[1].is_file():
-                raise FileNotFoundError(f"no mask {files[1]}; the data set is incomplete, unpack it again")
-            if decode and (differ := int((pair.source_mask() != ~pair.flow().isnan().any(dim=2)).sum())):
-                yield f"{files[1]} and the known flow of {files[0].stem}.flo differ in {differ:,} pixels; unpack both again"
+            flo_size(flow, pair.source.size if pair else None)  # an image that is broken does not hide that the flow is too
+            if not mask.is_file():
+                raise FileNotFoundError(f"no mask {mask}; the data set is incomplete, unpack it again")
+            if pair and decode and (differ := int((pair.source_mask() != ~pair.flow().isnan().any(dim=2)).sum())):
+                yield f"{mask} and the known flow of {flow.name} differ in {differ:,} pixels; unpack both again"
         except (OSError, ValueError) as error:
             yield told(error)
-        yield from decoded([pair.source] if decode else [])
+        yield from decoded([pair.source] if pair and decode else [])
     if unclicked:
         yield Notice(f"{unclicked:,} of {len(data):,} directions have no clicked points (corr.txt); the flow needs none")
