@@ -86,8 +86,9 @@ def agreed(yes: bool) -> bool:
 @contextmanager
 def alone(home: Path):
     """Only one fetching into a folder at a time, where the system has locks. Raises FetchError when another is at work."""
-    home.mkdir(parents=True, exist_ok=True)
-    with open(home / ".fetching", "w") as file:
+    work = home / assemble.WORK
+    work.mkdir(parents=True, exist_ok=True)
+    with open(work / "lock", "w") as file:
         try:
             import fcntl
 
@@ -96,6 +97,8 @@ def alone(home: Path):
             raise FetchError(f"another fetching into {home} is at work; wait for it, or stop it") from None
         except (ImportError, OSError):
             pass  # no such lock here (Windows, some network disks)
+        for path in work.glob("tmp*"):
+            path.unlink()  # of a fetching that was killed
         yield
 
 

@@ -5,7 +5,7 @@ import stat
 import tarfile
 import threading
 import zipfile
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -51,6 +51,7 @@ def served():
                 begin = 0
             if begin and begin >= len(content):
                 self.send_response(416)
+                self.send_header("Content-Range", f"bytes */{len(content)}")
                 self.send_header("Content-Length", "0")
                 self.end_headers()
                 return
@@ -62,8 +63,9 @@ def served():
                     self.send_header(name, value)
             self.end_headers()
             until = mirrors.broken[path].pop(0) if mirrors.broken[path] else len(content)
-            self.wfile.write(content[begin:until])
             self.close_connection = True
+            with suppress(ConnectionError):
+                self.wfile.write(content[begin:until])
 
         def log_message(self, *_):
             pass
@@ -125,4 +127,5 @@ def zipped(files: dict[str, bytes], links: dict[str, str] | None = None) -> byte
 
 def tree(folder: Path) -> list[str]:
     """Every file below a folder, hidden ones too, but for the lock."""
-    return sorted(str(p.relative_to(folder)) for p in folder.rglob("*") if not p.is_dir() and p.name != ".fetching")
+    files = [str(path.relative_to(folder)) for path in folder.rglob("*") if not path.is_dir()]
+    return sorted(name for name in files if name != ".fetching/lock")

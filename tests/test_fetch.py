@@ -78,6 +78,14 @@ def test_when_no_mirror_lives_it_says_what_to_do_by_hand(mirrors, tmp_path, monk
     assert tree(tmp_path) == sorted([*FILES, sources.RECEIPTS, "small.tar.gz"])  # what we did not fetch we do not remove
 
 
+def test_a_file_put_there_by_hand_is_checked_and_never_removed(mirrors, tmp_path, monkeypatch, capsys):
+    one = benchmark(f"{mirrors.address}/small.tar.gz", hash=sha(tar(FILES)))
+    (tmp_path / "small.tar.gz").write_bytes(b"other")
+    assert run(one, tmp_path, monkeypatch=monkeypatch) == 1 and tree(tmp_path) == ["small.tar.gz"] and mirrors.asked == []
+    said = capsys.readouterr().err
+    assert "which was there (delete it to fetch it anew)" in said and "its sha256 is" in said
+
+
 def test_a_wrong_checksum_leaves_nothing(mirrors, tmp_path, monkeypatch, capsys):
     one = benchmark(mirrors.put("small.tar.gz", tar(FILES)), hash=sha(b"other"))
     assert run(one, tmp_path, monkeypatch=monkeypatch) == 1 and tree(tmp_path) == []

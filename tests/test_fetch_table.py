@@ -126,3 +126,31 @@ def test_patterns_match_the_real_bytes(name, at, short):
     root = Path(os.environ["CORRLIB_DATA"]) / at
     missing = BENCHMARKS[name].parts[0].missing(root)
     assert {pattern for pattern in BENCHMARKS[name].parts[0].holds if any(f" of {pattern}; " in said for said in missing)} == short
+
+
+@pytest.mark.skipif("CORRLIB_DATA" not in os.environ, reason="set CORRLIB_DATA to a folder with real pieces of the benchmarks")
+@pytest.mark.parametrize("name, place, at, whole", [
+    ("pf_willow", "", "pf_willow/PF-dataset-WILLOW", True),
+    ("davis", "", "davis_car_shadow/DAVIS", False),
+    ("jhmdb", "Rename_Images", "jhmdb_sample/Rename_Images", False),
+    ("jhmdb", "joint_positions", "jhmdb_sample/joint_positions", False),
+])  # fmt: skip
+def test_real_bytes_are_fetched_and_found_by_the_loader(mirrors, tmp_path, monkeypatch, name, place, at, whole):
+    """Packed as the archive that the table names, served, fetched: the same bytes lie where the loader looks for them."""
+    source, one = Path(os.environ["CORRLIB_DATA"]) / at, BENCHMARKS[name]
+    files = {str(path.relative_to(source.parent)): path.read_bytes() for path in source.rglob("*") if path.is_file()}
+    part = next(part for part in one.parts if part.place == place)
+    if not whole:
+        part = replace(part, holds={pattern: 1 for pattern in part.holds if any(source.glob(pattern))})
+        assert part.holds
+    file = part.mirrors[0].file
+    mirror = Mirror(mirrors.put(file, (zipped if file.endswith(".zip") else tar)(files)))
+    monkeypatch.setattr(fetch, "BENCHMARKS", {name: replace(one, parts=(replace(part, mirrors=(mirror,)),))})
+    assert fetch.main([name, "--out", str(tmp_path), "--quiet", "--yes"]) == 0
+    there = tmp_path / one.folder / place
+    found = {path.relative_to(there): path.read_bytes() for path in there.rglob("*") if path.is_file()}
+    assert {f"{source.name}/{path}": content for path, content in found.items()} == files
+    if whole:
+        from corrlib import data
+
+        assert len(data.load(name, tmp_path / one.folder)) == 900

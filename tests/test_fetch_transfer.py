@@ -112,6 +112,14 @@ def test_what_is_not_found_is_asked_for_once(mirrors, tmp_path):
     assert mirrors.asked == [("absent.bin", 0)] and tree(tmp_path) == []
 
 
+def test_a_server_that_is_away_is_asked_twice(tmp_path, monkeypatch):
+    waited = []
+    monkeypatch.setattr(transfer.time, "sleep", waited.append)
+    with pytest.raises(FetchError, match="refused"):
+        fetch(Mirror("http://127.0.0.1:9/data.bin"), tmp_path)
+    assert waited == [4.0] and tree(tmp_path) == []
+
+
 def test_a_full_disk_is_foreseen(mirrors, tmp_path, monkeypatch):
     mirror = Mirror(mirrors.put("data.bin", CONTENT))
     monkeypatch.setattr(transfer, "RESERVE", 10**18)
@@ -130,3 +138,17 @@ def test_a_partial_file_that_is_longer_than_the_file_is_dropped(mirrors, tmp_pat
     transfer.part_of(mirror, tmp_path).write_bytes(CONTENT + b"more")
     assert fetch(mirror, tmp_path) == CONTENT and tree(tmp_path) == ["data.bin"]
     assert [begin for _, begin in mirrors.asked] == [len(CONTENT) + 4, 0]
+
+
+def test_a_stop_while_the_checksum_is_computed_loses_nothing(mirrors, tmp_path, monkeypatch):
+    mirror = Mirror(mirrors.put("data.bin", CONTENT), hash=SHA)
+
+    def stop(*_, **__):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as stopped, pytest.raises(KeyboardInterrupt):
+        stopped.setattr("pooch.core.hash_matches", stop)
+        fetch(mirror, tmp_path)
+    assert not (tmp_path / "data.bin").exists()
+    assert fetch(mirror, tmp_path) == CONTENT and tree(tmp_path) == ["data.bin"]
+    assert [begin for _, begin in mirrors.asked] == [0, len(CONTENT)]

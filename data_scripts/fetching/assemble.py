@@ -1,6 +1,6 @@
 """A benchmark from its parts: is there room for them, and each one fetched, unpacked, looked at, and put in its place.
 
-A part gets its real name by one renaming, when it is complete; until then it is in hidden folders and partial files.
+A part gets its real name by one renaming, when it is complete; until then it is in the hidden folder `.fetching`.
 """
 
 import hashlib
@@ -11,9 +11,12 @@ from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pooch
+
 from corrlib.sources import RECEIPTS, Benchmark, Mirror, Part, human, receipts
 from data_scripts.fetching import FetchError, transfer, unpack
 
+WORK = ".fetching"  # below the home of all benchmarks
 ARCHIVES = (".zip", ".tar", ".tgz", ".gz", ".bz2", ".xz")
 SLACK = 100_000_000  # bytes by which every estimate may be wrong, beside being wrong by a factor
 FACTOR = 4
@@ -56,32 +59,33 @@ def fetch_part(
             f"{place} is there, but not complete: {'; '.join(part.missing(home / benchmark.folder))}. Move it away, "
             "or add --replace to the command: the old one is removed once the new one is complete"
         )
-    home.mkdir(parents=True, exist_ok=True)
+    work = home / WORK
+    work.mkdir(parents=True, exist_ok=True)
     failures, useless = [], set()
     for mirror in part.mirrors:
         if mirror.hash in useless:
             continue  # another copy of the very bytes that were refused
-        was_there = (home / mirror.file).exists()
+        given = home / mirror.file  # by hand
         try:
-            archive = transfer.retrieve(mirror, home, _most(part.size, mirror), quiet)
+            if given.is_file():
+                archive = _known(given, mirror)
+            else:
+                archive = transfer.retrieve(mirror, work, _most(part.size, mirror), quiet)
             try:
                 receipt = _put(benchmark, part, archive, home)
-            except BaseException:
-                if not was_there:
-                    archive.unlink(missing_ok=True)
+            except FetchError:
                 useless |= {mirror.hash} - {None}
                 raise
+            finally:
+                (work / mirror.file).unlink(missing_ok=True)
         except (FetchError, OSError) as error:
-            failures.append(f"  {mirror.url}{f' ({mirror.note})' if mirror.note else ''}\n    {error}")
-            say(f"{mirror.host}: {error}")
-            if was_there:
-                failures[-1] += f"\n    (of the file {home / mirror.file}, which was there: delete it to fetch it anew)"
+            by = f"{given}, which was there (delete it to fetch it anew)" if given.is_file() else mirror.url
+            failures.append(f"  {by}{f' ({mirror.note})' if mirror.note else ''}\n    {error}")
+            say(f"{given if given.is_file() else mirror.host}: {error}")
             continue
-        _note(home, f"{benchmark.name}/{mirror.file}", {"url": mirror.url} | receipt)
-        if not was_there:
-            archive.unlink()
-        else:
-            say(f"{archive} was there before and stays; it can be deleted")
+        _note(home, f"{benchmark.name}/{mirror.file}", {"url": str(given) if given.is_file() else mirror.url} | receipt)
+        if given.is_file():
+            say(f"{given} was there before and stays; it can be deleted")
         return
     by_hand = part.mirrors[0]
     raise FetchError(
@@ -90,6 +94,15 @@ def fetch_part(
         + f"\nBy hand: see {benchmark.page}, get {by_hand.file} in any way, put it at {home / by_hand.file}, and type again: "
         + benchmark.command(home)
     )
+
+
+def _known(given: Path, mirror: Mirror) -> Path:
+    """The file that was put there by hand. Raises FetchError when its checksum is known to be another."""
+    if mirror.hash:
+        algorithm, _, digits = mirror.hash.partition(":")
+        if (have := pooch.file_hash(str(given), algorithm)) != digits:
+            raise FetchError(f"its {algorithm} is {have}; wanted {digits}")
+    return given
 
 
 def _in_the_way(benchmark: Benchmark, part: Part, place: Path) -> bool:
@@ -106,7 +119,7 @@ def _most(size: int, mirror: Mirror) -> int:
 
 def _put(benchmark: Benchmark, part: Part, archive: Path, home: Path) -> dict:
     """Unpack the archive beside the part's place, look whether all is there, rename. Returns what is to be noted of it."""
-    staging = home / f".unpacking-{benchmark.name}"
+    staging = home / WORK / "unpacking"
     shutil.rmtree(staging, ignore_errors=True)
     try:
         with open(archive, "rb") as file:

@@ -1,12 +1,13 @@
 """One file from one address: resumed when a transfer breaks, refused when it is not what was announced.
 
 `pooch.retrieve` checks the checksum and gives the file its name in one step; what pooch has not, going on with a partial file, is
-the downloader below. The partial file is `NAME.DIGITS.part` beside the file, with the digits of the address: bytes of two addresses
-are never mixed.
+the downloader below. The partial file is `NAME.DIGITS.part` beside the file, with digits of the address: bytes of two addresses are
+never mixed. It stays until the file has its name, so that a stop while the checksum is computed loses nothing.
 """
 
 import errno
 import hashlib
+import os
 import shutil
 import time
 from pathlib import Path
@@ -17,7 +18,7 @@ from tqdm import tqdm
 from corrlib.sources import Mirror, human
 from data_scripts.fetching import FetchError
 
-TRIES = 5  # in a row that bring no new byte
+TRIES, FIRST_TRIES = 5, 2  # in a row that bring no new byte: of an address that has given some, and of one that never has
 RESERVE = 200_000_000  # bytes of disk that are always left free
 CHUNK = 1 << 14  # bytes; of what is lost when a transfer breaks, the most
 WAIT = 2.0  # seconds before the second try, doubled before each further one
@@ -41,7 +42,7 @@ def retrieve(mirror: Mirror, folder: Path, most: int, quiet: bool = False) -> Pa
     except OSError as error:  # requests' errors too
         if isinstance(error, Refused):
             forget(mirror, folder)
-        raise FetchError(str(error)) from error
+        raise FetchError(_words(error)) from error
     except ValueError as error:
         forget(mirror, folder)
         raise FetchError(f"wrong checksum: {error}") from error
@@ -53,6 +54,12 @@ def forget(mirror: Mirror, folder: Path) -> None:
     """Remove the partial file of an address, and what is remembered of it."""
     for path in folder.glob(f"{part_of(mirror, folder).name}*"):
         path.unlink(missing_ok=True)
+
+
+def _words(error: OSError) -> str:
+    """What an error says, without the address and the names of the programs that passed it on."""
+    reason = getattr(error.args[0], "reason", None) if error.args else None
+    return str(reason or error).split(" for url:")[0].split("): ", 1)[-1]
 
 
 class _Resuming:
@@ -71,10 +78,14 @@ class _Resuming:
                 break
             except OSError as error:
                 fruitless = 0 if part.is_file() and part.stat().st_size > before else fruitless + 1
-                if _final(error) or fruitless >= TRIES:
+                if _final(error) or fruitless >= (TRIES if part.is_file() else FIRST_TRIES):
                     raise
                 time.sleep(WAIT * 2**fruitless)
-        shutil.move(part, output_file)
+        os.unlink(output_file)
+        try:
+            os.link(part, output_file)
+        except OSError:  # a disk without hard links
+            os.replace(part, output_file)
 
     def _go_on(self, url: str, part: Path) -> None:
         """One request: the whole file, or what is missing of it. Raises OSError when it ends too early."""
@@ -91,6 +102,9 @@ class _Resuming:
             get = pooch.HTTPDownloader(chunk_size=CHUNK, headers=headers, hooks={"response": sink.begin}, timeout=60)
             try:
                 get(url, sink, None)
+            except OSError:
+                if not sink.whole:
+                    raise
             finally:
                 sink.close()
                 if not file.seek(0, 2):
@@ -116,13 +130,16 @@ class _Sink:
     """What the downloader writes to: the partial file, with a bar, that looks at the answer before taking it."""
 
     def __init__(self, file, begun: int, wanted: _Resuming, validator: Path):
-        self.file, self.have, self.wanted, self.validator, self.total, self.bar = file, begun, wanted, validator, None, None
+        self.file, self.have, self.wanted, self.validator = file, begun, wanted, validator
+        self.total, self.bar, self.whole = None, None, False
 
     def begin(self, answer, **_) -> None:
         """Called with the answer's head. Raises Refused when it is a web page, too large, or another version of the file."""
         headers, mirror = answer.headers, self.wanted.mirror
-        if answer.status_code == 416:  # the partial file is longer than the file
-            self.file.truncate(0)
+        if answer.status_code == 416:  # there is nothing more: the partial file is all of it, or longer than it
+            self.whole = headers.get("Content-Range", "").strip() == f"bytes */{self.have}"
+            if not self.whole:
+                self.file.truncate(0)
         if answer.status_code not in (200, 206):
             return  # a redirection, or an error that the caller raises
         if "text/html" in headers.get("Content-Type", "") and not mirror.file.endswith((".html", ".htm")):
