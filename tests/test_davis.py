@@ -131,6 +131,10 @@ def test_errors_name_the_file(tree):
         Davis(tree, "trn")
     with pytest.raises(FileNotFoundError, match="no list .*test-dev.txt; there is train.txt, val.txt. Choose another split"):
         Davis(tree, "test-dev")
+    with pytest.raises(
+        TypeError, match="DAVIS-2017 has no option 'base'; it has root, split, categories, annotations, resolution, lists$"
+    ):
+        Davis(tree, base="box")
     with pytest.raises(KeyError, match="no tag 'size'.*frames, objects"):
         Davis(tree).filter(size=3)
     mask = root / "Annotations/480p/bear/00001.png"

@@ -92,6 +92,8 @@ def test_errors_name_the_file(tree, tmp_path):
         HPatches(tmp_path / "nowhere")
     with pytest.raises(ValueError, match="split='val'; HPatches has the splits 'test'"):
         HPatches(tree, "val")
+    with pytest.raises(TypeError, match="HPatches has no option 'base'; it has root, split, categories, all_sequences$"):
+        HPatches(tree, base="box")
     with pytest.raises(KeyError, match="no tag 'flip'.*sequence, k"):
         HPatches(tree).filter(flip=1)
     data = HPatches(tree, categories="viewpoint")

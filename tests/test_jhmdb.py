@@ -106,6 +106,8 @@ def test_errors_name_the_file(tree):
         FileNotFoundError, match="no lists in .*splits: wanted <action>_test_split3.txt; found: catch_test_split1.txt"
     ):
         JHMDB(tree, number=3)
+    with pytest.raises(TypeError, match="JHMDB has no option 'base'; it has root, split, categories, number, lists, origin$"):
+        JHMDB(tree, base="box")
     with pytest.raises(KeyError, match="no tag 'scale'.*frames, annotated"):
         JHMDB(tree).filter(scale=1)
     for wrong, message in (

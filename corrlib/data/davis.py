@@ -10,6 +10,7 @@ Masks are indexed PNG: a pixel's value is the object's id, 0 is background and 2
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from tqdm.auto import tqdm
 
@@ -37,6 +38,7 @@ class Davis(Selection[Video]):
     unit = "videos"
     splits = ("train", "val", "test", "test-dev", "test-challenge")
     tags = ("frames", "objects")
+    published = None
     measure = (
         "J (intersection over union of masks) and F (F-measure of their boundaries, at most 0.008 of the diagonal apart) of every "
         "object and frame but the first and the last one; mean over frames, then over objects; J&F is the mean of both"
@@ -50,6 +52,7 @@ class Davis(Selection[Video]):
         annotations: str = "Annotations",
         resolution: str = "480p",
         lists: bool = True,
+        **rules: Any,
     ):
         split = {"test": "val"}.get(self.require_split(split), split)
         folders = (f"JPEGImages/{resolution}", f"{annotations}/{resolution}")
@@ -67,8 +70,7 @@ class Davis(Selection[Video]):
                 raise FileNotFoundError(f"{lacks}; the first is {missing[0]}; unpack it again")
         else:
             names = [p.name for p in self.frames_of.iterdir() if p.is_dir() and not p.name.startswith(".")]
-        super().__init__(root, split, sorted(names), categories)
-        self.protocol = None
+        super().__init__(root, split, sorted(names), categories, rules)
 
     def heading(self) -> str:
         """The data set and the split."""

@@ -44,19 +44,21 @@ class HPatches(Selection[DensePair]):
 
     title = "HPatches"
     tags = ("sequence", "k")
+    published = None
     measure = (
         "homography accuracy: the mean distance of image 1's four corners under the estimated and the true homography is <= 1, 3, "
         "5 px, an estimate that fails is wrong; mean matching accuracy: the share of mutual matches that land within 1 to 15 px of "
         "where the true homography puts them; both are means over pairs"
     )
 
-    def __init__(self, root: str | Path, split: str = "test", categories: Categories = None, all_sequences: bool = False):
+    def __init__(
+        self, root: str | Path, split: str = "test", categories: Categories = None, all_sequences: bool = False, **rules: Any
+    ):
         self.require_split(split)
         self.all_sequences, self.folders = all_sequences, sequences(root)
         every = all_sequences or len(self.folders) == 1  # one that was asked for by its own folder
         names = [f"{s}:1-{k}" for s in self.folders if every or s not in LARGE for k in numbers(self.folders[s])]
-        super().__init__(Path(root), split, names, categories)
-        self.protocol = None
+        super().__init__(Path(root), split, names, categories, rules)
 
     def heading(self) -> str:
         """The data set and which list of its sequences."""

@@ -9,6 +9,7 @@ follows Wang, Jabri and Efros, "Learning correspondence from the cycle-consisten
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import torch
 from tqdm.auto import tqdm
@@ -38,6 +39,7 @@ class JHMDB(Selection[Video]):
     unit = "clips"
     splits = ("train", "test")
     tags = ("frames", "annotated")
+    published = None
     measure = (
         "PCK of the joints in every frame but the first: distance <= 0.1, 0.2 ... 0.5 of 0.6 x the diagonal of the box of that "
         "frame's joints, per joint, then the mean of the fifteen; a joint without a prediction is wrong (the published code leaves "
@@ -52,6 +54,7 @@ class JHMDB(Selection[Video]):
         number: int = 1,
         lists: str | None = "splits",
         origin: int = 1,
+        **rules: Any,
     ):
         if number not in (1, 2, 3) or origin not in (0, 1):
             raise ValueError(f"got number={number!r} and origin={origin!r}; wanted one of the splits 1, 2, 3 and origin 0 or 1")
@@ -63,8 +66,7 @@ class JHMDB(Selection[Video]):
             if missing := [n for n in names if n not in there]:
                 lacks = f"{root / lists} lists {len(missing):,} of {len(names):,} {split} clips that {root / 'Rename_Images'} lacks"
                 raise FileNotFoundError(f"{lacks}; the first is {missing[0]}; unpack it again")
-        super().__init__(root, self.require_split(split), names, categories)
-        self.protocol = None
+        super().__init__(root, self.require_split(split), names, categories, rules)
 
     def heading(self) -> str:
         """The data set and the split."""

@@ -10,16 +10,16 @@ from abc import abstractmethod
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar
 
 from corrlib.protocol import Protocol
 from corrlib.types import Pair, Video, View
 
-Item = TypeVar("Item", Pair, Video)  # a DensePair is a Pair
+Item = Pair | Video  # a DensePair is a Pair
 Categories = str | Collection[str] | None
 
 
-class Selection(Sequence[Item], Generic[Item]):
+class Selection(Sequence):
     """The base of every data set: an index gives an item, a slice or `filter` a smaller data set; order is that of `names`.
 
     Keyword arguments that the data set itself does not take are rules of its protocol (`base`, `by`, `alphas`, `strict`,
@@ -31,7 +31,12 @@ class Selection(Sequence[Item], Generic[Item]):
     unit: ClassVar[str] = "pairs"
     splits: ClassVar[tuple[str, ...]] = ("test",)
     tags: ClassVar[tuple[str, ...]] = ()  # what `filter` knows beside the category
-    published: ClassVar[Protocol] = Protocol()
+    published: ClassVar[Protocol | None] = Protocol()  # None: it is not counted by PCK
+    measure: ClassVar[str] = ""  # what is published of a data set that is not counted by PCK, in words
+
+    def __class_getitem__(cls, item: Any):
+        """`Selection[Pair]` tells the reader what the items are; it is the same class, so that no type check opens an item."""
+        return cls
 
     def __init__(
         self,
@@ -153,13 +158,14 @@ class Selection(Sequence[Item], Generic[Item]):
         return part
 
     @classmethod
-    def rules(cls, changes: Mapping[str, Any], published: Protocol | None = None) -> Protocol:
+    def rules(cls, changes: Mapping[str, Any], published: Protocol | None = None) -> Protocol | None:
         """The published protocol with some rules changed. Raises TypeError naming an option that does not exist."""
-        known = cls.published.labels()
+        known = cls.published.labels() if cls.published else {}
         if unknown := [name for name in changes if name not in known]:
             own = [p.name for p in inspect.signature(cls.__init__).parameters.values() if p.kind == p.POSITIONAL_OR_KEYWORD]
             raise TypeError(f"{cls.title} has no option {unknown[0]!r}; it has {', '.join([*own[1:], *known])}")
-        return (published or cls.published).but(**changes)
+        protocol = published or cls.published
+        return protocol.but(**changes) if protocol else None
 
     @classmethod
     def require_split(cls, split: str) -> str:
