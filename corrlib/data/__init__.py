@@ -3,11 +3,11 @@
 import ast
 import difflib
 import importlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from corrlib.types import Pair, Video
+from corrlib.data.selection import Selection
 
 # Name to "module:class". A data set is one file: a class that takes (root, split, **options) and is a sequence of items, and a
 # function check(root, *, decode=True) that yields what is wrong with a whole tree.
@@ -24,7 +24,7 @@ REGISTRY = {
 }
 
 
-def load(name: str, root: str | Path, split: str = "test", **options: Any) -> Sequence[Pair] | Sequence[Video]:
+def load(name: str, root: str | Path, split: str = "test", **options: Any) -> Selection:
     """The data set `name` under `root`; `options` are those of its class and the rules of its protocol (`base`, `origin`, ...).
 
     The toybox is written in SPair-71k's own layout, so it is `load("spair", "build/toybox/data/SPair-71k")`. Raises KeyError with
