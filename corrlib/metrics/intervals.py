@@ -28,12 +28,13 @@ def bootstrap(
     """PCK with its percentile bootstrap interval, from `n` resamples of whole pairs (keypoints of a pair go together).
 
     `over="image"` resamples images and weighs a pair by the product of how often its two images were drawn (columns
-    `source_image` and `target_image`): wider, and right where few images make many pairs. Under a protocol, measure first:
-    `bootstrap(measured(table, p), p.by, alpha=0.1, strict=p.strict)`. Raises as `pck` does.
+    `source_image` and `target_image`): wider, and right where few images make many pairs. With `by="category"` a category that a
+    resample loses keeps the value of the whole table, so that the mean is always over the same categories. Under a protocol,
+    measure first: `bootstrap(measured(table, p), p.by, alpha=0.1, strict=p.strict)`. Raises as `pck` does.
     *Source:* Efron 1979; for images Owen 2007, "The pigeonhole bootstrap".
     """
     right, total = Counter(table).counts(alpha, by, strict)
-    draws = np.concatenate([percent(w @ right, w @ total) for w in _weights(table, n, seed, over)])
+    draws = np.concatenate([_resampled(w, right, total) for w in _weights(table, n, seed, over)])
     return Interval(float(percent(right.sum(0), total.sum(0))), *_quantiles(draws, level))
 
 
@@ -62,14 +63,12 @@ def paired_bootstrap(
     """
     a, b = _aligned(table_a, table_b)
     (right_a, total), (right_b, _) = (Counter(t).counts(alpha, by, strict) for t in (a, b))
-    draws = [percent(w @ right_a, w @ total) - percent(w @ right_b, w @ total) for w in _weights(a, n, seed, over)]
+    draws = [_resampled(w, right_a, total) - _resampled(w, right_b, total) for w in _weights(a, n, seed, over)]
     difference = percent(right_a.sum(0), total.sum(0)) - percent(right_b.sum(0), total.sum(0))
     return Interval(float(difference), *_quantiles(np.concatenate(draws), level))
 
 
-def mean_interval(
-    values: Any, groups: Sequence[Any] | None = None, n: int = 1000, seed: int = 0, *, level: float = 0.95
-) -> Interval:
+def mean_interval(values: Any, groups: Any = None, n: int = 1000, seed: int = 0, *, level: float = 0.95) -> Interval:
     """The mean of one number a pair, sequence or object (an accuracy, T5, J), with its percentile bootstrap interval.
 
     `groups` names for each value what is resampled as a whole, such as the sequence of a pair; None resamples the values.
@@ -84,6 +83,12 @@ def mean_interval(
     right, total = np.bincount(codes, values), np.bincount(codes).astype(float)
     draws = np.concatenate([(w @ right) / (w @ total) for w in _draws(len(names), n, seed)])
     return Interval(float(values.mean()), *_quantiles(draws, level))
+
+
+def _resampled(weights: np.ndarray, right: np.ndarray, total: np.ndarray) -> np.ndarray:
+    """PCK in percent of each resample; NaN where the only cell is lost, which the quantiles skip."""
+    instead = right.sum(0) / total.sum(0) if total.shape[1] > 1 else None
+    return percent(weights @ right, weights @ total, instead)
 
 
 def _weights(table: pd.DataFrame, n: int, seed: int, over: str) -> Iterator[np.ndarray]:

@@ -115,8 +115,8 @@ class Counter:
         return self._category
 
 
-def percent(right: np.ndarray, total: np.ndarray) -> np.ndarray | float:
-    """Mean over the last axis of right / total, in percent; cells that a resample left empty do not count."""
+def percent(right: np.ndarray, total: np.ndarray, instead: np.ndarray | None = None) -> np.ndarray | float:
+    """Mean over the last axis (cells) of right / total, in percent; where a cell is empty, of `instead`, or NaN without it."""
     filled = total > 0
-    with np.errstate(invalid="ignore"):  # a resample may be empty altogether: NaN, which the quantiles skip
-        return 100 * np.divide(right, total, out=np.zeros_like(right), where=filled).sum(-1) / filled.sum(-1)
+    empty = np.full(right.shape, np.nan) if instead is None else np.broadcast_to(instead, right.shape)
+    return 100 * np.divide(right, total, out=empty.copy(), where=filled).mean(-1)
