@@ -5,9 +5,7 @@ image's `azimuth` and `elevation` in degrees (SPair-71k states only an `azimuth_
 its keypoints. The difficulty tags follow the real ones' meaning, with thresholds stated here because the originals are not public.
 """
 
-import io
 import json
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +15,7 @@ from jaxtyping import UInt8
 from PIL import Image
 
 from corrlib.data.spair_files import angle_between
+from corrlib.data.writing import indexed_png, jpeg, write
 
 VOC_CLASSES = (
     "aeroplane bicycle bird boat bottle bus car cat chair cow "
@@ -111,10 +110,8 @@ def write_image(root: str | Path, image: Image.Image, record: ImageRecord, segme
     if bad := sorted(set(np.unique(segmentation).tolist()) - {0, 255, *CLASS_ID.values()}):
         raise ValueError(f"segmentation of {record.name} holds {bad}; wanted VOC class ids, 0 or 255")
     root, where = Path(root), f"{record.category}/{record.name}"
-    mask = Image.fromarray(segmentation)
-    mask.putpalette(_voc_palette())  # turns L into P and keeps the numbers
-    _write(root / f"JPEGImages/{where}.jpg", _encoded(image.convert("RGB"), "JPEG", quality=95, subsampling=0))
-    _write(root / f"Segmentation/{where}.png", _encoded(mask, "PNG"))
+    write(root / f"JPEGImages/{where}.jpg", jpeg(image))
+    write(root / f"Segmentation/{where}.png", indexed_png(segmentation))
     visible = record.visible()
     annotation = {
         "filename": f"{record.name}.jpg",
@@ -137,7 +134,7 @@ def write_image(root: str | Path, image: Image.Image, record: ImageRecord, segme
         "keypoint_names": list(record.keypoint_names),
         **record.extra,
     }
-    _write(root / f"ImageAnnotation/{where}.json", json.dumps(annotation).encode())
+    write(root / f"ImageAnnotation/{where}.json", json.dumps(annotation).encode())
 
 
 def write_split(root: str | Path, split: str, pairs: Sequence[tuple[ImageRecord, ImageRecord]], small: int = 0) -> list[str]:
@@ -177,31 +174,9 @@ def write_split(root: str | Path, split: str, pairs: Sequence[tuple[ImageRecord,
             "truncation": int(source.truncated) + 2 * int(target.truncated),
             "occlusion": int(source.occluded) + 2 * int(target.occluded),
         }
-        _write(root / f"PairAnnotation/{split}/{name}.json", json.dumps(annotation).encode())
+        write(root / f"PairAnnotation/{split}/{name}.json", json.dumps(annotation).encode())
         names.append(name)
     small = min(small, len(names))
-    _write(root / f"Layout/large/{split}.txt", "".join(f"{n}\n" for n in names).encode())
-    _write(root / f"Layout/small/{split}.txt", "".join(f"{names[i * len(names) // small]}\n" for i in range(small)).encode())
+    write(root / f"Layout/large/{split}.txt", "".join(f"{n}\n" for n in names).encode())
+    write(root / f"Layout/small/{split}.txt", "".join(f"{names[i * len(names) // small]}\n" for i in range(small)).encode())
     return names
-
-
-def _encoded(image: Image.Image, kind: str, **options) -> bytes:
-    buffer = io.BytesIO()
-    image.save(buffer, kind, **options)
-    return buffer.getvalue()
-
-
-def _write(path: Path, data: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    partial.write_bytes(data)
-    os.replace(partial, path)  # a killed run leaves no half file under the real name
-
-
-def _voc_palette() -> list[int]:
-    """VOC's colours: the bits of a class number, three at a time, fill red, green and blue from the highest bit down."""
-
-    def level(number: int, channel: int) -> int:
-        return sum(((number >> (3 * bit + channel)) & 1) << (7 - bit) for bit in range(3))
-
-    return [level(number, channel) for number in range(256) for channel in range(3)]
