@@ -8,7 +8,7 @@ from typing import Any
 
 Size = tuple[int, int]  # (width, height); corrlib.coords says the same, but importing it would import torch
 
-BASES = ("box", "image", "keypoints", "padded_keypoints_compat", "source_box", "box_x_factor_compat")
+BASES = ("box", "image", "keypoints", "padded_keypoints_compat", "source_box", "box_x_factor_compat", "box_y_factor_compat")
 BY = ("point", "image", "category")
 
 
@@ -41,6 +41,7 @@ class Protocol:
         words = {"box": "target box", "image": "target image", "keypoints": "tight box of the target's keypoints"}
         words |= {"padded_keypoints_compat": "padded keypoints (compatibility)", "source_box": "source box (compatibility)"}
         words["box_x_factor_compat"] = "target box scaled by the width's factor alone (compatibility)"
+        words["box_y_factor_compat"] = "target box scaled by the height's factor alone (compatibility)"
         frame = "original pixels" if self.frame is None else f"frame {self.frame[0]} x {self.frame[1]}"
         sign = "<" if self.strict else "<="
         return f"PCK per {self.by}, base {words[self.base]}, {sign}, {frame}, first pixel {self.origin}"

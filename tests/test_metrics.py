@@ -69,7 +69,7 @@ POINTS = [(10.0, 20.0), (40.0, 25.0), (15.0, 60.0), (np.nan, np.nan)]
 def test_tolerances():
     pair = dict(target_box=(1, 25, 333, 494), source_box=(0, 0, 50, 20), target_size=(640, 480), target_points=POINTS)
     wanted = {"box": 469, "image": 640, "keypoints": 40, "padded_keypoints_compat": 61, "source_box": 50}
-    wanted["box_x_factor_compat"] = 469
+    wanted |= {"box_x_factor_compat": 469, "box_y_factor_compat": 469}
     assert {base: metrics.tolerance_px(base, **pair) for base in metrics.BASES} == wanted
     full = np.stack([np.arange(40.0) + 7, np.full(40, 3.0)], 1)  # forty points leave no room for padding
     assert metrics.tolerance_px("padded_keypoints_compat", target_points=full) == 39

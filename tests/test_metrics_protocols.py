@@ -52,10 +52,12 @@ def lengths(frame=None, origin=0):
 def test_lengths_by_hand():
     assert lengths() == {
         "box": 120, "image": 200, "keypoints": 100, "padded_keypoints_compat": 111, "source_box": 80, "box_x_factor_compat": 120,
+        "box_y_factor_compat": 120,
     }  # fmt: skip
     # to 100 x 100: the target's x halves; the source's is a quarter
     assert lengths((100, 100)) == {
         "box": 90, "image": 100, "keypoints": 80, "padded_keypoints_compat": 91, "source_box": 60, "box_x_factor_compat": 60,
+        "box_y_factor_compat": 120,
     }  # fmt: skip
     # the padded box alone remembers that annotators counted from 1
     assert {b: v for b, v in lengths((100, 100), 1).items() if v != lengths((100, 100))[b]} == {"padded_keypoints_compat": 92}

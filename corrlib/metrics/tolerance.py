@@ -10,6 +10,7 @@ from corrlib.protocol import BASES
 
 PLACES = 40  # to which published loaders pad a pair's keypoints
 PADDING = -1  # with which they do
+ONE_FACTOR = {"box_x_factor_compat": [0, 0], "box_y_factor_compat": [1, 1]}  # which axis' factor scales width and height of the box
 
 
 def tolerance_px(
@@ -20,15 +21,16 @@ def tolerance_px(
 
     "box": longer side of the target's object box (x1, y1, x2, y2), x2 - x1 without + 1. "image": longer side of the target image
     (width, height). "keypoints": longer side of the tight box of the target's keypoints (n x 2; rows with NaN are left out).
-    Three bases are known errors of released code, here to reproduce its numbers. "padded_keypoints_compat": the box of keypoints
+    Four bases are known errors of released code, here to reproduce its numbers. "padded_keypoints_compat": the box of keypoints
     padded with -1 to 40 places, so about the largest coordinate + 1. "source_box": longer side of the *source's* box.
-    "box_x_factor_compat": the target's box as "box", scaled into the frame by the factor of the width alone.
+    "box_x_factor_compat" and "box_y_factor_compat": the target's box as "box", scaled into the frame by the factor of the width, or
+    of the height, alone.
 
     `frame` (width, height) is the size to which both images are resized before distances are measured: the length is then in
     pixels of that frame, each side scaled by its own axis, and the image sizes (width, height) are needed too. `origin` is the
     number that the annotators gave the first pixel, which the library subtracted and the padded box has not.
     *Source:* DIFT and SPair-71k's tool (box), SCNet (image), Proposal Flow (keypoints), DHPF and the code of Hedlin et al. on
-    PF-Willow (padded), on SPair-71k (source box) and on CUB (x factor).
+    PF-Willow (padded), on SPair-71k (source box) and on CUB (x factor), DistillDIFT (y factor).
     """
     needs = {"image": "target_size", "source_box": "source_box"}.get(base, "target_box" if "box" in base else "target_points")
     given = {"target_box": target_box, "source_box": source_box, "target_size": target_size, "source_size": source_size}
@@ -44,7 +46,7 @@ def tolerance_px(
     if base == "image":
         return float((values * scale).max())
     if needs != "target_points":
-        scale = scale[[0, 0]] if base == "box_x_factor_compat" else scale
+        scale = scale[ONE_FACTOR[base]] if base in ONE_FACTOR else scale
         return float(((values[2:] - values[:2]) * scale).max())
     points = values[~np.isnan(values).any(1)]
     if base == "keypoints":
@@ -74,7 +76,7 @@ def tolerances(table: pd.DataFrame, base: str = "box", frame: tuple[int, int] | 
     if base == "image" and frame is not None:
         return np.full(len(table), float(max(frame)))
     if frame is None:
-        name = "box_px" if base == "box_x_factor_compat" else f"{base}_px"
+        name = "box_px" if base in ONE_FACTOR else f"{base}_px"
         require(table, (name,))
         length = table[name].to_numpy(float)
     else:
@@ -82,7 +84,8 @@ def tolerances(table: pd.DataFrame, base: str = "box", frame: tuple[int, int] | 
         x, y = scales(table, frame, side)
         require(table, (f"{side}_box_width", f"{side}_box_height"))
         width, height = (table[f"{side}_box_{axis}"].to_numpy(float) for axis in ("width", "height"))
-        length = np.maximum(width * x, height * (x if base == "box_x_factor_compat" else y))
+        x, y = ((x, y)[i] for i in ONE_FACTOR.get(base, [0, 1]))
+        length = np.maximum(width * x, height * y)
     if np.isnan(length).any():
         pair, side = table["pair"].iloc[int(np.isnan(length).argmax())], "source" if base == "source_box" else "target"
         raise ValueError(f"pair {pair} has no {side} box; choose base 'image' or 'keypoints'")
