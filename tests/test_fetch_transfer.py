@@ -65,6 +65,12 @@ def test_a_file_that_changed_meanwhile_is_not_patched_together(mirrors, tmp_path
     assert fetch(Mirror(url), tmp_path) == CONTENT[::-1]
 
 
+@pytest.mark.parametrize("known, second", [(SHA, FIRST), (None, 0)])
+def test_without_a_version_only_a_checksum_lets_it_go_on(mirrors, tmp_path, known, second):
+    mirror = Mirror(mirrors.put("data.bin", CONTENT, breaks=(FIRST,), ETag=""), hash=known)
+    assert fetch(mirror, tmp_path) == CONTENT and [begin for _, begin in mirrors.asked] == [0, second]
+
+
 def test_a_transfer_that_never_gets_on_is_given_up_and_kept(mirrors, tmp_path):
     mirror = Mirror(mirrors.put("data.bin", CONTENT, breaks=(FIRST,) * 20), hash=SHA)
     with pytest.raises(FetchError):

@@ -102,6 +102,13 @@ def test_a_zip_that_lies_about_its_size_is_refused(tmp_path):
     refused(tmp_path, bytes(content), "damaged|declares", FetchError)
 
 
+def test_what_comes_is_counted_whatever_was_declared(tmp_path):
+    lie = unpack.Member("lie", 10, "file", open=lambda: io.BytesIO(bytes(2 * MOST)))
+    with pytest.raises(unpack.UnsafeArchive, match="gives, up to 'lie', 1.0 MB; expected"):
+        unpack._take(lie, tmp_path, MOST, unpack.Unpacked())
+    assert (tmp_path / "lie").stat().st_size <= MOST
+
+
 def test_a_bomb_after_the_end_of_a_tar_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(unpack, "_TRAILING", 1 << 20)
     refused(tmp_path, gzip.compress(tar(GOOD, mode="w") + bytes(4 << 20)), "goes on after its end")
