@@ -25,13 +25,9 @@ def check(root: str | Path, *, decode: bool = True) -> Iterator[str]:
         yield told(error)
         return
     yield from counted("images in images.txt", len(records.names), IMAGES)
-    if len(records.parts) != PARTS:
-        yield f"{root / 'parts' / 'parts.txt'} has {len(records.parts)} parts; wanted {PARTS}"
-    for what, file in (
-        (records.training, "train_test_split.txt"),
-        (records.boxes, "bounding_boxes.txt"),
-        (records.places, "parts"),
-    ):
+    yield from counted("parts", len(records.parts), PARTS)
+    files = ("train_test_split.txt", "bounding_boxes.txt", "parts/part_locs.txt")
+    for what, file in zip((records.training, records.boxes, records.places), files, strict=True):
         if missing := sorted(set(records.names) - set(what)):
             yield f"{root / file} lacks {len(missing)} images of images.txt; the first is {missing[0]}"
     for variant in VARIANTS:

@@ -29,7 +29,7 @@ class Edited(View):
         return hashlib.sha256(f"{super().digest()} {self.id} {self.size}".encode()).hexdigest()[:16]
 
 
-def square(box: tuple[float, ...], enlarge: float) -> tuple[int, int, int]:
+def square(box: tuple[float | int, ...], enlarge: float) -> tuple[int, int, int]:
     """First pixel x, y and side of the square around a box (x1, y1, x2, y2; first pixel 1) enlarged by a share on each side."""
     low, high = np.array(box[:2]) - 1, np.array(box[2:]) - 1
     margin = enlarge * (high - low + 1)
