@@ -8,6 +8,7 @@ import pytest
 import torch
 from PIL import Image
 
+from corrlib import metrics
 from corrlib.coords import Frame
 from corrlib.data.check import Notice
 from corrlib.data.flo import flo_size, read_flo, write_flo
@@ -209,3 +210,18 @@ def test_the_real_bytes():
         error = (arrived - pair.target_points).norm(dim=1)
         assert error.nanmedian() < 0.2 and error.isnan().float().mean() < 0.2, pair.id
     assert [p for p in check(REAL) if not isinstance(p, Notice)] == []
+
+
+@real
+def test_published_scores_come_out():
+    for pair in TSS(REAL):
+        group, folder = pair.id.rpartition(":")[0].split("/")
+        flows = REAL / "Results" / group / folder
+        predicted = read_flo(flows / f"flow{pair.tags['direction'][0]}.flo")
+        score = metrics.score_flow(predicted, pair.flow(), pair.target.size, predicted_destination=(512, 384))
+        lines = [line.split(",") for line in (REAL / "Results" / group / "scores.csv").read_text().splitlines()]
+        names = [pair.tags["source_name"], pair.tags["target_name"]]  # the kit calls both directions 1to2
+        (row,) = [line for line in lines if line[0] == f"{folder}_1to2" and line[1:3] == names]
+        official = dict(zip(lines[0], row, strict=False))
+        assert score["T5"] / 100 == pytest.approx(float(official["T5"]), abs=5e-5), pair.id
+        assert bool(int(official["Flip"])) == pair.tags["flip"]
