@@ -97,11 +97,15 @@ class Diffuser:
         abar = self.scheduler.alphas_cumprod[self._timestep(t)].item()
         return abar**0.5, (1 - abar) ** 0.5
 
-    @torch.no_grad()
     def encode(self, image: Image.Image, size: Size) -> Posterior:
         """The posterior of `image` resized to `size` (width, height), whose sides must be multiples of `factor`."""
         self.require_size(size)
-        moments = self.vae.encode(pixels(image, size)[None].to(self.device, self.dtype)).latent_dist
+        return self.posterior(pixels(image, size)[None])
+
+    @torch.no_grad()
+    def posterior(self, image: Float[Tensor, "1 3 H W"]) -> Posterior:
+        """The posterior of one image given as pixel values in [-1, 1], whose sides must be multiples of `factor`."""
+        moments = self.vae.encode(image.to(self.device, self.dtype)).latent_dist
         shift, scale = getattr(self.vae.config, "shift_factor", None) or 0.0, self.vae.config.scaling_factor
         return Posterior(((moments.mean - shift) * scale)[0], (moments.std * scale)[0])
 
