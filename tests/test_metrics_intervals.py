@@ -68,6 +68,17 @@ def test_difference_with_categories():
         assert difference == pytest.approx(metrics.pck(better, by="category") - metrics.pck(data, by="category")) and 0 < low < high
 
 
+def test_difference_of_two_ways_of_counting_one_table():
+    data = unequal()
+    value, low, high = metrics.paired_bootstrap(data, data, by=("point", "category"), n=300)
+    assert value == pytest.approx(metrics.pck(data) - metrics.pck(data, by="category")) and 0 < low < value < high
+    # sure of the difference although not of the numbers: the same resamples on both sides
+    _, bottom, top = metrics.bootstrap(data, "category", n=300)
+    assert high - low < 1.2 * (top - bottom)
+    edge = data.assign(distance_px=0.1 * data["tolerance_px"])  # every point on its circle
+    assert metrics.paired_bootstrap(edge, edge, strict=(False, True), n=20) == (100, 100, 100)
+
+
 def test_interval_of_a_mean():
     assert metrics.mean_interval([1.0, 1.0, 1.0]) == (1, 1, 1)
     values = np.random.default_rng(0).normal(size=400)

@@ -54,17 +54,20 @@ def bootstrap_table(
 
 
 def paired_bootstrap(
-    table_a: pd.DataFrame, table_b: pd.DataFrame, by: str = "point", n: int = 1000, seed: int = 0, *,
-    alpha: Real = 0.1, over: str = "pair", level: float = 0.95, strict: bool = False,
+    table_a: pd.DataFrame, table_b: pd.DataFrame, by: str | tuple[str, str] = "point", n: int = 1000, seed: int = 0, *,
+    alpha: Real = 0.1, over: str = "pair", level: float = 0.95, strict: bool | tuple[bool, bool] = False,
 ) -> Interval:  # fmt: skip
     """(difference, low, high) of PCK, a minus b in percentage points, both computed on the same resamples.
 
-    The tables hold the same keypoints, in any order; raises ValueError naming the first that only one of them has.
+    The tables hold the same keypoints, in any order; raises ValueError naming the first that only one of them has. To compare two
+    ways of counting the same predictions, `by` and `strict` may be pairs (of a, of b), and the tables `measured` by two protocols.
     """
     a, b = _aligned(table_a, table_b)
-    (right_a, total), (right_b, _) = (Counter(t).counts(alpha, by, strict) for t in (a, b))
-    draws = [_resampled(w, right_a, total) - _resampled(w, right_b, total) for w in _weights(a, n, seed, over)]
-    difference = percent(right_a.sum(0), total.sum(0)) - percent(right_b.sum(0), total.sum(0))
+    by, strict = (x if isinstance(x, tuple) else (x, x) for x in (by, strict))
+    hows = zip((a, b), by, strict, strict=True)
+    (right_a, total_a), (right_b, total_b) = (Counter(t).counts(alpha, how, sign) for t, how, sign in hows)
+    draws = [_resampled(w, right_a, total_a) - _resampled(w, right_b, total_b) for w in _weights(a, n, seed, over)]
+    difference = percent(right_a.sum(0), total_a.sum(0)) - percent(right_b.sum(0), total_b.sum(0))
     return Interval(float(difference), *_quantiles(np.concatenate(draws), level))
 
 
