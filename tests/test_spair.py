@@ -247,19 +247,42 @@ def test_the_real_bytes():
     assert sum("split folder" in n for n in notices) == 2 and any("test pairs: 4, published 12,234" in n for n in notices)
 
 
-def test_folder_of_own_images(tmp_path):
-    for i in range(3):
-        picture(i).save(tmp_path / f"{i}.png")
-    header = "source,target,source_x,source_y,target_x,target_y\n"
-    (tmp_path / "pairs.csv").write_text(header + "0.png,1.png,1,2,3.5,4\n0.png,2.png,1,2,3,4\n0.png,1.png,5,6,7,8\n")
-    pairs = load("folder", tmp_path)
-    assert len(pairs) == 2 and len(pairs.views()) == 3 and "2 pairs of 3 images" in repr(pairs)
-    assert pairs[0].target_points.tolist() == [[3.5, 4.0], [7.0, 8.0]] and pairs[0].target_box is None
-    (tmp_path / "pairs.csv").write_text(header + "0.png,1.png,1,2,300,4\n")
-    with pytest.raises(ValueError, match="target point 0 at .*outside"):
-        load("folder", tmp_path)
-    (tmp_path / "pairs.csv").write_text(header + "0.png,1.png,1,2,x,4\n")
-    with pytest.raises(ValueError, match="line 2"):
-        load("folder", tmp_path)
-    with pytest.raises(FileNotFoundError, match="header source,target"):
-        load("folder", tmp_path / "nowhere")
+def test_the_protocol_is_the_published_one_unless_told_otherwise(tree):
+    assert str(SPair(tree).protocol) == "PCK per image, base target box, <=, original pixels, first pixel 0"
+    strict = SPair(tree, by="category", strict=True, frame=(512, 512))
+    assert "PCK per category, base target box, <, frame 512 x 512, first pixel 0" in repr(strict)
+    assert strict[:2].protocol == strict.protocol and strict.filter(category="cat").protocol == strict.protocol
+    with pytest.raises(TypeError, match="SPair-71k layout has no option 'siez'; it has root, split, size, categories, base"):
+        load("spair", tree, siez="large")
+    with pytest.raises(ValueError, match="base is 'boxes'; wanted one of box, image"):
+        load("spair", tree, base="boxes")
+
+
+def test_masks(tree):
+    pairs = SPair(tree)
+    mask = pairs.mask("cat/a1")
+    assert mask.dtype == bool and mask.sum() == 10 * 20 and mask[10:20, 10:30].all()
+    assert pairs.pair_annotation(pairs.names[0])["mirror"] == 0
+    path = tree / "Segmentation/cat/a1.png"
+    Image.new("L", (10, 10)).save(path)
+    with pytest.raises(ValueError, match=r"a1.png has uint8 values of shape \(10, 10\); wanted class numbers .* \(48, 64\)"):
+        pairs.segmentation("cat/a1")
+    path.write_bytes(b"no image")
+    with pytest.raises(ValueError, match="cannot decode .*a1.png"):
+        pairs.segmentation("cat/a1")
+    path.unlink()
+    with pytest.raises(FileNotFoundError, match="no segmentation .*a1.png"):
+        pairs.mask(pairs[0].source)
+
+
+def test_order_is_that_of_the_list_whatever_the_file_system_says(tree, monkeypatch):
+    names = SPair(tree).names
+    listed = os.listdir
+    monkeypatch.setattr(os, "listdir", lambda path: sorted(listed(path), reverse=True))
+    assert SPair(tree).names == names
+
+
+def test_keypoints_that_are_no_list_are_named(tree):
+    edit(tree, "PairAnnotation/test/000000-a1-a2:cat.json", src_kps=[[1, 2], "three"])
+    with pytest.raises(ValueError, match="000000-a1-a2:cat.json: src_kps is .*; wanted a list of"):
+        SPair(tree)[0]
