@@ -52,6 +52,20 @@ def test_corner_error():
         metrics.corner_error(np.eye(3), away, (11, 7))
 
 
+def test_flow_of_a_homography():
+    shift = np.array([[1, 0, 3], [0, 1, -1], [0, 0, 1]])
+    flow = metrics.homography_flow(shift, (10, 6), (10, 6))
+    assert flow[2, 4].tolist() == [3, -1]
+    assert np.isnan(flow[0]).all() and np.isnan(flow[:, 7:]).all() and not np.isnan(flow[1:, :7]).any()  # what leaves the image
+    assert metrics.score_flow(flow + [0.3, 0.4], flow, (10, 6))["epe_px"] == pytest.approx(0.5)
+    # both images resized: points, then the homography of the original sizes, are where the resized flow says
+    small = metrics.homography_flow(WARP, (40, 30), (50, 20), original=(SIZE, (330, 300)))
+    at = np.array([13.0, 11.0])
+    there = metrics.apply_homography(WARP, [at * SIZE / (40, 30)])[0] * (50, 20) / np.array([330, 300])
+    assert small[11, 13] + at == pytest.approx(there)
+    assert np.allclose(metrics.homography_flow(np.eye(3), (5, 4), (5, 4)), 0)
+
+
 def test_mutual_neighbours():
     a = np.array([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]])
     b = np.array([[0.0, 2.0], [3.0, 0.1], [0.1, 0.9]])

@@ -23,6 +23,7 @@ from corrlib.metrics.homography import (
     find_homography,
     four_ways,
     homography_accuracy,
+    homography_flow,
     matching_accuracy,
     mutual_neighbours,
     reprojection_error,
@@ -36,8 +37,9 @@ from corrlib.metrics.tolerance import BASES, tolerance_px, tolerances, with_tole
 
 __all__ = [
     "BASES", "BY", "Interval", "apply_homography", "body_size", "bootstrap", "bootstrap_table", "boundary_f", "compare",
-    "corner_error", "correct", "find_homography", "flow_error", "flow_smoothness", "flow_table", "four_ways", "frame_statistics",
-    "homography_accuracy", "jaccard", "mask_summary", "matching_accuracy", "mean_interval", "measured", "mutual_neighbours",
-    "object_table", "paired_bootstrap", "pck", "pck_table", "pck_under", "reprojection_error", "resize_flow", "resize_mask",
-    "score_flow", "score_joints", "score_objects", "tolerance_px", "tolerances", "unmirror_flow", "with_tolerance",
+    "corner_error", "correct", "find_homography", "flow_error", "flow_smoothness", "flow_table", "four_ways",
+    "frame_statistics", "homography_accuracy", "homography_flow", "jaccard", "mask_summary", "matching_accuracy",
+    "mean_interval", "measured", "mutual_neighbours", "object_table", "paired_bootstrap", "pck", "pck_table", "pck_under",
+    "reprojection_error", "resize_flow", "resize_mask", "score_flow", "score_joints", "score_objects", "tolerance_px",
+    "tolerances", "unmirror_flow", "with_tolerance",
 ]  # fmt: skip

@@ -77,6 +77,26 @@ def apply_homography(matrix: Any, points: Any) -> Float[np.ndarray, "n 2"]:
     return np.divide(moved[:, :2], moved[:, 2:], out=np.full((len(moved), 2), np.nan), where=moved[:, 2:] != 0)
 
 
+def homography_flow(
+    matrix: Any, size: tuple[int, int], destination: tuple[int, int], *,
+    original: tuple[tuple[int, int], tuple[int, int]] | None = None,
+) -> Float[np.ndarray, "H W 2"]:  # fmt: skip
+    """The dense flow of a homography on a grid of `size` (width, height), NaN where it leaves an image of size `destination`.
+
+    `original` are the sizes (of the grid's image, of the destination) that `matrix` was given for, where both were resized:
+    H' = S2 H S1^-1 with S = diag(w' / w, h' / h, 1). For a flow from image k back to image 1 give the inverse matrix.
+    *Source:* the dense evaluation on HPatches of GLU-Net and DenseMatching.
+    """
+    matrix = np.asarray(matrix, float)
+    if original is not None:
+        first, second = (np.diag([*np.divide(new, old), 1.0]) for new, old in zip((size, destination), original, strict=True))
+        matrix = second @ matrix @ np.linalg.inv(first)
+    grid = np.stack(np.meshgrid(np.arange(size[0]), np.arange(size[1])), axis=-1).reshape(-1, 2).astype(float)
+    moved = apply_homography(matrix, grid)
+    moved[~((moved >= 0) & (moved <= np.array(destination) - 1)).all(1)] = np.nan
+    return (moved - grid).reshape(size[1], size[0], 2)
+
+
 def corner_error(estimated: Any, true: Any, size: tuple[int, int]) -> float:
     """Mean distance in pixels of the four corners' centres of image 1 (`size`: width, height) under both homographies.
 

@@ -21,8 +21,9 @@ def measured(table: pd.DataFrame, protocol: Protocol) -> pd.DataFrame:
     """The keypoint table with `distance_px` and `tolerance_px` as the protocol measures them: in its frame, of its base.
 
     A frame scales truth, prediction and boxes per axis, as loaders do that resize images to a square without keeping their
-    shape; a distance in it is not the original one times a factor. Where an answer is not finite the distance is inf: wrong
-    at every alpha. `protocol.origin` matters to the padded box only: the loader has subtracted it from all points.
+    shape; a distance in it is not the original one times a factor. Loaders that pad to a square instead scale both axes by one
+    factor, which changes no PCK of a box: they need no frame. Where an answer is not finite the distance is inf: wrong at every
+    alpha. `protocol.origin` matters to the padded box only: the loader has subtracted it from all points.
     Raises ValueError naming a missing column, or a pair without the box that the base needs.
     """
     require(table, ("target_x", "target_y", "predicted_x", "predicted_y"))
