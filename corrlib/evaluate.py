@@ -168,7 +168,12 @@ def labels_of(method: Any, pairs: Sequence[Pair], chosen: list[int], profile: st
 
 
 def protocol_for(pairs: Sequence[Pair], chosen: Sequence[int] = (0,)) -> Protocol:
-    """The data set's protocol; for a plain list of pairs the library's default, by the image where its pairs have no boxes."""
+    """The data set's protocol; for a plain list of pairs the library's default, by the image where its pairs have no boxes.
+
+    Raises ValueError of a data set without pairs of keypoints (HPatches, DAVIS, JHMDB), which says what is published of it instead.
+    """
+    if measure := getattr(pairs, "measure", ""):
+        raise ValueError(f"{pairs!r} has no pairs of keypoints to match; published is {measure}. See the functions of corrlib.metrics")
     if (protocol := getattr(pairs, "protocol", None)) is not None:
         return protocol
     return Protocol(base="box" if all(pairs[i].target_box for i in chosen) else "image")

@@ -14,6 +14,8 @@ from corrlib.data import load
 from corrlib.data.check import Notice
 from corrlib.data.homographies import homography_flow
 from corrlib.data.hpatches import LARGE, HPatches, check
+from corrlib.evaluate import match_pairs
+from corrlib.methods import load as load_method
 from corrlib.types import DensePair, FeatureMap
 
 REAL = Path(os.environ.get("CORRLIB_DATA", Path(__file__).parents[2] / "shared" / "data")) / "oxford_graf"
@@ -52,6 +54,12 @@ def test_pairs_of_the_first_image(tree):
     assert (pair.source.id, pair.target.id, pair.target.size) == ("i_dome/1", "i_dome/6", (12, 9)) and pair.source.category is None
     assert pair.homography.tolist() == (SHIFT * 3.0).tolist() and pair.homography.dtype == torch.float64
     assert pair.source_points.shape == (0, 2) and pair.keypoints == () and data[-1].source is data[5].source
+
+
+def test_evaluation_says_that_there_are_no_keypoints(tree, tmp_path):
+    with pytest.raises(ValueError, match="<HPatches, .*> has no pairs of keypoints to match; published is homography accuracy"):
+        match_pairs(load_method("copy_position"), HPatches(tree), tmp_path / "out")
+    assert not (tmp_path / "out").exists()
 
 
 def test_flow_of_a_homography(tree):
