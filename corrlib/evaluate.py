@@ -173,7 +173,7 @@ def protocol_for(pairs: Sequence[Pair], chosen: Sequence[int] = (0,)) -> Protoco
     Raises ValueError of a data set without pairs of keypoints (HPatches, DAVIS, JHMDB), which says what is published of it instead.
     """
     if measure := getattr(pairs, "measure", ""):
-        raise ValueError(f"{pairs!r} has no pairs of keypoints to match; published is {measure}. See the functions of corrlib.metrics")
+        raise ValueError(f"{pairs!r} has no pairs of keypoints to match; published is {measure}. See corrlib.metrics")
     if (protocol := getattr(pairs, "protocol", None)) is not None:
         return protocol
     return Protocol(base="box" if all(pairs[i].target_box for i in chosen) else "image")

@@ -16,6 +16,7 @@ from corrlib.data.homographies import homography_flow
 from corrlib.data.hpatches import LARGE, HPatches, check
 from corrlib.evaluate import match_pairs
 from corrlib.methods import load as load_method
+from corrlib.metrics import homography_flow as homography_flow_of_metrics
 from corrlib.types import DensePair, FeatureMap
 
 REAL = Path(os.environ.get("CORRLIB_DATA", Path(__file__).parents[2] / "shared" / "data")) / "oxford_graf"
@@ -74,6 +75,8 @@ def test_flow_of_a_homography(tree):
         u, v = (homography_flow(matrix, (20, 30), (200, 200))[4, 7] + torch.tensor([7.0, 4.0])).tolist()
         w = 0.01 * 7 - 0.02 * 4 + 1
         assert (u, v) == pytest.approx(((7 + 0.2 * 4 + 1) / w, (0.7 + 0.9 * 4 + 2) / w), abs=1e-5)
+    theirs = homography_flow_of_metrics(tilt.numpy(), (20, 30), (30, 20))
+    np.testing.assert_allclose(homography_flow(tilt, (20, 30), (30, 20)).numpy(), theirs, atol=1e-5)  # NaN in the same pixels
     horizon = torch.tensor([[1.0, 0, 0], [0, 1, 0], [-0.1, 0, 1.25]])  # x = 12.5 is infinitely far, what is right of it behind
     assert homography_flow(horizon, (20, 3), (10**6, 10**6))[1].isnan().any(dim=1).tolist() == [False] * 13 + [True] * 7
 

@@ -67,10 +67,13 @@ def read_homography(path: Path) -> Float[np.ndarray, "3 3"]:
 
 
 def homography_flow(matrix: Float[Tensor, "3 3"], source: Size, target: Size) -> Float[Tensor, "H W 2"]:
-    """A homography's flow in pixels on the source's grid (sizes are width, height), float32, NaN where it leaves the target."""
+    """A homography's flow in pixels on the source's grid (sizes are width, height), float32, NaN where it leaves the target.
+
+    Inside means between the centres of the target's outer pixels, as `corrlib.metrics.homography_flow` has it, which resizes too.
+    """
     x, y = torch.meshgrid(*(torch.arange(n, dtype=torch.float64) for n in source), indexing="xy")
     u, v, w = (torch.stack([x, y, torch.ones_like(x)], dim=2) @ matrix.double().T).unbind(2)
     arrived = torch.stack([u / w, v / w], dim=2)
     front = w * w[source[1] // 2, source[0] // 2] > 0  # on the side of the centre: a homography's own sign says nothing
-    inside = front & ((arrived >= -0.5) & (arrived < torch.tensor(target) - 0.5)).all(dim=2)
+    inside = front & ((arrived >= 0) & (arrived <= torch.tensor(target) - 1)).all(dim=2)
     return torch.where(inside[..., None], arrived - torch.stack([x, y], dim=2), torch.nan).float()
