@@ -88,13 +88,13 @@ def open_pairs(args: argparse.Namespace, profile: Any) -> Any:
 
 
 def require_points(pairs: Any) -> None:
-    """Raise TypeError, before any work, on a data set whose items have no points: PCK cannot be counted there."""
-    from corrlib.types import Pair
+    """Raise, before any work, on a data set whose items have no points: PCK cannot be counted there."""
+    from corrlib.evaluate import protocol_for
 
-    first = pairs[0] if len(pairs) else None
-    if not isinstance(first, Pair) or not len(first.source_points):
-        have = "is empty" if first is None else "holds videos" if not isinstance(first, Pair) else "has no keypoints to ask for"
-        raise TypeError(f"{pairs!r} {have}: there is no PCK to evaluate; corrlib.metrics has the measures of such data sets")
+    protocol_for(pairs)  # says what is published instead of a data set that is not counted by PCK
+    if not len(pairs) or not len(pairs[0].source_points):
+        have = "has no keypoints to ask for" if len(pairs) else "is empty"
+        raise ValueError(f"{pairs!r} {have}: there is no PCK to evaluate")
 
 
 def require_method(args: argparse.Namespace, profile: Any) -> None:
