@@ -1,12 +1,12 @@
 """The random numbers of one sample: a stream of its own, so that neither batches, order nor machines can change a result."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from corrlib.coords import Points
 from corrlib.noise import noise_key
 from corrlib.promptopt.crops import draw_offset
 from corrlib.promptopt.settings import PromptSettings
@@ -21,8 +21,8 @@ class Sample:
     member: int = 0
 
     @classmethod
-    def of(cls, view_id: str, point: Points | Float[Tensor, "2"], member: int = 0) -> "Sample":
-        """From a tensor; float32 and float64 of one point give one sample."""
+    def of(cls, view_id: str, point: Float[Tensor, "2"] | Sequence[float | int], member: int = 0) -> "Sample":
+        """From (x, y); float32 and float64 of one point give one sample."""
         x, y = (round(float(value), 3) + 0.0 for value in point)  # + 0.0 makes -0.0 and 0.0 one point
         return cls(view_id, (x, y), member)
 
