@@ -20,6 +20,7 @@ FLOORS = [
     {"viz"},
     {"diffusion", "vit"},  # floor 2
     {"onestep"},
+    {"promptopt"},
     {"methods"},  # floor 3
     {"evaluate", "report"},  # floor 4
     {"export", "sweep"},
