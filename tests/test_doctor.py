@@ -143,3 +143,12 @@ def test_the_command_returns_what_it_found(capsys):
     assert main(["doctor", "pixels"]) == 0 and capsys.readouterr().out.count("ok ") == 5
     assert main(["doctor", "copy_position"]) == 1 and "FAILED  known warp" in capsys.readouterr().out
     assert main(["doctor", "pixel"]) == 2
+
+
+def test_the_command_says_it_of_another_folder(capsys, tmp_path):
+    from corrlib.cli import main
+
+    main(["doctor", "--data", str(tmp_path)])  # 1 where the toybox has not been made yet
+    said = capsys.readouterr().out
+    assert f"benchmark spair: SPair-71k is not at {tmp_path / 'SPair-71k'}; fetch it (227 MB to download" in said
+    assert f"python data_scripts/fetch.py spair --out {tmp_path}\n" in said

@@ -148,7 +148,7 @@ def test_further_parts_come_and_go_by_themselves(mirrors, tmp_path, monkeypatch,
     assert run(one, tmp_path, "--no-extras", monkeypatch=monkeypatch) == 0 and (tmp_path / "Set/list.csv").read_bytes() == LIST
 
 
-@pytest.mark.parametrize("content", [b"<html>no</html>", LIST.splitlines()[0] + b"\n", b"\0\1,"])
+@pytest.mark.parametrize("content", [b"<html>\na, b\nc, d\n</html>", LIST.splitlines()[0] + b"\n", b"\0\1,\n\n"])
 def test_a_list_that_is_none_is_refused(mirrors, tmp_path, monkeypatch, content):
     part = Part((Mirror(mirrors.put("pairs.csv", content)),), 0.1, 0.1, "list.csv", rows=2)
     assert run(Benchmark("small", "S", "Set", "page", (part,)), tmp_path, monkeypatch=monkeypatch) == 1 and tree(tmp_path) == []
