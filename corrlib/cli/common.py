@@ -126,7 +126,9 @@ def label(args: argparse.Namespace, profile: Any, method: Any, pairs: Any) -> st
     own = profile.path(profile["data"]["root"]).resolve()
     if args.root is None or args.root.resolve() == own:
         return profile.name
-    rendered = hasattr(pairs, "annotation") and pairs.annotation(pairs[0].source).get("src_database") == "toybox"
+    where = getattr(pairs, "root", args.root).resolve()
+    made = any((folder / "toybox.json").is_file() for folder in (where, where.parent))  # make_toybox.py writes it beside its sets
+    rendered = made or hasattr(pairs, "annotation") and pairs.annotation(pairs[0].source).get("src_database") == "toybox"
     world = "toybox" if rendered else args.root.resolve().name
     outside = ", outside of the toy model's world" if getattr(method.settings, "model", "") == "toybox" and not rendered else ""
     return profile.name if world == profile.name else f"{profile.name} on {world}{outside}"
