@@ -155,7 +155,8 @@ def test_the_cleaned_list_chooses_images_and_boxes(tree):
             "images.txt, line 2: 'two 001.Black_Bird/b.png'; wanted <image> <class folder>",
         ),
         ("bounding_boxes.txt", "2 10.0 8.0", "2 10.0", "bounding_boxes.txt, line 2: .*wanted <image> <x> <y> <width> <height>"),
-        ("bounding_boxes.txt", "2 10.0", "2 ten", "bounding_boxes.txt: .*'ten'; wanted <image> <x>"),
+        ("bounding_boxes.txt", "2 10.0", "2 ten", "bounding_boxes.txt, line 2: '2 ten 8.0 30.0 21.0'; wanted <image> <x>"),
+        ("train_test_split.txt", "5 0", "5 yes", "train_test_split.txt, line 5: '5 yes'; wanted <image> <1 training, 0 test>"),
         ("parts/part_locs.txt", "2 3 0.0 0.0 0", "2 2 0.0 0.0 0", "part_locs.txt, line 4 or soon after: parts not in order"),
         ("parts/part_locs.txt", "6 3 7.0 7.0 1", "", "part_locs.txt has 17 lines of 5 numbers; wanted .*3 lines an image"),
         ("parts/part_locs.txt", "6 3 7.0", "6 3 seven", "part_locs.txt: .*seven.*; wanted lines of <image> <part 1 to 3>"),
@@ -189,6 +190,17 @@ def test_check_lists_every_problem(tree, tmp_path):
         load("cub", tree)
     with pytest.raises(FileNotFoundError, match="found: no folder"):
         load("cub", tmp_path / "nowhere")
+
+
+def test_check_reads_on_after_a_broken_file(tree):
+    replace(tree / "images.txt", "2 001.", "two 001.")
+    replace(tree / "images.txt", "3 001.", "three 001.")
+    replace(tree / "parts/part_locs.txt", "6 3 7.0", "6 3 seven")
+    path = tree / "images/001.Black_Bird/a.png"
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    found = problems(tree)
+    assert len(found) == 3 and "line 2: 'two 001.Black_Bird/b.png' (and 1 more lines)" in found[0]
+    assert "part_locs.txt" in found[1] and "a.png" in found[2]
 
 
 @real

@@ -145,7 +145,7 @@ def test_errors_say_what_is_wrong(willow, tmp_path):
     with pytest.raises(ValueError, match="test_pairs.csv has 3 columns; wanted 42"):
         PFWillow(willow, pairs="test_pairs.csv")
     write_csv(willow, [("car(G)/a", "car(S)/c", 0, 3)])
-    with pytest.raises(ValueError, match="line 2: .*; wanted two images of one sub-class"):
+    with pytest.raises(ValueError, match="line 2: wanted two images of one sub-class"):
         PFWillow(willow, pairs="test_pairs.csv")
 
 

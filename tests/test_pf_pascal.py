@@ -126,6 +126,13 @@ def test_check_lists_every_problem(pascal, tmp_path):
         PFPascal(pascal, flip="W")
 
 
+def test_check_reads_on_after_a_broken_line(pascal):
+    bad = ["one.jpg,two.jpg,21,1,1,1,1", "one.jpg,two.jpg,8,1;2,3,4;5,6;7", "one.jpg,nine.jpg,8,1,3,4,5"]
+    (pascal / "test_pairs.csv").write_text(HEAD + "\n".join(bad) + "\n")
+    found = problems("pf_pascal", pascal)
+    assert len(found) == 3 and "line 2: class is 21" in found[0] and "line 3, XA and YA" in found[1] and "nine.jpg" in found[2]
+
+
 @real
 def test_the_real_lists(tmp_path):
     (tmp_path / "JPEGImages").mkdir()

@@ -174,6 +174,9 @@ def test_check_lists_every_problem(tree):
     found = "\n".join(problem for problem in check(tree) if not isinstance(problem, Notice))
     assert all(part in found for part in ("a3.jpg", "differ in 1, 11", "'viewpoint_variation'", "Segmentation/dog/v1.png"))
     assert found.count("\n") == 3 and "no SPair-71k at" in check(tree / "Layout")[0]
+    os.remove(tree / "PairAnnotation/test/000002-a3-a1:cat.json")  # told of both lists, and the other pairs are looked at
+    found = [problem for problem in check(tree) if not isinstance(problem, Notice)]
+    assert sum("lists 1 of" in problem for problem in found) == 2 and any("differ in 1, 11" in problem for problem in found)
 
 
 def test_without_layout_pairs_are_sorted(tree):

@@ -20,17 +20,19 @@ def check(root: str | Path, *, decode: bool = True) -> Iterator[str]:
     """Findings: the text files against each other and the published counts, parts and boxes against images, images."""
     try:
         root = find_root(root)
-        records = read_records(root)
-    except (OSError, ValueError) as error:
+    except FileNotFoundError as error:
         yield told(error)
         return
+    broken: list[str] = []
+    records = read_records(root, broken)
+    yield from broken
     yield from counted("images in images.txt", len(records.names), IMAGES)
     yield from counted("parts", len(records.parts), PARTS)
     files = ("train_test_split.txt", "bounding_boxes.txt", "parts/part_locs.txt")
     for what, file in zip((records.training, records.boxes, records.places), files, strict=True):
-        if missing := sorted(set(records.names) - set(what)):
+        if not broken and (missing := sorted(set(records.names) - set(what))):
             yield f"{root / file} lacks {len(missing)} images of images.txt; the first is {missing[0]}"
-    for variant in VARIANTS:
+    for variant in () if broken else VARIANTS:
         try:
             pairs = CUB(root, variant=variant)
         except (OSError, ValueError, KeyError) as error:

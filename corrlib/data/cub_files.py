@@ -1,15 +1,24 @@
 """The text files of CUB-200-2011: space separated, the image's number first, sometimes with Windows line ends."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from corrlib.data.files import find_folder, listing, read_mat
+from corrlib.data.files import find_folder, read_mat
 
 HOLDS = ("images.txt", "train_test_split.txt", "bounding_boxes.txt", "parts/parts.txt", "parts/part_locs.txt", "images")
+
+
+FORMS: dict[str, tuple[str, Sequence[Callable[[str], Any]]]] = {
+    # file: a line in words, and what each word after the number must pass
+    "images.txt": ("<image> <class folder>/<file>", (lambda word: int(word.split(".")[0]),)),
+    "train_test_split.txt": ("<image> <1 training, 0 test>", ({"0": 0, "1": 1}.__getitem__,)),
+    "bounding_boxes.txt": ("<image> <x> <y> <width> <height>", (float,) * 4),
+    "parts/parts.txt": ("<part> <name>", (str,)),
+}
 
 
 class Records(NamedTuple):
@@ -27,18 +36,30 @@ def find_root(root: str | Path) -> Path:
     return find_folder(root, ("CUB_200_2011",), HOLDS, "CUB-200-2011")
 
 
-def read_records(root: Path) -> Records:
-    """All files of the data set. Raises ValueError naming file, line and what was expected."""
-    names = {id: rest[0] for id, rest in _lines(root / "images.txt", "<image> <class folder>/<file>", 1).items()}
-    split = _lines(root / "train_test_split.txt", "<image> <1 training, 0 test>", 1)
-    boxes = _lines(root / "bounding_boxes.txt", "<image> <x> <y> <width> <height>", 4)
-    parts = _lines(root / "parts" / "parts.txt", "<part> <name>", 1, words=True)
+def read_records(root: Path, problems: list[str] | None = None) -> Records:
+    """All files of the data set. Raises ValueError naming file, line and what was expected, or adds that to `problems`."""
+    read: dict[str, Any] = {}
+    for name, (form, fields) in FORMS.items():
+        read[name], problem = _lines(root / name, form, fields)
+        if problem and problems is None:
+            raise ValueError(problem)
+        if problem:
+            problems.append(problem)
+    names, split, boxes, parts = (read[name] for name in FORMS)
     try:
-        numbers = {id: tuple(map(float, rest)) for id, rest in boxes.items()}
-    except ValueError as error:
-        raise ValueError(f"{root / 'bounding_boxes.txt'}: {error}; wanted <image> <x> <y> <width> <height>") from error
-    training = {id: rest[0] == "1" for id, rest in split.items()}
-    return Records(names, training, numbers, tuple(parts[i][0] for i in sorted(parts)), _places(root, len(parts)))
+        places = _places(root, len(parts)) if parts else {}
+    except (OSError, ValueError) as error:
+        if problems is None:
+            raise
+        problems.append(str(error))
+        places = {}
+    return Records(
+        {id: rest[0] for id, rest in names.items()},
+        {id: rest[0] == "1" for id, rest in split.items()},
+        {id: tuple(map(float, rest)) for id, rest in boxes.items()},
+        tuple(parts[i][0] for i in sorted(parts)),
+        places,
+    )
 
 
 def cleaned(path: Path) -> dict[int, tuple[float, ...]]:
@@ -52,17 +73,27 @@ def cleaned(path: Path) -> dict[int, tuple[float, ...]]:
     return found
 
 
-def _lines(path: Path, form: str, fields: int, words: bool = False) -> dict[int, list[str]]:
-    """The rest of each line by the number that it begins with."""
-    found = {}
+def _lines(path: Path, form: str, fields: Sequence[Callable[[str], Any]]) -> tuple[dict[int, list[str]], str]:
+    """The rest of each good line by the number that it begins with, and what is wrong with the others.
+
+    `fields` are what each of its words must pass, str for any.
+    """
+    found, wrong = {}, []
     for line, text in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
-        number, *rest = text.split(" ", 1) if words else text.split()
-        if not number.isdigit() or len(rest) != fields:
-            raise ValueError(f"{path}, line {line}: {text[:60]!r}; wanted {form}")
-        found[int(number)] = [field.strip() for field in rest]
-    if not found:
-        raise ValueError(f"{path} is empty; wanted lines of {form}. The folder has {listing(path.parent)}")
-    return found
+        number, *rest = text.split(" ", 1) if path.name == "parts.txt" else text.split() or [""]
+        try:
+            if len(rest) != len(fields):
+                raise ValueError
+            for check, word in zip(fields, rest, strict=True):
+                check(word)
+            found[int(number)] = [word.strip() for word in rest]
+        except (KeyError, ValueError):
+            wrong.append((line, text))
+    more = f" (and {len(wrong) - 1} more lines)" if wrong[1:] else ""
+    problem = f"{path}, line {wrong[0][0]}: {wrong[0][1][:60]!r}{more}; wanted {form}" if wrong else ""
+    if not found and not problem:
+        problem = f"{path} is empty; wanted lines of {form}"
+    return found, problem
 
 
 def _places(root: Path, count: int) -> dict[int, np.ndarray]:

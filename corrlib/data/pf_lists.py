@@ -34,33 +34,44 @@ def find_list(folders: list[Path], split: str) -> Path:
                             "where they are with lists=FOLDER")  # fmt: skip
 
 
-def read_list(path: Path) -> dict[str, Row]:
-    """The lines of a list by pair name, in the file's order. Raises ValueError naming file, line and column."""
+def read_list(path: Path, problems: list[str] | None = None) -> dict[str, Row]:
+    """The lines of a list by pair name, in the file's order.
+
+    Raises ValueError naming file, line and column; with `problems` a bad line is left out and told there.
+    """
     table = pd.read_csv(path)
     if missing := [c for c in ("source_image", "target_image", "class") if c not in table]:
         raise ValueError(f"{path} has no column {', '.join(missing)}; it has {', '.join(map(str, table.columns))}")
     rows = {}
     for line, record in enumerate(table.to_dict("records"), 2):
-        images = tuple(Path(str(record[f"{side}_image"])).stem for side in ("source", "target"))
-        if record["class"] not in range(1, 21):
-            raise ValueError(f"{path}, line {line}: class is {record['class']!r}; wanted 1 to 20, VOC's classes in order")
-        category, flip = VOC_CLASSES[int(record["class"]) - 1], record.get("flip", 0) == 1
-        points = tuple(_numbers(record, side, path, line) for side in "AB") if "XA" in table else None
-        if points and len(points[0]) != len(points[1]):
-            raise ValueError(f"{path}, line {line}: {len(points[0])} points in XA and {len(points[1])} in XB; wanted as many")
-        rows[f"{line - 2:04d}-{images[0]}-{images[1]}{'-flip' * flip}:{category}"] = Row(line, images, category, flip, points)
+        try:
+            row = _row(record, line)
+        except ValueError as error:
+            if problems is None:
+                raise ValueError(f"{path}, line {line}{error}") from error
+            problems.append(f"{path}, line {line}{error}")
+            continue
+        rows[f"{line - 2:04d}-{'-'.join(row.images)}{'-flip' * row.flip}:{row.category}"] = row
     return rows
 
 
-def _numbers(record: dict[str, Any], side: str, path: Path, line: int) -> np.ndarray:
+def _row(record: dict[str, Any], line: int) -> Row:
+    images = tuple(Path(str(record[f"{side}_image"])).stem for side in ("source", "target"))
+    if record["class"] not in range(1, 21):
+        raise ValueError(f": class is {record['class']!r}; wanted 1 to 20, VOC's classes in order")
+    points = tuple(_numbers(record, side) for side in "AB") if "XA" in record else None
+    if points and len(points[0]) != len(points[1]):
+        raise ValueError(f": {len(points[0])} points in XA and {len(points[1])} in XB; wanted as many")
+    return Row(line, images, VOC_CLASSES[int(record["class"]) - 1], record.get("flip", 0) == 1, points)
+
+
+def _numbers(record: dict[str, Any], side: str) -> np.ndarray:
     columns = [f"X{side}", f"Y{side}"]
     try:
         x, y = ([float(number) for number in str(record[column]).split(";")] for column in columns)
         return np.array([x, y]).T.reshape(len(x), 2)
     except (KeyError, ValueError) as error:
-        raise ValueError(
-            f"{path}, line {line}, {' and '.join(columns)}: {error}; wanted as many numbers in both, with ';'"
-        ) from error
+        raise ValueError(f", {' and '.join(columns)}: {error}; wanted as many numbers in both, with ';' between them") from error
 
 
 def read_willow(path: Path) -> dict[str, tuple[np.ndarray, np.ndarray]]:
@@ -70,13 +81,14 @@ def read_willow(path: Path) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     table = pd.read_csv(path)
     if table.shape[1] != 42:
         raise ValueError(f"{path} has {table.shape[1]} columns; wanted 42: source, target, and x then y of ten points of each")
-    numbers = table.iloc[:, 2:].apply(pd.to_numeric, errors="coerce").to_numpy()
-    if (bad := np.isnan(numbers).any(1)).any():
-        raise ValueError(f"{path}, line {int(bad.argmax()) + 2}: coordinates must be numbers")
-    pairs = {}
-    for row, (source, target), xy in zip(range(len(table)), table.iloc[:, :2].astype(str).to_numpy(), numbers, strict=True):
-        a, b = Path(source), Path(target)
-        if a.parent.name != b.parent.name:
-            raise ValueError(f"{path}, line {row + 2}: {source} and {target}; wanted two images of one sub-class")
-        pairs[f"{a.parent.name}/{a.stem}:{b.stem}"] = (xy[:20].reshape(2, 10).T, xy[20:].reshape(2, 10).T)
-    return pairs
+    names, numbers = table.iloc[:, :2].astype(str), table.iloc[:, 2:].apply(pd.to_numeric, errors="coerce").to_numpy()
+    folders = names.map(lambda name: Path(name).parent.name).to_numpy()
+    for bad, wanted in (
+        (np.isnan(numbers).any(1), "coordinates must be numbers"),
+        (folders[:, 0] != folders[:, 1], "wanted two images of one sub-class"),
+    ):
+        if bad.any():
+            raise ValueError(f"{path}, line {', '.join(map(str, np.flatnonzero(bad)[:10] + 2))}: {wanted}")
+    stems = names.map(lambda name: Path(name).stem).to_numpy()
+    pairs = [f"{folder}/{one}:{two}" for folder, (one, two) in zip(folders[:, 0], stems, strict=True)]
+    return {pair: (xy[:20].reshape(2, 10).T, xy[20:].reshape(2, 10).T) for pair, xy in zip(pairs, numbers, strict=True)}

@@ -55,8 +55,12 @@ class PFPascal(Selection[Pair]):
         self.points_of, self.flip = points, flip
         folder = find_folder(root, FOLDERS, ("JPEGImages",), "PF-Pascal")
         self.list = find_list([Path(lists)] if lists else [folder, folder.parent, Path(root)], split)
-        self._rows = read_list(self.list)
+        self._rows = self.rows(self.list)
         super().__init__(folder, split, list(self._rows), categories, rules)
+
+    def rows(self, path: Path) -> dict[str, Row]:
+        """The lines of the list."""
+        return read_list(path)
 
     def category_of(self, name: str) -> str:
         """The part of a pair's name after the colon."""

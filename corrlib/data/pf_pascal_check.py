@@ -8,6 +8,7 @@ from tqdm.auto import tqdm
 
 from corrlib.data.check import Notice, counted, told
 from corrlib.data.files import find_folder, read_mat, require_shape
+from corrlib.data.pf_lists import Row, read_list
 from corrlib.data.pf_pascal import FOLDERS, PFPascal
 from corrlib.data.voc import VOC_CLASSES
 from corrlib.types import View
@@ -16,6 +17,18 @@ TEST = dict(zip(VOC_CLASSES, (15, 30, 10, 6, 8, 32, 19, 27, 13, 3, 8, 24, 9, 27,
 PUBLISHED = {"trn": 2_940, "val": 308, "test": TEST}  # lines; of the first 2,452 differ
 POINTS = 2_414  # in the test list
 NEAR = 0.01  # pixels by which the test list may differ from the .mat files
+
+
+class Readable(PFPascal):
+    """The lines of a list that can be read; what is wrong with the others is in `problems`."""
+
+    def __init__(self, root: str | Path, split: str):
+        self.problems: list[str] = []
+        super().__init__(root, split)
+
+    def rows(self, path: Path) -> dict[str, Row]:
+        """The lines that can be read."""
+        return read_list(path, self.problems)
 
 
 def check(root: str | Path, *, decode: bool = True) -> Iterator[str]:
@@ -28,7 +41,8 @@ def check(root: str | Path, *, decode: bool = True) -> Iterator[str]:
     images: dict[str, set[str]] = {}
     for split in PFPascal.splits:
         try:
-            pairs = PFPascal(root, split)
+            pairs = Readable(root, split)
+            yield from pairs.problems
         except FileNotFoundError as error:
             yield Notice(told(error))
             continue

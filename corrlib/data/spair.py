@@ -58,7 +58,12 @@ class SPair(Selection[Pair]):
         self.size = size
         self._annotations: dict[str, dict] = {}
         root = find_root(root)
-        super().__init__(root, split, pair_names(root, split, size), categories, rules)
+        super().__init__(root, split, self.listed(root, split, size), categories, rules)
+
+    @staticmethod
+    def listed(root: Path, split: str, size: str) -> list[str]:
+        """Names of the pairs of a list. Raises FileNotFoundError where one has no file."""
+        return pair_names(root, split, size)
 
     def heading(self) -> str:
         """The layout, the split and the list."""

@@ -1,13 +1,14 @@
 """Looks at a whole tree of SPair-71k's layout and lists everything that is wrong with it, instead of stopping at the first."""
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 from tqdm.auto import tqdm
 
 from corrlib.data.check import Notice, counted, told
 from corrlib.data.spair import SIZES, SPLITS, SPair
-from corrlib.data.spair_files import field, find_root, read_json
+from corrlib.data.spair_files import field, find_root, pair_names, read_json
 from corrlib.types import View
 
 TEST = {
@@ -16,6 +17,12 @@ TEST = {
     "tvmonitor": 692,
 }  # fmt: skip
 PUBLISHED = {"trn": 53_340, "val": 5_384, "test": TEST}  # pairs of the large lists
+
+
+class Present(SPair):
+    """The pairs of a list that have a file: what can be looked at when some have none."""
+
+    listed = staticmethod(partial(pair_names, lacking=True))
 
 
 def check(root: str | Path, *, decode: bool = True) -> list[str]:
@@ -56,7 +63,9 @@ def _check_split(root: Path, split: str, images: set[str]) -> Iterator[str]:
         try:
             lists[size] = SPair(root, split, size)
         except FileNotFoundError as error:
-            yield str(error)
+            yield told(error)
+            if (root / "Layout" / size / f"{split}.txt").is_file():
+                lists[size] = Present(root, split, size)
     if "small" in lists and "large" in lists and (stray := set(lists["small"].names) - set(lists["large"].names)):
         yield f"{split}: {len(stray)} pairs of the small list are not in the large one; the first is {min(stray)}"
     if "large" in lists:

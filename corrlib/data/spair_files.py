@@ -46,10 +46,11 @@ def angle_between(a: float | int, b: float | int) -> float:
     return abs((float(a) - float(b) + 180.0) % 360.0 - 180.0)
 
 
-def pair_names(root: Path, split: str, size: str) -> list[str]:
+def pair_names(root: Path, split: str, size: str, lacking: bool = False) -> list[str]:
     """Names of a split's pairs in the order of its list, all of which have a file: one that lacks is found before any work.
 
-    A copy of the data set without the folder Layout has its pairs sorted by name. Raises FileNotFoundError naming what is missing.
+    `lacking` leaves out those without a file instead of raising. A copy of the data set without the folder Layout has its pairs
+    sorted by name. Raises FileNotFoundError naming what is missing.
     """
     folder, layout = root / "PairAnnotation" / split, root / "Layout" / size / f"{split}.txt"
     if not folder.is_dir():
@@ -61,10 +62,11 @@ def pair_names(root: Path, split: str, size: str) -> list[str]:
         names = sorted(files)
     else:
         raise FileNotFoundError(f"no list {layout}; there is {listing(layout.parent)}. Choose another size or split")
-    if missing := [n for n in names if n not in files]:
+    missing = [n for n in names if n not in files]
+    if missing and not lacking:
         count = f"{len(missing):,} of {len(names):,} pairs"
         raise FileNotFoundError(f"{layout} lists {count} that {folder} lacks; the first is {missing[0]}.json")
-    return names
+    return [n for n in names if n in files] if missing else names
 
 
 def category_of(name: str) -> str:
