@@ -1,112 +1,122 @@
-"""Render the toybox data set and write it to disk in SPair-71k's own layout.
+"""Render the toybox and write it to disk in the layouts of eight benchmarks.
 
     python data_scripts/make_toybox.py --out build/toybox/data
+    python data_scripts/make_toybox.py --only tss,davis      some of them
+    python data_scripts/make_toybox.py --plan                what would be written, and how large it is
 
-writes OUT/SPair-71k. The same --seed gives the same bytes, whatever the number of workers. The splits share no toy.
+The same --seed gives the same bytes, whatever the number of workers. A set appears under its name when it is whole; until then
+the one that stood there stays.
 """
 
 import argparse
-import json
 import os
 import shutil
 import sys
+import threading
+import time
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
-from itertools import permutations
+from contextlib import contextmanager
 from pathlib import Path
 
-import numpy as np
 import torch
-from PIL import Image
 from tqdm import tqdm
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from corrlib.data.spair_writer import CLASS_ID, ImageRecord, common_keypoints, write_image, write_split  # noqa: E402
-from corrlib.data.toybox.captions import captions, view_name  # noqa: E402
-from corrlib.data.toybox.items import generator_for, item  # noqa: E402
-from corrlib.data.toybox.render import render  # noqa: E402
-from corrlib.data.toybox.things import CATEGORIES  # noqa: E402
-from corrlib.data.toybox.truth import flags, keypoint_truth, toy_box  # noqa: E402
-
-MIN_POINTS = 3  # an image that shows fewer keypoints is left out, as no annotator would keep it
+from corrlib.data.toybox.sets import SETS  # noqa: E402
+from corrlib.data.toybox.sets.base import Load  # noqa: E402
+from corrlib.data.toybox.sets.place import note, publish, workplace  # noqa: E402
 
 
-@dataclass(frozen=True)
-class Plan:
-    """Images and ordered pairs a category in a split; `small` is the share of pairs in Layout/small."""
-
-    images: int
-    pairs: int
-
-
-SPLITS = {"trn": Plan(12, 60), "val": Plan(8, 40), "test": Plan(16, 60)}
-SMALL = 10  # pairs a category in Layout/small
+def choose(words: str) -> list[str]:
+    """Names of sets, from a list with commas. Raises ArgumentTypeError naming an unknown one and those there are."""
+    names = [word.strip() for word in words.split(",")]
+    if unknown := [name for name in names if name not in SETS]:
+        raise argparse.ArgumentTypeError(f"no toy set {unknown[0]!r}; there are {', '.join(SETS)}")
+    return [name for name in SETS if name in names]
 
 
-def write_item(root: Path, split: str, category: str, index: int, seed: int) -> ImageRecord | None:
-    """Render and write one image; None (and no file) when the picture shows too little of its toy."""
+def plan(names: Sequence[str], limit: int | None = None) -> str:
+    """A table of what will be written: images, files and megabytes, before anything is rendered."""
+    total = sum((SETS[name].total(limit) for name in names), Load())
+    rows = [(name, f"{SETS[name].folder}/", SETS[name].total(limit), SETS[name].about) for name in names]
+    lines = [
+        f"  {name:<10} {folder:<29} {load.images:>5,} images {load.files:>6,} files {load.megabytes:>6.1f} MB  {about}".rstrip()
+        for name, folder, load, about in [*rows, ("in all", "", total, "")]
+    ]
+    return "\n".join(lines)
+
+
+def make(out: Path, names: Sequence[str], *, seed: int = 0, workers: int = 1, limit: int | None = None) -> None:
+    """Write the sets to `out`; `limit` takes that many jobs of each, spread evenly. Raises OSError where the disk is too full."""
+    out.mkdir(parents=True, exist_ok=True)
+    needed = 1.2 * sum(SETS[name].total(limit).megabytes for name in names)
+    if (free := shutil.disk_usage(out).free / 1e6) < needed:
+        raise OSError(
+            f"{out} has {free:,.0f} MB free and needs {needed:,.0f}; make room, or name another --out, or fewer sets by --only"
+        )
+    with workplace(out) as place, pool(workers) as submit:
+        jobs = {name: SETS[name].some(limit) for name in names}
+        tasks = {(name, job): submit(work, place / SETS[name].folder, name, job, seed) for name in names for job in jobs[name]}
+        with tqdm(total=len(tasks), desc="render", mininterval=2) as bar:
+            for name in names:
+                results = []
+                for job in jobs[name]:
+                    results.append((job, tasks.pop((name, job))()))
+                    bar.update()
+                made = place / SETS[name].folder
+                counts = SETS[name].finish(made, results, seed)
+                publish(made, out / SETS[name].folder, place)
+                note(out / "toybox.json", {name: {"folder": SETS[name].folder, "seed": seed, **counts}})
+
+
+def work(root: Path, name: str, job: tuple, seed: int) -> object:
+    """One job, in a worker: one thread, so that sums come out the same everywhere."""
     torch.set_num_threads(1)
-    scene, size = item(split, category, index, seed=seed)
-    drawn, truth = render(scene, size), keypoint_truth(scene, size)
-    box = toy_box(drawn)
-    if box is None or int(truth.visible.sum()) < MIN_POINTS or min(box[2] - box[0], box[3] - box[1]) < 12:
-        return None
-    limit = torch.tensor(size) - 1
-    places = torch.minimum(truth.points.round().clamp(min=0), limit).int().tolist()
-    points = {str(i): tuple(p) if seen else None for i, (p, seen) in enumerate(zip(places, truth.visible.tolist(), strict=True))}
-    truncated, occluded = flags(scene, drawn, size)
-    azimuth, elevation = scene.azimuth.item(), scene.elevation.item()
-    caption = captions(scene, generator_for("caption", seed, split, category, index))[0]
-    record = ImageRecord(
-        name=f"{split}_{index:04d}", category=category, width=size[0], height=size[1], box=box, keypoints=points,
-        keypoint_names=truth.names, azimuth=round(azimuth, 3), elevation=round(elevation, 3), truncated=truncated, occluded=occluded,
-        pose=view_name(azimuth).title(), extra={"caption": caption, "seed": seed, "index": index},
-    )  # fmt: skip
-    pixels = (drawn.rgb[0].permute(1, 2, 0) * 255).round().byte().numpy()
-    mask = ((drawn.part[0] >= 0).numpy() * CLASS_ID[category]).astype(np.uint8)
-    write_image(root, Image.fromarray(pixels), record, mask)
-    return record
+    return SETS[name].work(root, job, seed)
 
 
-def choose_pairs(records: list[ImageRecord], count: int, seed: int) -> list[tuple[ImageRecord, ImageRecord]]:
-    """`count` ordered pairs drawn evenly from all that share a keypoint: no pair is preferred for being easy."""
-    able = [(a, b) for a, b in permutations(records, 2) if common_keypoints(a, b)]
-    order = torch.randperm(len(able), generator=generator_for("pairs", seed, records[0].name, records[0].category)).tolist()
-    return [able[i] for i in sorted(order[:count])]
+@contextmanager
+def pool(workers: int) -> Iterator:
+    """A function that takes a call and gives a function that waits for its result; one worker calls in this process."""
+    if workers <= 1:
+        yield lambda function, *given: lambda: function(*given)
+        return
+    with ProcessPoolExecutor(workers, initializer=follow) as executor:
+        try:
+            yield lambda function, *given: executor.submit(function, *given).result
+        except BaseException:
+            executor.shutdown(wait=True, cancel_futures=True)  # what runs ends before its folder is removed
+            raise
 
 
-def write_category(root: Path, split: str, category: str, plan: Plan, seed: int) -> list[tuple[ImageRecord, ImageRecord]]:
-    records, index = [], 0
-    while len(records) < plan.images:
-        record = write_item(root, split, category, index, seed)
-        records += [record] if record else []
-        index += 1
-    return choose_pairs(records, plan.pairs, seed)
+def follow() -> None:
+    """In a worker: end when the run that it belongs to was killed, rather than wait for its next job for ever."""
+
+    def watch(parent: int) -> None:
+        while os.getppid() == parent:
+            time.sleep(1)
+        os._exit(1)
+
+    threading.Thread(target=watch, args=(os.getppid(),), daemon=True).start()
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--out", type=Path, default=ROOT / "build/toybox/data")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--workers", type=int, default=os.cpu_count())
+    parser.add_argument("--out", type=Path, default=ROOT / "build/toybox/data", help="folder of the data sets")
+    parser.add_argument("--only", type=choose, default=list(SETS), metavar="SETS", help=f"some of {','.join(SETS)}")
+    parser.add_argument("--seed", type=int, default=0, help="another number, other toys")
+    parser.add_argument("--workers", type=int, default=os.cpu_count(), help="processes")
+    parser.add_argument("--limit", type=int, help="at most this many jobs of each set, for a look")
+    parser.add_argument("--plan", action="store_true", help="only say what would be written")
     args = parser.parse_args()
-    images = len(CATEGORIES) * sum(plan.images for plan in SPLITS.values())
-    print(f"toybox: {images} images, about {images * 0.035:.0f} MB, to {args.out}")
-    root, aside = args.out / "SPair-71k", args.out / "SPair-71k.partial"
-    shutil.rmtree(aside, ignore_errors=True)
-    jobs = [(split, category) for split in SPLITS for category in CATEGORIES]
-    with ProcessPoolExecutor(args.workers) as workers:
-        futures = {job: workers.submit(write_category, aside, *job, SPLITS[job[0]], args.seed) for job in jobs}
-        pairs = {job: futures[job].result() for job in tqdm(jobs, desc="render", mininterval=2)}
-    for split in SPLITS:
-        chosen = [pair for category in CATEGORIES for pair in pairs[split, category]]
-        write_split(aside, split, chosen, small=SMALL * len(CATEGORIES))
-    shutil.rmtree(root, ignore_errors=True)
-    os.replace(aside, root)  # a killed run leaves no half data set behind
-    counts = {split: {"images": len(CATEGORIES) * plan.images, "pairs": len(CATEGORIES) * plan.pairs} for split, plan in SPLITS.items()}
-    (args.out / "toybox.json").write_text(json.dumps({"seed": args.seed, **counts}, indent=1) + "\n")
+    if args.limit is not None and args.limit < 1:
+        parser.error(f"--limit {args.limit}; wanted 1 or more")
+    print(f"toybox, seed {args.seed}, to {args.out}, about:\n{plan(args.only, args.limit)}", flush=True)
+    if not args.plan:
+        make(args.out, args.only, seed=args.seed, workers=args.workers, limit=args.limit)
 
 
 if __name__ == "__main__":

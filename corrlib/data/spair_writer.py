@@ -15,13 +15,9 @@ from jaxtyping import UInt8
 from PIL import Image
 
 from corrlib.data.spair_files import angle_between
+from corrlib.data.voc import CLASS_ID, VOC_CLASSES
 from corrlib.data.writing import indexed_png, jpeg, write
 
-VOC_CLASSES = (
-    "aeroplane bicycle bird boat bottle bus car cat chair cow "
-    "diningtable dog horse motorbike person pottedplant sheep sofa train tvmonitor"
-).split()
-CLASS_ID = {name: i + 1 for i, name in enumerate(VOC_CLASSES)}  # the number of a category in a segmentation mask
 MAX_KEYPOINTS = 30  # SPair-71k's annotations have keys "0".."29" for every category
 VIEWPOINT_DEGREES = (35.0, 80.0)  # azimuth difference below the first is easy (0), below the second medium (1), else hard (2)
 SCALE_RATIOS = (1.3, 1.8)  # ratio of the boxes' mean sides, sqrt(area): the same

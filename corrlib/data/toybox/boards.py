@@ -7,6 +7,7 @@ homography is exact: there is no resampling of an image that was already pixels.
 
 import math
 from dataclasses import dataclass
+from numbers import Real
 
 import numpy as np
 import torch
@@ -31,7 +32,7 @@ class Board:
     """A plane's picture in [0, 1], and where pixel (0, 0) of image 1 lies on it, in samples."""
 
     raster: Float[np.ndarray, "h w 3"]
-    origin: tuple[float, float]
+    origin: tuple[Real, Real]
 
     def at(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
         """Colours at points in pixels of image 1 (any shape) -> shape x 3."""
@@ -59,7 +60,7 @@ def photograph(board: Board, homography: Homography, size: Size) -> Float[np.nda
     return reduce(board.at(u / w, v / w), "(h i) (w j) c -> h w c", "mean", i=RAYS, j=RAYS)
 
 
-def pose(size: Size, *, yaw: float, pitch: float, roll: float, zoom: float, shift: tuple[float, float]) -> Homography:
+def pose(size: Size, *, yaw: Real, pitch: Real, roll: Real, zoom: Real, shift: tuple[Real, Real]) -> Homography:
     """The homography from image 1, whose camera faces the board, to a camera turned by these degrees about the board's centre.
 
     `zoom` is how much nearer the camera stands; `shift` moves the board's centre in the picture, in shares of its size.
@@ -115,7 +116,7 @@ def _stripes(pen: ImageDraw.ImageDraw, g: torch.Generator, size: Size, color: tu
         pen.line([(x, 0), (x + lean, size[1])], fill=color, width=step // 3)
 
 
-def _shape(pen: ImageDraw.ImageDraw, g: torch.Generator, middle: tuple[float, float], radius: float) -> None:
+def _shape(pen: ImageDraw.ImageDraw, g: torch.Generator, middle: tuple[Real, Real], radius: Real) -> None:
     """A star, polygon, ring or letter-like comb in two colours."""
     kind, turn, corners = torch.rand(3, generator=g).tolist()
     n, one, two = 3 + int(corners * 4), _color(g), _color(g)
@@ -125,12 +126,12 @@ def _shape(pen: ImageDraw.ImageDraw, g: torch.Generator, middle: tuple[float, fl
     pen.ellipse([middle[0] - inner, middle[1] - inner, middle[0] + inner, middle[1] + inner], fill=two)
 
 
-def _star(n: int, turn: float, radius: float, pointed: bool) -> list[tuple[float, float]]:
+def _star(n: int, turn: Real, radius: Real, pointed: bool) -> list[tuple[Real, Real]]:
     corners = [(turn + 2 * math.pi * i / n, radius) for i in range(n)]
     return [p for t, r in corners for p in ((t, r), (t + math.pi / n, r * 0.5))] if pointed else corners
 
 
-def _sticker(canvas: Image.Image, g: torch.Generator, middle: tuple[float, float], side: int) -> None:
+def _sticker(canvas: Image.Image, g: torch.Generator, middle: tuple[Real, Real], side: int) -> None:
     """A small picture of a toy, with a border, put on askew."""
     toys = ("bird", "bus", "car", "cat", "cow", "dog", "horse", "motorbike", "sheep", "train", "pottedplant", "boat")
     knobs = Knobs(truncation=0, occluder=0, size=(1.0, 1.25), pattern=0.8)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from numbers import Real
 
 import torch
 from einops import reduce
@@ -22,10 +23,10 @@ class Actor:
     """A toy of a film at one moment: a scene of one, standing where its shift says, and how far away it is (screen units)."""
 
     scene: Scene
-    away: float
+    away: Real
 
 
-def stand(stage: Scene, toy: Scene, *, x: float, far: float, ground: float, lift: float = 0.0) -> Actor:
+def stand(stage: Scene, toy: Scene, *, x: Real, far: Real, ground: Real, lift: Real = 0.0) -> Actor:
     """A toy on the stage's floor: `x` to the right of the picture's middle, `far` behind the line where the floor is at `ground`.
 
     All in screen units (the picture's shorter side is 1, down is positive); `lift` is the height of its lowest point over the
@@ -65,7 +66,7 @@ def look(actors: Sequence[Actor], x: Float[Tensor, "1 n"], y: Float[Tensor, "1 n
     return color, torch.where(covered, 0, seen)
 
 
-def frame(actors: Sequence[Actor], size: Size, *, pan: float = 0.0) -> tuple[Float[Tensor, "3 H W"], UInt8[Tensor, "H W"]]:
+def frame(actors: Sequence[Actor], size: Size, *, pan: Real = 0.0) -> tuple[Float[Tensor, "3 H W"], UInt8[Tensor, "H W"]]:
     """One picture and its map of actors' numbers, taken at pixel centres; `pan` moves the camera to the right (screen units)."""
     x, y = pixel_grid(actors[0].scene, size, 2)
     color, _ = look(actors, x + pan, y)
@@ -74,7 +75,7 @@ def frame(actors: Sequence[Actor], size: Size, *, pan: float = 0.0) -> tuple[Flo
     return rgb, look(actors, x + pan, y)[1].reshape(size[1], size[0])
 
 
-def joints(actor: Actor, places: Sequence[tuple[str, tuple[float, float, float]]], size: Size, *, pan: float = 0.0) -> Points:
+def joints(actor: Actor, places: Sequence[tuple[str, tuple[Real, Real, Real]]], size: Size, *, pan: Real = 0.0) -> Points:
     """Where places on parts of an actor lie in the picture, in pixels, hidden or not, also outside of it."""
     parts = actor.scene.parts
     world = torch.stack([parts.place(parts.names.index(name), torch.tensor([list(map(float, u))]))[:, 0] for name, u in places], 1)

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import replace
+from numbers import Real
 
 import torch
 from jaxtyping import Float
@@ -19,7 +20,7 @@ ANIMAL = {
 }
 
 
-def bend(parts: Parts, limb: tuple[str, str, str], upper: float, lower: float) -> Parts:
+def bend(parts: Parts, limb: tuple[str, str, str], upper: Real, lower: Real) -> Parts:
     """The toys with a limb's two bones at these angles (radians) from straight down, forward positive, in the plane of walking.
 
     Bones turn about the toy's y through their joints, so that a limb that was spread stays spread.
@@ -29,7 +30,7 @@ def bend(parts: Parts, limb: tuple[str, str, str], upper: float, lower: float) -
     return _turn(turned, two, (two,), (end,), lower)
 
 
-def _turn(parts: Parts, bone: int, rigid: tuple[int, ...], carried: tuple[int, ...], angle: float) -> Parts:
+def _turn(parts: Parts, bone: int, rigid: tuple[int, ...], carried: tuple[int, ...], angle: Real) -> Parts:
     start = parts.place(bone, torch.tensor([[0.0, 0.0, -1.0]]))[:, 0]
     along = parts.rotation[:, bone, :, 2]  # from the bone's start to its end
     by = angle - torch.atan2(along[:, 0], -along[:, 2])
@@ -48,7 +49,7 @@ def _about_y(angle: Float[Tensor, "b"]) -> Float[Tensor, "b 3 3"]:
     return torch.stack([cos, zero, -sin, zero, one, zero, sin, zero, cos], -1).unflatten(-1, (3, 3))
 
 
-def stride(parts: Parts, phase: float, *, swing: float = 0.45, lift: float = 0.8) -> Parts:
+def stride(parts: Parts, phase: Real, *, swing: Real = 0.45, lift: Real = 0.8) -> Parts:
     """A walk's pose at `phase` (radians): opposite legs in turn, the knee bent while a leg swings forward, arms against the legs.
 
     A person runs with more `swing` and `lift`; an animal's diagonal legs go together. Other toys are returned as they are.
@@ -65,12 +66,12 @@ def stride(parts: Parts, phase: float, *, swing: float = 0.45, lift: float = 0.8
     return parts
 
 
-def _leg(phase: float, swing: float, lift: float) -> tuple[float, float]:
+def _leg(phase: Real, swing: Real, lift: Real) -> tuple[Real, Real]:
     upper = swing * math.sin(phase)
     return upper, upper - lift * max(0.0, math.cos(phase))  # the leg swings forward while its angle grows
 
 
-def wave(parts: Parts, phase: float, side: str = "right") -> Parts:
+def wave(parts: Parts, phase: Real, side: str = "right") -> Parts:
     """A person with one arm up, whose forearm swings with `phase`; the other arm hangs and both legs stand."""
     other = "left" if side == "right" else "right"
     for name, upper, lower in ((f"{side} arm", 2.5, 2.6 + 0.7 * math.sin(phase)), (f"{other} arm", 0.05, 0.2)):
@@ -80,7 +81,7 @@ def wave(parts: Parts, phase: float, side: str = "right") -> Parts:
     return parts
 
 
-def crouch(parts: Parts, depth: float) -> Parts:
+def crouch(parts: Parts, depth: Real) -> Parts:
     """A person with both knees bent by `depth` in [0, 1] and the arms back, as before a jump."""
     for side, _ in SIDES:
         parts = bend(parts, PERSON[f"{side} leg"], 0.9 * depth, -0.9 * depth)

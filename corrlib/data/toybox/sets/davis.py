@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass, replace
+from numbers import Real
 from pathlib import Path
 
 import torch
@@ -25,12 +26,12 @@ class Role:
     """What one toy does: where it begins (screen units), the side that it shows (degrees), and its change a frame."""
 
     toy: str
-    scale: float
-    x: float
-    far: float = 0.0
-    azimuth: float = 90.0
-    spin: float = 0.0  # degrees a frame
-    speed: float = 0.0  # screen units a frame, to where the toy looks
+    scale: Real
+    x: Real
+    far: Real = 0.0
+    azimuth: Real = 90.0
+    spin: Real = 0.0  # degrees a frame
+    speed: Real = 0.0  # screen units a frame, to where the toy looks
     walks: bool = False
 
 
@@ -40,8 +41,8 @@ class Script:
 
     split: str
     roles: tuple[Role, ...]
-    pan: float = 0.0
-    post: tuple[float, float] | None = None
+    pan: Real = 0.0
+    post: tuple[Real, Real] | None = None
 
 
 FILMS = {
@@ -69,7 +70,7 @@ FILMS = {
 }
 
 
-def stage_of(key: tuple, *, elevation: float = 14.0, post: tuple[float, float] | None = None) -> Scene:
+def stage_of(key: tuple, *, elevation: Real = 14.0, post: tuple[Real, Real] | None = None) -> Scene:
     """Wall, floor, light and camera of a film; `post` is a pole's place and half width."""
     stage = draw("bottle", 1, generator_for("stage", *key), Knobs(occluder=0, roll=0, clutter=0.5))
     occluder = stage.occluder.clone()
@@ -78,7 +79,7 @@ def stage_of(key: tuple, *, elevation: float = 14.0, post: tuple[float, float] |
     return replace(stage, elevation=torch.tensor([elevation]), horizon=torch.tensor([0.55]), occluder=occluder)
 
 
-def toy_of(key: tuple, toy: str, scale: float) -> Scene:
+def toy_of(key: tuple, toy: str, scale: Real) -> Scene:
     """A toy to be put on a stage."""
     return draw(toy, 1, generator_for("toybox", *key, toy), Knobs(pattern=0.9)).seen_from(scale=torch.tensor([scale]))
 

@@ -45,9 +45,13 @@ def move(parts: Parts, action: str, i: int) -> tuple[Parts, float, float]:
     return crouch(parts, 0.75 * math.cos(math.pi * min(abs(t - 0.2), abs(t - 0.8), 0.2) / 0.4)), 0.0, 0.55 * height
 
 
-def work(root: Path, job: tuple, seed: int) -> str:
-    """One clip's frames, joints and masks; returns its name."""
-    action, number = job
+def work(root: Path, job: tuple, seed: int) -> list[str]:
+    """An action's clips: frames, joints and masks; returns their names."""
+    return [clip(root, *job, number, seed) for number in range(1, CLIPS + 1)]
+
+
+def clip(root: Path, action: str, number: int, seed: int) -> str:
+    """One clip's files; returns its name."""
     name, key = f"Toybox_{action}_{number}", ("jhmdb", seed, action, number)
     r = torch.rand(4, generator=generator_for("clip", *key)).tolist()
     stage, scale = stage_of(key, elevation=6 + 10 * r[0]), 0.4 + 0.06 * r[1]
@@ -77,21 +81,20 @@ def work(root: Path, job: tuple, seed: int) -> str:
 def finish(root: Path, results: list, seed: int) -> dict[str, int]:
     """Three splits, of which each has one clip of an action for training (1) and the others for test (2)."""
     for split in range(1, CLIPS + 1):
-        for action in {action for (action, _), _ in results}:
-            clips = [(name, number) for (of, number), name in results if of == action]
-            lines = [f"{name}.avi {1 if number == split else 2}\n" for name, number in clips]
+        for (action,), names in results:
+            lines = [f"{name}.avi {1 if number == split else 2}\n" for number, name in enumerate(names, start=1)]
             write(root / f"splits/{action}_test_split{split}.txt", "".join(lines))
-    return {"clips": len(results), "frames": FRAMES * len(results)}
+    return {"clips": CLIPS * len(results), "frames": CLIPS * FRAMES * len(results)}
 
 
 def load(job: tuple) -> Load:
-    return Load(FRAMES, FRAMES + 2 + 1, FRAMES * 0.0152 + 0.01)  # an action has as many lists as clips
+    return Load(CLIPS * FRAMES, CLIPS * (FRAMES + 3), CLIPS * (FRAMES * 0.0152 + 0.01))  # as many lists as clips
 
 
 SET = ToySet(
     folder="JHMDB",
     about="a toy person's fifteen joints and mask in four actions",
-    jobs=tuple((action, number) for action in ACTIONS for number in range(1, CLIPS + 1)),
+    jobs=tuple((action,) for action in ACTIONS),
     work=work,
     finish=finish,
     load=load,

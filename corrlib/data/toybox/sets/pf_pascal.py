@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from corrlib.data.spair_writer import CLASS_ID
 from corrlib.data.toybox.items import generator_for
 from corrlib.data.toybox.scene import Knobs
 from corrlib.data.toybox.sets.base import Load, ToySet
 from corrlib.data.toybox.sets.shots import Shot, shots
 from corrlib.data.toybox.things import CATEGORIES, keypoints
+from corrlib.data.voc import CLASS_ID
 from corrlib.data.writing import jpeg, mat, write, write_csv
 
 FOLDER = "PF-dataset-PASCAL"

@@ -89,7 +89,7 @@ def load(job: tuple) -> Load:
     rendered, mixed = KINDS[job[0]][4:]
     images = IMAGES * (len(rendered) + bool(mixed))
     pairs = images * (IMAGES - 1)
-    return Load(IMAGES * len(rendered), 2 * images, images * 0.0128 + pairs * 0.0007)
+    return Load(IMAGES * len(rendered), 2 * images, images * 0.0151 + pairs * 0.0007)
 
 
 SET = ToySet(

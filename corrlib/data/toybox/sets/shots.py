@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from numbers import Real
 
 import numpy as np
 import torch
@@ -15,7 +16,7 @@ from corrlib.data.toybox.render import Render, render
 from corrlib.data.toybox.scene import Knobs, Scene, draw
 from corrlib.data.toybox.truth import locate, toy_box
 
-Places = dict[str, tuple[str, tuple[float, float, float]]]  # a point's name -> its part, and where on the part
+Places = dict[str, tuple[str, tuple[Real, Real, Real]]]  # a point's name -> its part, and where on the part
 TRIES = 2000
 
 

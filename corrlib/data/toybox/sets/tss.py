@@ -31,8 +31,8 @@ JOBS: tuple[tuple, ...] = (
 )
 
 
-def work(root: Path, job: tuple, seed: int) -> dict[str, bool]:
-    """One pair's folder; returns its group and flag."""
+def work(root: Path, job: tuple, seed: int) -> bool:
+    """One pair's folder; returns whether it is flipped."""
     group, pair, toy, flip = job
     one, two = _pair(job, seed)
     folder = root / group / pair
@@ -50,7 +50,7 @@ def work(root: Path, job: tuple, seed: int) -> dict[str, bool]:
     write(folder / "flip_gt.txt", str(int(flip)))
     numbers = pair.split("_")[-2:]
     write(folder / "pair.txt", "Image1,Image2\n" + ",".join(f"{toy}_{n}.png" for n in numbers) + "\n")
-    return {"group": group, "flip": flip}
+    return flip
 
 
 def _pair(job: tuple, seed: int) -> tuple[Shot, Shot]:
@@ -76,7 +76,7 @@ def _pair(job: tuple, seed: int) -> tuple[Shot, Shot]:
 
 def finish(root: Path, results: list, seed: int) -> dict[str, int]:
     """Counts only: the layout has no lists."""
-    return {"pairs": len(results), "flipped": sum(told["flip"] for _, told in results)}
+    return {"pairs": len(results), "flipped": sum(flip for _, flip in results)}
 
 
 def load(job: tuple) -> Load:
