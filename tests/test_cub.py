@@ -80,7 +80,7 @@ def test_unordered_pairs_of_the_first_classes(tree):
     pairs = load("cub", tree)
     assert load("cub", tree.parent).names == pairs.names
     assert pairs.names == tuple(f"001.Black_Bird/{ends}" for ends in ("a:b", "a:d", "b:d"))  # c is for training
-    assert pairs.skipped == 1 and "1 pairs without a common part left out" in repr(pairs)
+    assert pairs.skipped == 1 and "(hedlin, pairs left out that have no common part: 1)" in repr(pairs)
     pair = pairs[0]
     assert pair.keypoints == ("back", "beak") and pair.target_points.tolist() == [[12, 20], [30, 22]]  # unchanged: origin 0
     assert (pair.target_box, pair.source.size, pair.source.category) == ((10, 8, 40, 29), (64, 48), "Black Bird")
@@ -117,7 +117,7 @@ def test_squares_and_crops():
 def test_ordered_pairs_of_crops(tree):
     pairs = CUB(tree, variant="asic")
     assert pairs.names[:3] == tuple(f"001.Black_Bird/{ends}" for ends in ("a:b", "a:d", "b:a")) and len(pairs) == 6
-    assert "(asic, all images of the split, 2 pairs without a common part left out)" in repr(pairs)
+    assert "(asic, all images of the split, pairs left out that have no common part: 2)" in repr(pairs)
     assert "PCK per point, base target image, <, original pixels, first pixel 1" in repr(pairs)
     pair = pairs[0]
     x1, y1, side = square((10, 8, 40, 29), 0.05)
@@ -157,6 +157,7 @@ def test_the_cleaned_list_chooses_images_and_boxes(tree):
         ("bounding_boxes.txt", "2 10.0 8.0", "2 10.0", "bounding_boxes.txt, line 2: .*wanted <image> <x> <y> <width> <height>"),
         ("bounding_boxes.txt", "2 10.0", "2 ten", "bounding_boxes.txt, line 2: '2 ten 8.0 30.0 21.0'; wanted <image> <x>"),
         ("train_test_split.txt", "5 0", "5 yes", "train_test_split.txt, line 5: '5 yes'; wanted <image> <1 training, 0 test>"),
+        ("bounding_boxes.txt", "6 10.0", "7 10.0", "bounding_boxes.txt lacks 1 images of images.txt; the first is 6"),
         ("parts/part_locs.txt", "2 3 0.0 0.0 0", "2 2 0.0 0.0 0", "part_locs.txt, line 4 or soon after: parts not in order"),
         ("parts/part_locs.txt", "6 3 7.0 7.0 1", "", "part_locs.txt has 17 lines of 5 numbers; wanted .*3 lines an image"),
         ("parts/part_locs.txt", "6 3 7.0", "6 3 seven", "part_locs.txt: .*seven.*; wanted lines of <image> <part 1 to 3>"),

@@ -18,7 +18,7 @@ import numpy as np
 import torch
 
 from corrlib.coords import Points
-from corrlib.data.cub_files import cleaned, find_root, read_records
+from corrlib.data.cub_files import cleaned, find_root, lacking, read_records
 from corrlib.data.edited import Edited, cropped, square
 from corrlib.data.files import keep_inside
 from corrlib.data.selection import Categories, Selection
@@ -55,6 +55,8 @@ class CUB(Selection[Pair]):
             raise ValueError(f"variant={variant!r}; wanted {' or '.join(map(repr, VARIANTS))}")
         self.variant, root = variant, find_root(root)
         self.records = read_records(root)
+        for problem in lacking(root, self.records):
+            raise ValueError(problem)
         path = root / "cachedir" / "cub" / "data" / f"{'test' if split == 'test' else 'train'}_cub_cleaned.mat"
         self._cleaned = cleaned(path) if variant == "asic" and path.is_file() else None
         self._numbers = {str(Path(name).with_suffix("")): number for number, name in self.records.names.items()}
@@ -64,7 +66,7 @@ class CUB(Selection[Pair]):
     def heading(self) -> str:
         """The split, the variant and which list of images."""
         images = "" if self.variant == "hedlin" else ", cleaned list" if self._cleaned else ", all images of the split"
-        left = f", {self.skipped} pairs without a common part left out" if self.skipped else ""
+        left = f", pairs left out that have no common part: {self.skipped}" if self.skipped else ""
         return f"{self.title}, {self.split} ({self.variant}{images}{left})"
 
     def category_of(self, name: str) -> str:
@@ -116,9 +118,7 @@ class CUB(Selection[Pair]):
             return view, points, (x, y, x + width, y + height)
         x1, y1, side = square((self._cleaned or {}).get(number, (x, y, x + width, y + height)), ENLARGE)
         crop = Edited(f"{view.id}-crop", (SIDE, SIDE), view.category, view.path, edit=lambda im: cropped(im, x1, y1, side, SIDE))
-        scale = (
-            SIDE / side
-        )  # as released, from corner pixel to corner pixel: half a pixel of the crop from the centres' rule at most
+        scale = SIDE / side  # as released, x * scale: the rule of pixel centres would add (scale - 1) / 2
         moved = (points - points.new_tensor([x1, y1])) * scale
         box = tuple(float(v) for v in ((x - x1) * scale, (y - y1) * scale, (x + width - x1) * scale, (y + height - y1) * scale))
         return crop, keep_inside(moved, crop.size, view.id, names, slack=math.inf), box

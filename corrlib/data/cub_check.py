@@ -8,7 +8,7 @@ from tqdm.auto import tqdm
 
 from corrlib.data.check import Notice, counted, told
 from corrlib.data.cub import CUB, VARIANTS
-from corrlib.data.cub_files import find_root, read_records
+from corrlib.data.cub_files import find_root, lacking, read_records
 from corrlib.types import View
 
 IMAGES, PARTS = 11_788, 15
@@ -28,11 +28,9 @@ def check(root: str | Path, *, decode: bool = True) -> Iterator[str]:
     yield from broken
     yield from counted("images in images.txt", len(records.names), IMAGES)
     yield from counted("parts", len(records.parts), PARTS)
-    files = ("train_test_split.txt", "bounding_boxes.txt", "parts/part_locs.txt")
-    for what, file in zip((records.training, records.boxes, records.places), files, strict=True):
-        if not broken and (missing := sorted(set(records.names) - set(what))):
-            yield f"{root / file} lacks {len(missing)} images of images.txt; the first is {missing[0]}"
-    for variant in () if broken else VARIANTS:
+    gaps = [] if broken else list(lacking(root, records))
+    yield from gaps
+    for variant in () if broken or gaps else VARIANTS:
         try:
             pairs = CUB(root, variant=variant)
         except (OSError, ValueError, KeyError) as error:

@@ -1,6 +1,6 @@
 """The text files of CUB-200-2011: space separated, the image's number first, sometimes with Windows line ends."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -60,6 +60,14 @@ def read_records(root: Path, problems: list[str] | None = None) -> Records:
         tuple(parts[i][0] for i in sorted(parts)),
         places,
     )
+
+
+def lacking(root: Path, records: Records) -> Iterator[str]:
+    """What is wrong where a file says nothing of images that images.txt lists."""
+    files = ("train_test_split.txt", "bounding_boxes.txt", "parts/part_locs.txt")
+    for file, told in zip(files, (records.training, records.boxes, records.places), strict=True):
+        if missing := sorted(set(records.names) - set(told)):
+            yield f"{root / file} lacks {len(missing)} images of images.txt; the first is {missing[0]}. Unpack the data set again"
 
 
 def cleaned(path: Path) -> dict[int, tuple[float, ...]]:
