@@ -175,11 +175,11 @@ def body(ax: Axes, names: Sequence[str], joints: Float[np.ndarray, "n 2"], color
     return ax
 
 
-def absent(axes: Any, text: str) -> Any:
-    """Empty axes that say why they are empty, for what is not on this disk. Returns `axes`."""
-    for i, ax in enumerate(np.asarray(axes, dtype=object).ravel()):
+def absent(axes: Any, text: str = "not on\nthis disk") -> Any:
+    """Empty axes that say why they are empty, for what could not be drawn. Returns `axes`."""
+    for ax in np.asarray(axes, dtype=object).ravel():
         bare(ax)
         ax.set_facecolor("#f4f4f4")
-        if i == 0:
-            ax.text(0.02, 0.5, text, transform=ax.transAxes, va="center", fontsize=10, color=GREY)
+        note = ax.text(0.5, 0.5, text, transform=ax.transAxes, ha="center", va="center", fontsize=10, color=GREY)
+        note.set_in_layout(False)
     return axes
