@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 from conftest import picture_view
+from PIL import Image
 
 from corrlib import methods
 from corrlib.evaluate import evaluate
@@ -19,7 +20,7 @@ from corrlib.methods.base import Env
 from corrlib.promptopt.settings import PromptSettings
 from corrlib.protocol import Protocol
 from corrlib.store import Store
-from corrlib.types import Pair
+from corrlib.types import Pair, View
 
 SMALL = {
     "size": 32, "layers": (10, 13), "embeddings": 2, "steps": 2, "sigma": 3.0, "crops": 5, "at_once": 4, "learning_rate": 0.05,
@@ -236,3 +237,22 @@ def test_evaluating_pairs(env):
     table = evaluate(small(env), pairs)
     assert len(table) == 6 and set(table["method"]) == {"prompt_optimization"} and table["distance_px"].notna().all()
     assert table["preset"].iloc[0].startswith("toybox, at_once=4, crops=5")
+
+
+def test_on_the_source_image_the_attention_peaks_at_the_point():
+    """The toy model, a picture of its world, few steps: what was searched for is found, and without a search it is not."""
+    from corrlib.data.toybox.items import item
+    from corrlib.data.toybox.render import picture
+    from corrlib.data.toybox.truth import keypoint_truth
+
+    scene, size = item("tests", "cat", 1)
+    truth = keypoint_truth(scene, size)
+    points = truth.points[truth.visible][:4].double()
+    rgb = (picture(scene, size)[0] * 255).round().byte().permute(1, 2, 0).numpy()
+    view = View("toy", size, "cat", pixels=Image.fromarray(rgb))
+    distances = {}
+    for steps, rate in ((1, 1e-9), (30, 0.1)):
+        method = methods.load("prompt_optimization", "toybox", embeddings=1, steps=steps, learning_rate=rate, crops=4, at_once=4)
+        found = method(view, view, points)
+        distances[steps] = (found.points - points).norm(dim=1)
+    assert len(points) == 4 and distances[30].median() <= 16 and distances[30].median() < 0.5 * distances[1].median()
