@@ -1,4 +1,7 @@
-"""Drawn benchmarks say what the benchmarks say: where tolerances reach, where flows and homographies lead, which way is which."""
+"""Drawn benchmarks say what the benchmarks say: where tolerances reach, where flows and homographies lead, which way is which.
+
+And the profiles say where each of them lies.
+"""
 
 import matplotlib
 
@@ -13,9 +16,13 @@ from matplotlib.colors import to_hex
 from matplotlib.patches import Ellipse, Rectangle
 from PIL import Image
 
+from corrlib.data import REGISTRY
 from corrlib.data.jhmdb_files import JOINTS
+from corrlib.data.toybox.sets import SETS
 from corrlib.metrics import measured
+from corrlib.profiles import load_profile
 from corrlib.protocol import Protocol
+from corrlib.sources.table import BENCHMARKS
 from corrlib.types import DensePair, Pair, Video, View
 from corrlib.viz import benchmarks, counting
 from corrlib.viz.style import BLUE, ORANGE, RC, TEAL
@@ -177,3 +184,11 @@ def test_tolerances_around_one_point():
     assert {tuple(r.center) for r in rings} == {(40, 30)}  # the point nearest to the middle
     assert [t.get_text() for t in ax.get_legend().get_texts()] == list(rules)
     assert counting.tolerances(plt.figure().subplots(), pair(), rules, point=0).patches[0].center == (10, 10)
+
+
+@pytest.mark.parametrize(("name", "written"), [("toybox", SETS), ("paper", BENCHMARKS)])
+def test_profiles_say_where_each_benchmark_lies(name, written):
+    profile = load_profile(name)
+    assert set(profile["benchmarks"]) == set(REGISTRY) - {"folder"}
+    for key, root in profile["benchmarks"].items():
+        assert profile.path(root) == profile.build("data", written[key].folder)
