@@ -73,6 +73,7 @@ class PromptOptimization:
         require_inside(queries, source.size, "query")
         if not len(queries):
             return Matches(queries.clone(), queries.new_zeros(0))
+        self.embed(source, queries, seed=seed)  # all together; below, where maps of image size are made, in parts
         found = []
         for part in queries.split(max(1, self.settings.at_once // self.settings.embeddings)):
             found.append(self.answer(self.maps(source, target, part, seed=seed), target))
@@ -89,8 +90,8 @@ class PromptOptimization:
         s = self.settings
         places = read(fuse(maps, s), s)
         x, y = places.floor().long().clamp(0, s.size - 1).unbind(1)
-        score = maps.mean((1, 2))[torch.arange(len(maps)), y, x]
-        return to_image(places, view.size, s.size, half_pixel=s.half_pixel).cpu(), score.cpu()
+        score = maps.mean((1, 2)).cpu()[torch.arange(len(maps)), y, x]
+        return to_image(places, view.size, s.size, half_pixel=s.half_pixel), score
 
     def maps(
         self, source: View, target: View, queries: Points, *, seed: int = 0

@@ -33,18 +33,18 @@ class Enlarged:
     """Everything about maps of n x n cells seen at size x size pixels (bilinear, half-pixel rule)."""
 
     def __init__(self, cells: int, size: int, device: torch.device | str = "cpu"):
-        self.cells, self.size = cells, size
-        self._exact = axes(Frame((size, size), (cells, cells)), device)[0].linear  # float64
+        self.cells, self.size, self.device = cells, size, device
+        self._exact = axes(Frame((size, size), (cells, cells)))[0].linear  # float64, which some devices have not
 
     @cached_property
     def matrix(self) -> Float[Tensor, "size cells"]:
         """U, the interpolation along one axis, float32."""
-        return self._exact.float()
+        return self._exact.float().to(self.device)
 
     @cached_property
     def overlap(self) -> Float[Tensor, "cells cells"]:
         """K = U^T U, float32."""
-        return (self._exact.T @ self._exact).float()
+        return (self._exact.T @ self._exact).float().to(self.device)
 
     def __call__(self, maps: Float[Tensor, "*b cells cells"]) -> Float[Tensor, "*b size size"]:
         """The maps at size x size pixels."""
