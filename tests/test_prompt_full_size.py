@@ -78,7 +78,8 @@ def test_one_step_for_four_points(preset, monkeypatch):
     assert found.shape == (4, 1, 77, 768) and found.isfinite().all()
     moved = (found[0, 0] - first).abs()
     rate = method.settings.learning_rate
-    assert moved.max() <= 1.01 * rate and (moved > 0.5 * rate).float().mean() > 0.5  # Adam's first step is the rate's length
+    # Adam's first step has the rate's length, and less where gradients come near its epsilon, as they do with random weights
+    assert 0.5 * rate < moved.max() <= 1.01 * rate and (moved > 0).float().mean() > 0.99
     assert all(parameter.grad is None for parameter in diffuser.unet.parameters())
     crops, threads = len(method.latents(view)), torch.get_num_threads()
     print(f"\none step for 4 points at 512, {crops} crops encoded: {seconds:.0f} s on {threads} thread, "
