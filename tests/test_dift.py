@@ -39,7 +39,7 @@ def test_presets_are_the_published_values():
     assert (paper.prompt, paper.posterior, paper.noise) == ("a photo of a {category}", "sample", "matched")
     assert methods.settings("dift", "official") == paper
     toybox = methods.settings("dift", "toybox")
-    assert (toybox.model, toybox.size) == ("toybox", (64, 64))
+    assert (toybox.model, toybox.size) == ("toybox", (96, 96))
 
 
 def test_settings_are_hashable_frozen_and_checked():

@@ -30,7 +30,7 @@ class TemplateSettings:
 
 # CHANGE: named settings. "paper" is what the paper says, "official" what its code does, "toybox" what a laptop runs.
 PAPER = TemplateSettings()
-PRESETS = {"paper": PAPER, "official": PAPER, "toybox": replace(PAPER, size=(64, 64), cell=4)}
+PRESETS = {"paper": PAPER, "official": PAPER, "toybox": replace(PAPER, size=(96, 96), cell=4)}
 
 
 @register("template", presets=PRESETS)  # CHANGE: the name

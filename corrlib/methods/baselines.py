@@ -21,7 +21,7 @@ from corrlib.types import FeatureMap, Matches, View
 class PixelSettings:
     """RGB patches of `window` x `window` pixels every `stride` pixels of the image resized to `size` (width, height)."""
 
-    size: Size = (64, 64)
+    size: Size = (96, 96)
     stride: int = 4
     window: int = 8
 
@@ -54,7 +54,7 @@ class LatentSettings:
     """The VAE of `model`, fed images of `size` (width, height)."""
 
     model: str = "toybox"
-    size: Size = (64, 64)
+    size: Size = (96, 96)
 
 
 LATENT_PRESETS = {"toybox": LatentSettings(), **dict.fromkeys(("paper", "official"), LatentSettings("sd2-1", (768, 768)))}
@@ -83,7 +83,7 @@ class RandomUNetSettings(OneStepSettings):
 _RANDOM = RandomUNetSettings()
 RANDOM_PRESETS = {
     **dict.fromkeys(("paper", "official"), _RANDOM),
-    "toybox": replace(_RANDOM, model="toybox", size=(64, 64), timestep=51, layer="up_blocks.3.attentions.0"),
+    "toybox": replace(_RANDOM, model="toybox", size=(96, 96), timestep=151, layer="up_blocks.2"),
 }
 
 

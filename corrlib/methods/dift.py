@@ -23,8 +23,8 @@ PRESETS = {
     "paper": PAPER,
     "official": PAPER,  # the released README's command; on SPair-71k it names the paper's own values
     "sd1-5": replace(PAPER, model="sd1-5", size=(512, 512)),
-    # layer and timestep as validation pairs chose them (`bench emergence`): with 16 x 16 latents the deeper layers are too coarse
-    "toybox": replace(PAPER, model="toybox", size=(64, 64), timestep=51, layer="up_blocks.3.attentions.0"),
+    # layer and timestep as validation pairs chose them (`bench emergence`)
+    "toybox": replace(PAPER, model="toybox", size=(96, 96), timestep=151, layer="up_blocks.2"),
 }
 
 

