@@ -43,8 +43,10 @@ PRESETS = {
     "paper": PAPER,
     "official": OFFICIAL,
     "retest": replace(OFFICIAL, pixel_softmax=False),
+    # chosen on validation pairs among few values, at seconds a pair: the paper's own layers are 6 x 6 here, too coarse, and more
+    # steps fit the source better without finding the target more often
     "toybox": replace(
-        PAPER, model="toybox", size=96, layers=(10, 11, 12), embeddings=2, steps=20, learning_rate=0.1, sigma=6.0, crops=6,
+        PAPER, model="toybox", size=96, layers=(10, 11, 12), embeddings=1, steps=15, learning_rate=0.1, sigma=6.0, crops=6,
         at_once=4,
     ),
 }  # fmt: skip
