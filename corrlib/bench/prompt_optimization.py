@@ -82,9 +82,10 @@ def bench_prompt_optimization(
 
     The defaults are the paper's 5 embeddings, its 129 steps and 20 crops divided by five, so that the shares of the work are the
     same, and about as many points as a pair of SPair-71k has (7.2). All seconds are a point's. `time_ratio` is for one pair by
-    itself, nothing kept from before; `time_ratio_amortised` for all pairs, where ours finds the embeddings once. The straightforward way has the same work for
-    every point and pair: it is run on `runs` of them, a median or mean of which stands for the others. Memory is what a
-    batch adds to the loaded model: all points and embeddings of ours, one embedding of one point there.
+    itself, nothing kept from before; `time_ratio_amortised` for all pairs, where ours finds the embeddings once. The
+    straightforward way has the same work for every point and pair: it is run on `runs` of them, a median or mean of which stands
+    for the others. Memory is what a batch adds to the loaded model: all points and embeddings of ours, one embedding of one
+    point there.
     """
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
