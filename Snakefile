@@ -184,6 +184,7 @@ for name, run in RUNS.items():
 
 # ---------------------------------------------------------------- tables
 
+FOLDERS = " ".join(f"{BUILD}/matches/{name}" for name in sorted(RUNS))  # not what a run that left the profile wrote
 TABLES = sources("tables", "corrlib/cli/table.py", also=COMMAND + ["book/paper_numbers"], sections=["runs"])
 
 
@@ -192,7 +193,7 @@ rule tables:
     output: f"{BUILD}/tables/results.csv",
     log: f"{BUILD}/logs/tables.log",
     resources: mem_mb=3000, runtime=60,
-    shell: step("tables", "{log}", f"{CORRLIB} table --profile {NAME} --out {BUILD}/tables")
+    shell: step("tables", "{log}", f"{CORRLIB} table --profile {NAME} --out {BUILD}/tables {FOLDERS}")
 
 
 # ---------------------------------------------------------------- notebooks
