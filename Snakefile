@@ -96,7 +96,7 @@ rule data:
 
 # What only compares or counts features leaves the stored ones as they are.
 COMPARE = [f"corrlib/{name}.py" for name in ("match", "gram", "evaluate", "sweep", "parts")]
-COUNT = ["corrlib/metrics.py", "corrlib/report.py", "corrlib/export.py"]
+COUNT = sorted(glob.glob("corrlib/metrics/*.py")) + ["corrlib/report.py", "corrlib/export.py"]
 COMMAND = ["corrlib/__main__.py", "corrlib/cli/__init__.py"]
 CORRLIB = f"{PYTHON} -m corrlib"
 RUNS = {name: {"split": PROFILE["split"], "shards": PROFILE["shards"], **(run or {})} for name, run in PROFILE["runs"].items()}

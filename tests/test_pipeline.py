@@ -87,7 +87,7 @@ PAGES = {"notebook", "book", "all"}
 EDITS = {  # what is edited: rules that must run again, rules that may besides
     ("corrlib/match.py",): (MATCHES, PAGES),
     ("corrlib/viz/maps.py",): ({"notebook", "book"}, PAGES),
-    ("corrlib/metrics.py",): ({"tables"}, PAGES),
+    ("corrlib/metrics/pck.py",): ({"tables"}, PAGES),
     ("corrlib/onestep.py",): ({"store", "features"} | MATCHES, PAGES),
     ("corrlib/data/toybox/render.py",): ({"data", "features"} | MATCHES, {"store"} | PAGES),
     ("book/index.md",): ({"book"}, PAGES - {"notebook"}),
