@@ -82,12 +82,13 @@ def training_record(axes: Sequence[Axes] | np.ndarray, record: Mapping[str, Any]
         looked = np.array([bool(values) for values in of])
         curve_with_band(axes[1], images[looked], [max(values) for values in of if values], label=layer, color=color)
     axes[1].set_ylabel("PCK@0.1, percent")
-    axes[1].set_ylim(bottom=0)
-    axes[1].legend(handlelength=1.6)
+    axes[1].set_ylim(0, 1.4 * max(max(row["pck"].values()) for row in rows))  # room for the legend
+    axes[1].legend(handlelength=1.6, fontsize=9, loc="upper left")
     for ax in axes[:2]:
         ax.set_xscale("log", base=2)
-        every = 1 if len(images) <= 5 else -(-len(images) // 5)
-        ax.set_xticks(images[::-1][::every][::-1])
+        doublings = 1000 * 2.0 ** np.arange(-9, 20)
+        doublings = doublings[(doublings > 0.9 * images.min()) & (doublings < 1.1 * images.max())]
+        ax.set_xticks(doublings[:: -(-len(doublings) // 5)])
         ax.xaxis.set_major_formatter(FuncFormatter(lambda n, _: f"{n / 1000:,.0f}k" if n >= 1000 else f"{n:.0f}"))
         ax.minorticks_off()
         ax.set_xlabel("images seen")
