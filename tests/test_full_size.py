@@ -49,16 +49,10 @@ def peak_gb(start: bool = False) -> float:
     return int(status.split("VmHWM:")[1].split()[0]) / 1e6
 
 
-@pytest.fixture(params=["sd1-5", "sd2-1"])
-def full(request) -> tuple[str, Diffuser]:
-    """The published configuration with random weights."""
+def full_networks(name: str):
+    """U-Net and VAE of the published configuration with random weights."""
     from diffusers import AutoencoderKL, UNet2DConditionModel
-    from transformers import CLIPTextConfig, CLIPTextModel
 
-    gc.collect()
-    peak_gb(start=True)
-    name = request.param
-    torch.manual_seed(0)
     unet = UNet2DConditionModel(block_out_channels=(320, 640, 1280, 1280), layers_per_block=2, **UNET[name])
     vae = AutoencoderKL(
         block_out_channels=(128, 256, 512, 512),
@@ -68,6 +62,19 @@ def full(request) -> tuple[str, Diffuser]:
         latent_channels=4,
         scaling_factor=0.18215,
     )
+    return unet, vae
+
+
+@pytest.fixture(params=["sd1-5", "sd2-1"])
+def full(request) -> tuple[str, Diffuser]:
+    """The published configuration with random weights."""
+    from transformers import CLIPTextConfig, CLIPTextModel
+
+    gc.collect()
+    peak_gb(start=True)
+    name = request.param
+    torch.manual_seed(0)
+    unet, vae = full_networks(name)
     shape = dict(zip(("hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads"), TEXT[name], strict=True))
     text = CLIPTextModel(CLIPTextConfig(vocab_size=49408, max_position_embeddings=77, **shape))
     small = tiny_networks()

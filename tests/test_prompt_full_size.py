@@ -9,7 +9,7 @@ import time
 import pytest
 import torch
 from conftest import picture_view, tiny_networks
-from test_full_size import PARAMETERS, UNET, peak_gb
+from test_full_size import PARAMETERS, full_networks, peak_gb
 
 from corrlib import methods
 from corrlib.diffusion import Diffuser
@@ -26,18 +26,8 @@ LIMIT_GB = 24 * 1.073741824  # 24 GiB
 
 def full_model() -> Diffuser:
     """SD 1.4's U-Net and VAE, randomly initialised; the text encoder is not asked and stays tiny."""
-    from diffusers import AutoencoderKL, UNet2DConditionModel
-
     torch.manual_seed(0)
-    unet = UNet2DConditionModel(block_out_channels=(320, 640, 1280, 1280), layers_per_block=2, **UNET["sd1-5"])
-    vae = AutoencoderKL(
-        block_out_channels=(128, 256, 512, 512),
-        down_block_types=("DownEncoderBlock2D",) * 4,
-        up_block_types=("UpDecoderBlock2D",) * 4,
-        layers_per_block=2,
-        latent_channels=4,
-        scaling_factor=0.18215,
-    )
+    unet, vae = full_networks("sd1-5")
     small = tiny_networks()
     return Diffuser(vae, unet, small["text_encoder"], small["tokenizer"], small["scheduler"], name="sd1-4")
 

@@ -9,7 +9,6 @@ A pixel is unknown where |u| or |v| is 1e9 or more: TSS writes 1e10, Middlebury 
 *Source:* the format is Daniel Scharstein's (Middlebury optical flow); the marks were read in files of TSS and Middlebury.
 """
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ import numpy as np
 from jaxtyping import Float
 
 from corrlib.coords import Size
+from corrlib.data.writing import write
 
 TAG = np.float32(202021.25)
 UNKNOWN = np.float32(1e10)  # written for NaN, the mark of TSS
@@ -80,8 +80,4 @@ def write_flo(path: str | Path, flow: Any) -> None:
         raise ValueError(f"flow for {path} reaches {largest:g} pixels; from 1e9 on the format means unknown (use NaN)")
     flow[~known] = UNKNOWN
     header = TAG.astype("<f4").tobytes() + np.array([flow.shape[1], flow.shape[0]], "<i4").tobytes()
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    partial.write_bytes(header + flow.astype("<f4").tobytes())
-    os.replace(partial, path)  # a killed run leaves no half file under the real name
+    write(path, header + flow.astype("<f4").tobytes())

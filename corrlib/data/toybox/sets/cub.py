@@ -82,6 +82,7 @@ def finish(root: Path, results: list, seed: int) -> dict[str, int]:
 
 
 def load(job: tuple) -> Load:
+    """What a job takes, known before it is done."""
     images = sum(_counts(job[0]))
     return Load(images, images, images * 0.0104)
 

@@ -117,6 +117,7 @@ def finish(root: Path, results: list, seed: int) -> dict[str, int]:
 
 
 def load(job: tuple) -> Load:
+    """What a job takes, known before it is done."""
     return Load(FRAMES, 2 * FRAMES, FRAMES * 0.0102)
 
 

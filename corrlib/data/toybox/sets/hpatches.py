@@ -69,6 +69,7 @@ def finish(root: Path, results: list, seed: int) -> dict[str, int]:
 
 
 def load(job: tuple) -> Load:
+    """What a job takes, known before it is done."""
     return Load(IMAGES, 2 * IMAGES - 1, IMAGES * (SIZE[0] * SIZE[1] * 3 + 15) / 1e6 + 0.001)
 
 

@@ -83,6 +83,7 @@ def finish(root: Path, results: list, seed: int) -> dict[str, int]:
 
 
 def load(job: tuple) -> Load:
+    """What a job takes, known before it is done."""
     images = sum(IMAGES.values())
     return Load(images, 2 * images, images * 0.0117)
 

@@ -86,6 +86,7 @@ def finish(root: Path, results: list, seed: int) -> dict[str, int]:
 
 
 def load(job: tuple) -> Load:
+    """What a job takes, known before it is done."""
     rendered, mixed = KINDS[job[0]][4:]
     images = IMAGES * (len(rendered) + bool(mixed))
     pairs = images * (IMAGES - 1)

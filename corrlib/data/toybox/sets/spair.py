@@ -88,6 +88,7 @@ def finish(root: Path, results: list, seed: int) -> dict[str, int]:
 
 
 def load(job: tuple) -> Load:
+    """What a job takes, known before it is done."""
     plan = SPLITS[job[0]]
     return Load(plan.images, 3 * plan.images + plan.pairs, (plan.images * KILOBYTES + plan.pairs * KILOBYTES_PAIR) / 1000)
 
