@@ -73,6 +73,6 @@ def test_copy_position_keeps_the_relative_place():
         methods.load("copy_position")(source, target, torch.tensor([[120.0, 3.0]]))
 
 
-@pytest.mark.parametrize("name", ["pixels", "latents", "random_unet", "copy_position", "dift"])
+@pytest.mark.parametrize("name", ["pixels", "latents", "random_unet", "copy_position", "dift", "word_attention"])
 def test_every_method_has_the_profiles_presets(name):
     assert {"toybox", "paper", "official"} <= set(methods.entry(name).presets)
