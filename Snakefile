@@ -37,10 +37,10 @@ PINS = depends.pins(ROOT)
 MODELS = {"corrlib/diffusion.py"}  # what imports these reads the profile's weights
 
 
-def sources(name, *starts, also=(), sections=(), without=(), method=None, **settings):
+def sources(name, *starts, also=(), sections=(), without=(), methods=(), **settings):
     """The input file that changes when what step `name` depends on changes: `starts` and what they import except `without`,
     `also` further files, `sections` of the profile, `settings` of the step itself."""
-    files = depends.closure(ROOT, *starts, without=without, method=method)
+    files = depends.closure(ROOT, *starts, without=without, methods=methods)
     weights = PROFILE["weights"] if MODELS & {path.relative_to(ROOT).as_posix() for path in files} else []
     settings |= {key: PROFILE.get(key) for key in sections}
     content = depends.digest(ROOT, [*files, *also, *weights], pins=PINS, settings=settings)
@@ -61,7 +61,7 @@ def step(label, log, command, fresh=None):
 
 wildcard_constraints:
     name="|".join(NOTEBOOKS) or "none",
-    run="|".join(PROFILE["runs"]),
+    run="|".join([*PROFILE["runs"], *(PROFILE.get("studies") or {})]),
 
 
 localrules: all, store, begin, fonts
@@ -152,14 +152,26 @@ def run_sources(name):
     run = {key: value for key, value in RUNS[name].items() if key != "shards"}
     shared = ["preset", "seed", "device", "data"]
     start = "corrlib/cli/evaluate.py", depends.method_file(ROOT, run["method"])
-    return sources(f"run-{name}", *start, without=COUNT, also=COMMAND, method=run["method"], sections=shared, run=run)
+    return sources(f"run-{name}", *start, without=COUNT, also=COMMAND, methods=[run["method"]], sections=shared, run=run)
 
 
-RUN_SOURCES = {name: run_sources(name) for name in RUNS}
+STUDIES = PROFILE.get("studies") or {}
+
+
+def study_sources(name):
+    """What the matches of a study depend on."""
+    study = STUDIES[name]
+    used = sorted({study["method"], *(trial["method"] for trial in study.get("trials", {}).values() if "method" in trial)})
+    shared = ["preset", "split", "seed", "device", "data"]
+    starts = "corrlib/cli/trials.py", *[depends.method_file(ROOT, method) for method in used]
+    return sources(f"run-{name}", *starts, without=COUNT, also=COMMAND, methods=used, sections=shared, study=study)
+
+
+RUN_SOURCES = {name: run_sources(name) for name in RUNS} | {name: study_sources(name) for name in STUDIES}
 
 
 rule begin:  # a killed run resumes from the parts in its folder; an edit of what they depend on removes them
-    input: lambda wildcards: RUN_SOURCES[wildcards.run], rules.data.output, lambda wildcards: features_of(RUNS[wildcards.run]),
+    input: lambda wildcards: RUN_SOURCES[wildcards.run], rules.data.output, lambda wildcards: features_of(RUNS.get(wildcards.run, {})),
     output: f"{BUILD}/matches/{{run}}/.begun",
     shell: f"find {BUILD}/matches/{{wildcards.run}} -mindepth 1 -delete" + MARK
 
@@ -181,6 +193,25 @@ rule matches:
 MATCHES = []
 for name, run in RUNS.items():
     MATCHES += expand(rules.matches.output, run=name, i=range(int(run["shards"])), n=run["shards"])
+
+
+rule trials:  # many settings on the same few pairs; what is found for one of them is kept in its folder, and goes with it
+    input: rules.begin.output,
+    output: f"{BUILD}/done/trials-{{run}}-{{i}}of{{n}}",
+    log: f"{BUILD}/logs/trials-{{run}}-{{i}}of{{n}}.log",
+    priority: 1  # the longest steps begin first
+    threads: THREADS
+    resources: **MODEL,
+    shell:
+        step(
+            "trials {wildcards.run} {wildcards.i}/{wildcards.n}", "{log}",
+            f"{CORRLIB} trials {{wildcards.run}} --profile {NAME} --out {BUILD}/matches/{{wildcards.run}} --shard {{wildcards.i}}/{{wildcards.n}}",
+        ) + MARK
+
+
+TRIALS = {}
+for name in STUDIES:
+    TRIALS[name] = expand(rules.trials.output, run=name, i=range(int(PROFILE["shards"])), n=PROFILE["shards"])
 
 # ---------------------------------------------------------------- tables
 
@@ -207,13 +238,14 @@ def notebook_sources(name):
     return sources(f"notebook-{name}", path, also=numbers, sections=[key for key in PROFILE if f'"{key}"' in text or f"'{key}'" in text])
 
 
-def reads_runs(name):
-    """Whether a notebook asks for what the runs wrote; the others need not wait for them."""
+def reads(name):
+    """The steps that a notebook asks for; the others it need not wait for."""
     code = depends.code_of(ROOT / f"notebooks/{name}.ipynb")
-    return any(f'run.need("{folder}"' in code for folder in ("tables", "matches"))
+    runs = [*rules.tables.output, *MATCHES] if any(f'run.need("{folder}"' in code for folder in ("tables", "matches")) else []
+    return runs + [done for study, steps in TRIALS.items() if f'"{study}"' in code for done in steps]
 
 
-READS_RUNS = {name: reads_runs(name) for name in NOTEBOOKS}
+READS = {name: reads(name) for name in NOTEBOOKS}
 NOTEBOOK_SOURCES = {name: notebook_sources(name) for name in NOTEBOOKS}
 
 
@@ -227,7 +259,7 @@ rule notebook:
         fonts=rules.fonts.output,
         sources=lambda wildcards: NOTEBOOK_SOURCES[wildcards.name],
         data=rules.data.output,
-        runs=lambda wildcards: [*rules.tables.output, *MATCHES] if READS_RUNS[wildcards.name] else [],
+        runs=lambda wildcards: READS[wildcards.name],
     output:
         page=f"{BUILD}/notebooks/{{name}}.ipynb",
         figures=directory(f"{BUILD}/figures/{{name}}"),

@@ -54,10 +54,10 @@ def method_file(root: Path, name: str) -> str:
     raise KeyError(f"no file in corrlib/methods registers {name!r}; the profile's runs name methods")
 
 
-def closure(root: Path, *starts: str, without: Iterable[str] = (), method: str | None = None) -> list[Path]:
+def closure(root: Path, *starts: str, without: Iterable[str] = (), methods: Iterable[str] = ()) -> list[Path]:
     """`starts` (paths under `root`) and every file of `corrlib` that they import, directly or not, except `without`.
 
-    `corrlib.methods` finds its methods by name, so whatever imports it depends on all of them, or on the one that it is used for.
+    `corrlib.methods` finds its methods by name, so whatever imports it depends on all of them, or on `methods`, those that it is used for.
     """
     todo, seen = [root / start for start in starts], {root / path for path in without}
     while todo:
@@ -68,7 +68,7 @@ def closure(root: Path, *starts: str, without: Iterable[str] = (), method: str |
         if path.is_file():  # else `digest` records that it is missing
             todo += imports(path, root)
         if path == root / "corrlib/methods/__init__.py":
-            todo += [root / method_file(root, method)] if method else path.parent.glob("*.py")
+            todo += [root / method_file(root, name) for name in methods] or path.parent.glob("*.py")
     return sorted(seen - {root / path for path in without})
 
 

@@ -167,7 +167,7 @@ def test_closure_follows_imports_inside_of_functions(tmp_path):
     names = {path.stem for path in depends.closure(tmp_path, "corrlib/high.py")}
     assert names == {"high", "low", "__init__"}
     assert {"one", "two", "apart"} <= {path.stem for path in depends.closure(tmp_path, "corrlib/top.py")}
-    assert "two" not in {path.stem for path in depends.closure(tmp_path, "corrlib/top.py", method="one")}
+    assert "two" not in {path.stem for path in depends.closure(tmp_path, "corrlib/top.py", methods=["one"])}
     with pytest.raises(KeyError, match="registers 'three'"):
         depends.method_file(tmp_path, "three")
 

@@ -20,12 +20,14 @@ from corrlib.types import Estimator, Extractor, FeatureMap, Matches, View
 class Env:
     """Where methods run and what they share: device, feature store, and diffusion models, each loaded once.
 
-    A model put into `models` under its name is used instead of being loaded.
+    A model put into `models` under its name is used instead of being loaded. `shared` holds by name what several methods of one
+    kind compute once for all of them.
     """
 
     device: str = "cpu"
     store: Store | None = None
     models: dict[tuple[str, str] | str, Diffuser] = field(default_factory=dict)
+    shared: dict[str, Any] = field(default_factory=dict)
 
     def diffuser(self, model: str, dtype: str = "float32") -> Diffuser:
         """The diffusion model of that name (a preset, a folder or a hub id) on this device."""

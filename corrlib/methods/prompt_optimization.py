@@ -11,7 +11,6 @@ Differences in cost only: the pass ends at the last map, points and embeddings s
 maps, an image's crops are encoded once, and embeddings are kept.
 """
 
-from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -26,7 +25,7 @@ from corrlib.methods.base import Env
 from corrlib.promptopt.cache import EmbeddingCache
 from corrlib.promptopt.crops import to_image, to_input
 from corrlib.promptopt.draws import Sample
-from corrlib.promptopt.latents import CropLatents
+from corrlib.promptopt.latents import CropLatents, LatentPool
 from corrlib.promptopt.locate import attend, fuse, read
 from corrlib.promptopt.network import Network
 from corrlib.promptopt.optimise import optimise
@@ -58,14 +57,12 @@ PROTOCOLS = {"paper": Protocol("box"), **dict.fromkeys(("official", "retest"), P
 class PromptOptimization:
     """The method under some settings. Embeddings are kept in memory and, with `env.store`, on disk, and serve every pair."""
 
-    KEEP_BYTES = 512 * 2**20  # of crop latents, over images
-
     def __init__(self, settings: PromptSettings, env: Env):
         diffuser = env.diffuser(settings.model, settings.dtype)
         self.settings, self.weights, self.name, self.preset = settings, diffuser.fingerprint, "", ""
         self.network = Network.of(diffuser, settings)
         self.cache = EmbeddingCache(settings, self.weights, env.store)
-        self._latents: OrderedDict[tuple, tuple[View, CropLatents]] = OrderedDict()
+        self._pool = env.shared.setdefault("crop latents", LatentPool())
 
     def __call__(self, source: View, target: View, queries: Points, *, seed: int = 0) -> Matches:
         """Matches in pixels of `target` for `queries` (n x 2) in pixels of `source`; score is the attention there, in [0, 1].
@@ -87,7 +84,7 @@ class PromptOptimization:
     ) -> tuple[Points, Float[Tensor, "n"]]:  # fmt: skip
         """Where n points' maps say the answer lies, in pixels of `view` (float64), and the mean attention there.
 
-        `maps` may be a part of what `maps()` returns: some embeddings only, or some layers.
+        `maps` may be a part of what `maps()` returns: some embeddings only, or, where the settings read all layers, some layers.
         """
         s = self.settings
         places = read(fuse(maps, s), s)
@@ -139,14 +136,7 @@ class PromptOptimization:
 
     def latents(self, view: View) -> CropLatents:
         """The crop latents of an image, shared by everything that asks for them."""
-        key = (view, id(view.pixels))
-        if key not in self._latents:
-            s = self.settings
-            self._latents[key] = (view, CropLatents(self.network.diffuser, view.image(), s.size, s.crop_side))
-        self._latents.move_to_end(key)
-        while len(self._latents) > 1 and sum(latents.nbytes for _, latents in self._latents.values()) > self.KEEP_BYTES:
-            self._latents.popitem(last=False)
-        return self._latents[key][1]
+        return self._pool.of(self.network.diffuser, view, self.settings.size, self.settings.crop_side)
 
     def _samples(self, view: View, points: Points) -> list[Sample]:
         return [Sample.of(view.id, point, member) for point in points for member in range(self.settings.embeddings)]

@@ -1,5 +1,7 @@
 """The latents of an image's crops, each encoded at most once, whoever asks for it and however often."""
 
+from collections import OrderedDict
+
 import numpy as np
 import torch
 from einops import rearrange
@@ -9,6 +11,7 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from corrlib.diffusion import Diffuser
+from corrlib.types import View
 
 
 class CropLatents:
@@ -45,3 +48,21 @@ class CropLatents:
     def nbytes(self) -> int:
         """The memory of the latents kept."""
         return sum(latent.nbytes for latent in self._kept.values())
+
+
+class LatentPool:
+    """The crop latents of many images, the `keep_bytes` used last; methods of one `Env` share it, whatever their settings."""
+
+    def __init__(self, keep_bytes: int = 512 * 2**20):
+        self.keep_bytes = keep_bytes
+        self._kept: OrderedDict[tuple, tuple[Diffuser, View, CropLatents]] = OrderedDict()
+
+    def of(self, diffuser: Diffuser, view: View, size: int, side: int) -> CropLatents:
+        """Those of crops of `side` of one image squashed to `size`. Model and image stay kept with them, and so do their ids."""
+        key = (id(diffuser), view, id(view.pixels), size, side)
+        if key not in self._kept:
+            self._kept[key] = (diffuser, view, CropLatents(diffuser, view.image(), size, side))
+        self._kept.move_to_end(key)
+        while len(self._kept) > 1 and sum(latents.nbytes for *_, latents in self._kept.values()) > self.keep_bytes:
+            self._kept.popitem(last=False)
+        return self._kept[key][2]

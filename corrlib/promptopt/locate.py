@@ -55,11 +55,14 @@ def _peaks(total: Float[Tensor, "b layers H W"], seen: Float[Tensor, "b 1 H W"])
 
 
 def fuse(maps: Float[Tensor, "n members layers H W"], settings: PromptSettings) -> Float[Tensor, "n H W"]:
-    """One map a point (float64 on the CPU): the mean over embeddings, then over layers, each after a soft-max if so set.
+    """One map a point (float64 on the CPU): the mean over embeddings, then over the layers that are read, each after a soft-max
+    if so set. `maps` hold every tapped layer, in the order of the pass.
 
     *Source:* the mean is the paper's; the soft-max is the released code's, whose `retest` mode leaves it out.
     """
     maps = reduce(maps, "n members layers H W -> n layers H W", "mean").cpu().double()  # in float32 a soft-max rounds small steps
+    if settings.read is not None:
+        maps = maps[:, [i for i, number in enumerate(sorted(settings.layers)) if number in settings.read]]
     if settings.pixel_softmax:
         maps = rearrange(rearrange(maps, "n l H W -> n l (H W)").softmax(-1), "n l (H W) -> n l H W", H=maps.shape[2])
     return maps.mean(1)

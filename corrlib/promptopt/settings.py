@@ -7,7 +7,7 @@ from corrlib.onestep import DTYPES
 
 NOISES = ("gaussian", "uniform")
 # What an embedding does not depend on: these may change and stored embeddings are still the right ones.
-OF_READING = ("embeddings", "locate_timestep", "crops", "pixel_softmax", "query_scale", "window")
+OF_READING = ("embeddings", "locate_timestep", "crops", "read", "pixel_softmax", "query_scale", "window")
 
 
 @dataclass(frozen=True)
@@ -22,8 +22,8 @@ class PromptSettings:
     pixels; noise ("gaussian" or "uniform") at `timestep`; crops whose side is the share `crop` of the image, the point at least
     the share `margin` of the crop away from its border where the image allows it, at offsets that are multiples of `crop_stride`.
 
-    Asking: noise at `locate_timestep`; `crops` of the target, the four corners first; `pixel_softmax` over each layer's map before
-    layers are averaged. `query_scale` > 1 enlarges the queries (bicubic) before the attention; `window` > 0 answers with the
+    Asking: noise at `locate_timestep`; `crops` of the target, the four corners first; `read` names those of `layers` whose maps
+    the answer averages, None for all (crops are placed by all); `pixel_softmax` over each layer's map before layers are averaged. `query_scale` > 1 enlarges the queries (bicubic) before the attention; `window` > 0 answers with the
     weighted mean place within so many pixels of the maximum instead of the maximum itself.
 
     `half_pixel` keeps to the library's rule for coordinates; without it a point is scaled by the ratio of sizes alone, as the
@@ -49,6 +49,7 @@ class PromptSettings:
     crop_stride: int = 1
     locate_timestep: int = 140
     crops: int = 20
+    read: tuple[int, ...] | None = None
     pixel_softmax: bool = False
     query_scale: int = 1
     window: int = 0
@@ -71,6 +72,8 @@ class PromptSettings:
                 raise ValueError(f"{name} is {getattr(self, name)}; wanted an integer from 0 (least noise) to 999")
         if not self.layers or len(set(self.layers)) != len(self.layers) or (self.heads is not None and not self.heads):
             raise ValueError(f"got layers={self.layers}, heads={self.heads}; wanted different layers, and heads or None for all")
+        if self.read is not None and (not self.read or not set(self.read) <= set(self.layers)):
+            raise ValueError(f"read is {self.read}; wanted some of the layers that are tapped, {self.layers}, or None for all")
         if not 0 <= self.token < self.tokens:
             raise ValueError(f"token is {self.token}; wanted one of the {self.tokens} tokens, 0 to {self.tokens - 1}")
         if not (self.sigma > 0 and self.learning_rate > 0 and 0 <= self.margin <= 0.5 and self.window >= 0):

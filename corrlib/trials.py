@@ -1,0 +1,101 @@
+"""Many settings of a method over the same few points: what tells knobs apart, and what a search of settings is made of.
+
+A study is a section of the profile's `studies`, for example
+
+    prompt-knobs:
+      {method: prompt_optimization, split: test, limit: 72, block: 4, points: 4, trials: {base: {}, steps-5: {steps: 5}}}
+
+Its matches are the table of every other run with one more column, `trial`. All trials see the same pairs and keypoints, so that
+they may be compared point by point.
+"""
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from corrlib.evaluate import digest_of, labels_of, progress_bar, rows_of
+from corrlib.parts import Parts
+from corrlib.search import draws
+from corrlib.types import Method, Pair
+
+
+def variants(study: Mapping[str, Any], seed: int = 0) -> dict[str, dict[str, Any]]:
+    """The trials of a study, by name: those listed under `trials`, and `draws` many random ones of its `space`.
+
+    A trial's values replace settings; `method` and `preset` among them replace the study's own. `set` holds what all trials
+    replace. Raises ValueError when a study has no trial.
+    """
+    found = {name: dict(values or {}) for name, values in study.get("trials", {}).items()}
+    if "draws" in study:
+        drawn = draws(study["space"], study["draws"], seed)
+        found |= {f"draw-{i:03d}": values for i, values in enumerate(drawn)}
+    if not found:
+        raise ValueError("a study without trials: list some under `trials`, or give `draws` and a `space` to draw from")
+    settings = {name: {**study.get("set", {}), **values} for name, values in found.items()}
+    return {name: {key: _frozen(value) for key, value in values.items()} for name, values in settings.items()}
+
+
+def _frozen(value: Any) -> Any:
+    """Lists as tuples: settings are hashable."""
+    return tuple(map(_frozen, value)) if isinstance(value, list) else value
+
+
+def blocks(count: int, limit: int | None = None, block: int = 1) -> list[list[int]]:
+    """About `limit` of `count` pairs, as blocks of `block` neighbours spread evenly over the list.
+
+    Neighbours of a list of pairs mostly share their source, and what a method has found for a source serves all of them.
+    """
+    if block < 1 or (limit is not None and limit < block):
+        raise ValueError(f"got limit={limit}, block={block}; wanted blocks of 1 or more pairs, and a limit of one block at least")
+    starts = list(range(0, count, block))
+    wanted = len(starts) if limit is None else min(len(starts), max(1, limit // block))
+    chosen = [starts[i * len(starts) // wanted] for i in range(wanted)]
+    return [list(range(start, min(start + block, count))) for start in chosen]
+
+
+def thinned(pair: Pair, points: int | None) -> Pair:
+    """The pair with `points` of its keypoints at most, chosen by a rule that prefers the same ones of a source in all its pairs."""
+    if points is None or len(pair.keypoints) <= points:
+        return pair
+
+    def rank(i: int) -> bytes:
+        return hashlib.sha256(f"{pair.source.id} {pair.keypoints[i]}".encode()).digest()
+
+    keep = sorted(sorted(range(len(pair.keypoints)), key=rank)[:points])
+    names = tuple(pair.keypoints[i] for i in keep)
+    return replace(pair, source_points=pair.source_points[keep], target_points=pair.target_points[keep], keypoints=names)
+
+
+def run_trials(
+    load: Callable[[str], Method], names: Sequence[str], pairs: Sequence[Pair], out: str | Path, *, run: Mapping[str, Any],
+    shard: tuple[int, int] = (0, 1), limit: int | None = None, block: int = 1, points: int | None = None, seed: int = 0,
+    profile: str = "", progress: bool | None = None,
+) -> Parts:  # fmt: skip
+    """Write the matches of every trial in `names` on the same pairs; a part is a block of pairs under all trials.
+
+    `load(name)` gives a trial's method; all are loaded before the work begins, so that a wrong setting is said at once. `run`
+    describes the trials: a folder that was begun under another description is refused (ValueError).
+    """
+    methods = {name: load(name) for name in names}
+    chosen = blocks(len(pairs), limit, block)
+    flat = [i for part in chosen for i in part]
+    labels = {name: {**labels_of(method, pairs, flat, profile), "trial": name} for name, method in methods.items()}
+    weights = sorted({getattr(method, "weights", "") for method in methods.values()})
+    described = {**run, "names": list(names), "weights": weights, "seed": seed, "points": points, "block": block}
+    described |= {"settings": {name: repr(method.settings) for name, method in methods.items()}, "profile": profile}
+    parts = Parts.start(out, {**described, "pairs": len(flat), "pair_ids": digest_of(pairs, flat)}, len(chosen))
+    todo = parts.todo(shard)
+    with progress_bar(sum(len(chosen[part]) for part in todo) * len(methods), None, progress) as bar:
+        for part in todo:
+            few = [thinned(pairs[i], points) for i in chosen[part]]
+            rows = []
+            for name, method in methods.items():
+                for pair in few:
+                    rows.append(rows_of(pair, method(pair.source, pair.target, pair.source_points, seed=seed), labels[name]))
+                    bar.update()
+            parts.write(part, pd.concat(rows, ignore_index=True))
+    return parts

@@ -1,0 +1,85 @@
+"""Studies: which pairs and keypoints, which trials; a killed study goes on; a trial is what the same run by itself would be."""
+
+import pandas as pd
+import pytest
+import torch
+from conftest import picture_view
+
+from corrlib import methods
+from corrlib.evaluate import evaluate
+from corrlib.trials import blocks, run_trials, thinned, variants
+from corrlib.types import Pair
+
+NAMES = ("nose", "tail", "ear", "paw")
+
+
+def pair(number: int, source: int) -> Pair:
+    a, b = picture_view(40, 30, source), picture_view(36, 36, 10 + number)
+    points = torch.tensor([[3.0, 4.0], [20.0, 10.5], [35.25, 28.0], [8.0, 9.0]])
+    there = points * torch.tensor([36 / 40, 36 / 30])
+    return Pair(f"pair-{number}", a, b, points, there, NAMES, "dog", (0.0, 0.0, 39.0, 29.0), (0.0, 0.0, 35.0, 35.0))
+
+
+PAIRS = [pair(i, i // 3) for i in range(7)]
+SHIFTS = ("mean", "nose")
+
+
+def load(name: str):
+    """Two methods that cost nothing: the same place, and the raw pixels."""
+    return methods.load({"mean": "copy_position", "nose": "pixels"}[name], "toybox")
+
+
+def run(out, **options):
+    return run_trials(load, SHIFTS, PAIRS, out, run={"study": "test"}, **{"limit": 6, "block": 3, "points": 2, **options})
+
+
+def test_variants_by_name_and_by_draw():
+    study = {"set": {"crops": 4}, "trials": {"base": None, "one": {"layers": [10, [11]], "crops": 5}}}
+    assert variants(study) == {"base": {"crops": 4}, "one": {"layers": (10, (11,)), "crops": 5}}
+    drawn = variants({"draws": 3, "space": {"sigma": {"uniform": [3, 12]}}}, seed=1)
+    assert list(drawn) == ["draw-000", "draw-001", "draw-002"]
+    assert all(3 <= values["sigma"] <= 12 for values in drawn.values())
+    more = variants({"draws": 5, "space": {"sigma": {"uniform": [3, 12]}}}, seed=1)
+    assert {name: more[name] for name in drawn} == drawn
+    with pytest.raises(ValueError, match="without trials"):
+        variants({"method": "dift"})
+
+
+def test_blocks_are_neighbours_spread_over_the_list():
+    assert blocks(10, 4, 2) == [[0, 1], [4, 5]]
+    assert blocks(7, None, 3) == [[0, 1, 2], [3, 4, 5], [6]]
+    assert blocks(7, 100, 3) == blocks(7, None, 3)
+    assert blocks(5, 3) == [[0], [1], [3]]
+    for limit, block in ((2, 3), (4, 0)):
+        with pytest.raises(ValueError, match="wanted blocks"):
+            blocks(10, limit, block)
+
+
+def test_a_sources_keypoints_are_the_same_in_all_its_pairs():
+    few = [thinned(one, 2) for one in PAIRS[:3]]
+    assert len({one.keypoints for one in few}) == 1 and len(few[0].keypoints) == 2
+    for one, whole in zip(few, PAIRS, strict=False):
+        rows = [NAMES.index(name) for name in one.keypoints]
+        assert torch.equal(one.source_points, whole.source_points[rows])
+        assert torch.equal(one.target_points, whole.target_points[rows])
+    assert thinned(PAIRS[0], None) is PAIRS[0] is thinned(PAIRS[0], 4)
+
+
+def test_a_trial_is_what_the_same_run_by_itself_would_be(tmp_path):
+    table = run(tmp_path).read()
+    assert list(table["trial"].unique()) == list(SHIFTS) and table["pair"].nunique() == 6
+    alone = evaluate(load("nose"), [thinned(PAIRS[i], 2) for i in (0, 1, 2, 3, 4, 5)])
+    mine = table[table["trial"] == "nose"].reset_index(drop=True)
+    pd.testing.assert_frame_equal(mine[["pair", "keypoint", "predicted_x"]], alone[["pair", "keypoint", "predicted_x"]])
+    assert set(table["subset"]) == {"6 of 7 pairs"}
+
+
+def test_shards_and_a_second_call_give_the_same_table(tmp_path):
+    whole = run(tmp_path / "whole").read()
+    for i in (1, 0):
+        parts = run(tmp_path / "shards", shard=(i, 2))
+    pd.testing.assert_frame_equal(parts.read(), whole)
+    first = parts.path(0).stat().st_mtime_ns
+    assert run(tmp_path / "shards").path(0).stat().st_mtime_ns == first
+    with pytest.raises(ValueError, match="another run"):
+        run(tmp_path / "shards", points=3)
