@@ -152,7 +152,7 @@ def test_a_zip_with_a_password_is_refused(tmp_path):
     refused(tmp_path, bytes(content), "encrypted", FetchError)
 
 
-@pytest.mark.parametrize("content", [b"<html>quota</html>", b"", tar({})])
+@pytest.mark.parametrize("content", [b"<html>quota</html>", b"", tar({})], ids=["page", "nothing", "empty tar"])
 def test_what_is_no_archive_or_empty_is_refused(tmp_path, content):
     refused(tmp_path, content, "no archive|holds no file", FetchError)
 
