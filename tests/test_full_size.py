@@ -14,19 +14,10 @@ from corrlib import methods
 from corrlib.capture import capture
 from corrlib.diffusion import Diffuser, decoder_layers
 from corrlib.methods.base import Env
+from corrlib.promptopt.cost import published
 
 pytestmark = pytest.mark.slow
 
-UNET = {
-    "sd2-1": {
-        "sample_size": 96,
-        "cross_attention_dim": 1024,
-        "attention_head_dim": [5, 10, 20, 20],
-        "use_linear_projection": True,
-        "upcast_attention": True,
-    },
-    "sd1-5": {"sample_size": 64, "cross_attention_dim": 768, "attention_head_dim": 8},
-}
 TEXT = {  # width, inner width, layers, heads
     "sd2-1": (1024, 4096, 23, 16),
     "sd1-5": (768, 3072, 12, 12),
@@ -49,22 +40,6 @@ def peak_gb(start: bool = False) -> float:
     return int(status.split("VmHWM:")[1].split()[0]) / 1e6
 
 
-def full_networks(name: str):
-    """U-Net and VAE of the published configuration with random weights."""
-    from diffusers import AutoencoderKL, UNet2DConditionModel
-
-    unet = UNet2DConditionModel(block_out_channels=(320, 640, 1280, 1280), layers_per_block=2, **UNET[name])
-    vae = AutoencoderKL(
-        block_out_channels=(128, 256, 512, 512),
-        down_block_types=("DownEncoderBlock2D",) * 4,
-        up_block_types=("UpDecoderBlock2D",) * 4,
-        layers_per_block=2,
-        latent_channels=4,
-        scaling_factor=0.18215,
-    )
-    return unet, vae
-
-
 @pytest.fixture(params=["sd1-5", "sd2-1"])
 def full(request) -> tuple[str, Diffuser]:
     """The published configuration with random weights."""
@@ -74,7 +49,7 @@ def full(request) -> tuple[str, Diffuser]:
     peak_gb(start=True)
     name = request.param
     torch.manual_seed(0)
-    unet, vae = full_networks(name)
+    unet, vae = published(name, "cpu")
     shape = dict(zip(("hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads"), TEXT[name], strict=True))
     text = CLIPTextModel(CLIPTextConfig(vocab_size=49408, max_position_embeddings=77, **shape))
     small = tiny_networks()

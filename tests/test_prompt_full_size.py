@@ -9,12 +9,13 @@ import time
 import pytest
 import torch
 from conftest import picture_view, tiny_networks
-from test_full_size import PARAMETERS, full_networks, peak_gb
+from test_full_size import PARAMETERS, peak_gb
 
 from corrlib import methods
 from corrlib.diffusion import Diffuser
 from corrlib.methods.base import Env
 from corrlib.promptopt import optimise as optimise_module
+from corrlib.promptopt.cost import published
 from corrlib.promptopt.network import Network
 from corrlib.promptopt.taps import cross_attentions
 
@@ -27,7 +28,7 @@ LIMIT_GB = 24 * 1.073741824  # 24 GiB
 def full_model() -> Diffuser:
     """SD 1.4's U-Net and VAE, randomly initialised; the text encoder is not asked and stays tiny."""
     torch.manual_seed(0)
-    unet, vae = full_networks("sd1-5")
+    unet, vae = published("sd1-4", "cpu")
     small = tiny_networks()
     return Diffuser(vae, unet, small["text_encoder"], small["tokenizer"], small["scheduler"], name="sd1-4")
 

@@ -87,13 +87,11 @@ class Straightforward:
         embedding = first_embedding(sample, seed, (s.tokens, self.diffuser.unet.config.cross_attention_dim))[None]
         embedding = embedding.requires_grad_()
         adam = torch.optim.Adam([embedding], lr=s.learning_rate)
-        index = torch.arange(s.size, dtype=torch.float32)
         for _ in range(s.steps):
             x, y = self._offset(place, draws)
             maps = self._maps(image, x, y, embedding, s.timestep, draws, s.size).mean(1)
             centre = [(place[k] - offset) / self.side * s.size - 0.5 * s.half_pixel for k, offset in ((0, x), (1, y))]
-            squares = (index[None, :] - centre[0]) ** 2 + (index[:, None] - centre[1]) ** 2
-            ((maps - torch.exp(-squares / (2 * s.sigma**2))) ** 2).mean().backward()
+            self._backward(self._loss(maps, centre))
             adam.step()
             adam.zero_grad()
         return embedding.detach()
@@ -119,22 +117,41 @@ class Straightforward:
 
     def _maps(self, image: Tensor, x: int, y: int, embedding: Tensor, t: int, draws: Draws, side: int) -> Tensor:
         """One noisy pass over one crop: layers x heads x side x side, every head's map enlarged by itself."""
-        s, d = self.settings, self.diffuser
-        crop = interpolate(image[:, :, y : y + self.side, x : x + self.side], (s.size, s.size), mode="bilinear")
-        with torch.no_grad():
-            z = d.vae.encode(2 * crop - 1).latent_dist.mean * d.vae.config.scaling_factor
-            abar = d.scheduler.alphas_cumprod[t]
-            z = abar.sqrt() * z + (1 - abar).sqrt() * draws.noise(z.shape[1:])[None]
-        with _storing(d.unet, s.largest_map) as stored:
-            d.unet(z, t, encoder_hidden_states=embedding)
-        cross = [probabilities for is_cross, probabilities in stored if is_cross]
-        enlarged = []
+        z = self._latent(self._crop(image, x, y))
+        abar = self.diffuser.scheduler.alphas_cumprod[t]
+        z = abar.sqrt() * z + (1 - abar).sqrt() * draws.noise(z.shape[1:])[None]
+        return self._enlarged(self._pass(z, t, embedding), side)
+
+    def _crop(self, image: Tensor, x: int, y: int) -> Tensor:
+        part = image[:, :, y : y + self.side, x : x + self.side]
+        return interpolate(part, (self.settings.size, self.settings.size), mode="bilinear")
+
+    @torch.no_grad()
+    def _latent(self, crop: Tensor) -> Tensor:
+        return self.diffuser.vae.encode(2 * crop - 1).latent_dist.mean * self.diffuser.vae.config.scaling_factor
+
+    def _pass(self, z: Tensor, t: int, embedding: Tensor) -> list[Tensor]:
+        """The probabilities of all cross-attentions that are stored, in the order of the pass."""
+        with _storing(self.diffuser.unet, self.settings.largest_map) as stored:
+            self.diffuser.unet(z, t, encoder_hidden_states=embedding)
+        return [probabilities for is_cross, probabilities in stored if is_cross]
+
+    def _enlarged(self, cross: list[Tensor], side: int) -> Tensor:
+        s, enlarged = self.settings, []
         for layer in sorted(s.layers):
             one = cross[layer][0, :, :, s.token]  # heads x queries
             one = one if s.heads is None else one[list(s.heads)]
             grid = one.unflatten(1, (round(one.shape[1] ** 0.5), -1))[None]
             enlarged.append(interpolate(grid, (side, side), mode="bilinear", align_corners=False)[0])
         return _stack_heads(enlarged)
+
+    def _loss(self, maps: Tensor, centre: list[float]) -> Tensor:
+        index = torch.arange(self.settings.size, dtype=torch.float32)
+        squares = (index[None, :] - centre[0]) ** 2 + (index[:, None] - centre[1]) ** 2
+        return ((maps - torch.exp(-squares / (2 * self.settings.sigma**2))) ** 2).mean()
+
+    def _backward(self, loss: Tensor) -> None:
+        loss.backward()
 
     def _offset(self, place: list[float], draws: Draws) -> tuple[int, int]:
         inner, far, chosen = int(self.settings.margin * self.side), self.settings.size - self.side, []
