@@ -58,7 +58,11 @@ def test_the_second_mirror_when_the_first_has_not_got_it(mirrors, tmp_path, monk
     assert [path for path, _ in mirrors.asked] == ["a/small.tar.gz", "b/small.tar.gz"]
 
 
-@pytest.mark.parametrize("first", [tar({"../evil": b"x"}), tar(FILES)[:-40], b"<html>", tar({"Other/x": b"x"})])
+@pytest.mark.parametrize(
+    "first",
+    [tar({"../evil": b"x"}), tar(FILES)[:-40], b"<html>", tar({"Other/x": b"x"})],
+    ids=["evil", "cut", "page", "other"],
+)
 def test_the_second_mirror_when_the_first_gives_something_bad(mirrors, tmp_path, monkeypatch, first):
     urls = mirrors.put("a/small.tar.gz", first), mirrors.put("b/small.tar.gz", tar(FILES))
     assert run(benchmark(*urls), tmp_path, monkeypatch=monkeypatch) == 0
