@@ -1,0 +1,61 @@
+"""A head in a file: weights and settings together, so that a file alone can be used."""
+
+import hashlib
+import json
+import os
+from dataclasses import asdict, fields
+from pathlib import Path
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+from corrlib.heads.aggregation import AggregationHead, HeadSettings
+
+
+def save(head: AggregationHead, path: str | Path, **notes: str) -> Path:
+    """Write the head as safetensors, whole or not at all; `notes` are kept beside the settings (what it was trained on, say)."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        tensors = {name: t.detach().cpu().contiguous() for name, t in head.state_dict().items()}
+        save_file(tensors, part, {"settings": json.dumps(asdict(head.settings)), **notes})
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
+    return path
+
+
+def load(path: str | Path) -> AggregationHead:
+    """The head in a file, in evaluation mode. Raises FileNotFoundError or ValueError that says what the file is instead."""
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"no head at {path}; train one and keep it with corrlib.heads.files.save(head, {str(path)!r})")
+    try:
+        with safe_open(path, "pt") as file:
+            meta, tensors = file.metadata() or {}, {name: file.get_tensor(name) for name in file.keys()}
+    except SafetensorError as error:
+        raise ValueError(f"{path} is no safetensors file ({error}); a head is kept by corrlib.heads.files.save") from error
+    if "settings" not in meta:
+        raise ValueError(f"{path} does not say what head it holds; write it with corrlib.heads.files.save(head, path)")
+    given = {name: _frozen(value) for name, value in json.loads(meta["settings"]).items()}
+    if unknown := given.keys() - {field.name for field in fields(HeadSettings)}:
+        raise ValueError(f"{path} was written by another version: it has settings {sorted(unknown)} that this one lacks")
+    head = AggregationHead(HeadSettings(**given))
+    try:
+        head.load_state_dict(tensors)
+    except RuntimeError as error:
+        raise ValueError(f"{path} holds weights that do not fit its settings: {error}") from error
+    return head.eval()
+
+
+def fingerprint(head: AggregationHead) -> str:
+    """Twelve hex digits of a head's settings and weights: what its features are cached under."""
+    digest = hashlib.sha256(repr(head.settings).encode())
+    for name, tensor in sorted(head.state_dict().items()):
+        digest.update(name.encode() + tensor.detach().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()[:12]
+
+
+def _frozen(value):
+    return tuple(map(_frozen, value)) if isinstance(value, list) else value

@@ -1,0 +1,43 @@
+"""How well two descriptor maps agree at labelled points: a classification among all cells of the other map, both ways."""
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+from torch.nn.functional import cross_entropy, normalize
+
+from corrlib.coords import Frame, Points
+
+TEMPERATURE = 0.07  # the paper's; fixed
+
+
+def to_cells(points: Points, frame: Frame) -> Int[Tensor, "n"]:
+    """The cell (row-major) whose centre is nearest to each point of the image; border cells for points beyond their centres.
+
+    *Source:* the released code's `points_to_idxs` rounds x * cells / width instead, half a cell to the right and below; here the
+    library's rule for pixels holds.
+    """
+    cells = frame.to_grid(points.double()).round().long()
+    width, height = frame.grid
+    return cells[:, 1].clamp(0, height - 1) * width + cells[:, 0].clamp(0, width - 1)
+
+
+def correspondence_loss(
+    a: Float[Tensor, "c ha wa"], b: Float[Tensor, "c hb wb"], a_cells: Int[Tensor, "n"], b_cells: Int[Tensor, "n"],
+    temperature: float = TEMPERATURE,
+) -> Float[Tensor, ""]:  # fmt: skip
+    """Symmetric cross-entropy: a's descriptor at each of n points must find its cell among all of b's, and the other way round.
+
+    Logits are cosines / temperature. Only the n points' rows are formed, n x cells instead of cells x cells: the released code
+    (`compute_clip_loss`) forms all of them and reads these. Raises ValueError without a point.
+    """
+    if not len(a_cells):
+        raise ValueError("a pair without a label has no loss; leave it out of the training")
+    a, b = (normalize(x.flatten(1).T, dim=1) for x in (a, b))
+    forth = cross_entropy(a[a_cells] @ b.T / temperature, b_cells)
+    back = cross_entropy(b[b_cells] @ a.T / temperature, a_cells)
+    return (forth + back) / 2
+
+
+def uniform_loss(cells: int) -> float:
+    """The loss of a head that knows nothing: log of the number of cells."""
+    return torch.log(torch.tensor(float(cells))).item()
