@@ -27,12 +27,12 @@ from corrlib.types import View
 PARTS = ("vae", "forward", "backward", "loss", "crops", "rest")  # "loss": and the enlargement of maps
 COMMAND = "python -m corrlib bench prompt_cost --json > book/measured/prompt_cost.json"
 IMAGE = ("vae", "crops")  # what an image needs once, whoever asks for it
-SWEEP = ((5, 1, 4), (15, 1, 6), (15, 1, 20), (15, 2, 6), (30, 5, 6))  # steps, embeddings, crops
+SWEEP = ((5, 1, 4), (15, 1, 6), (15, 1, 20), (5, 4, 4), (15, 2, 12))  # steps, embeddings, crops; they fill passes of 4
 
 
 @benchmark("prompt_cost")
 def bench_prompt_cost(
-    model: str = "toybox", runs: int = 5, points: int = 8, steps: int = 26, embeddings: int = 5, crops: int = 4,
+    model: str = "toybox", runs: int = 3, points: int = 8, steps: int = 26, embeddings: int = 5, crops: int = 4,
     reuses: int = REUSES, places: int = 4, sweep: Sequence[Sequence[int]] = SWEEP, device: str = "cpu",
 ) -> dict[str, Any]:  # fmt: skip
     """Seconds by part of both ways on one pair, and seconds a match of several settings and methods; medians of `runs`.

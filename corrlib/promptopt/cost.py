@@ -9,7 +9,7 @@ convolutions and matrix products, attention's included, as `torch.utils.flop_cou
 multiply-add); norms, activations, the enlargement of maps and Adam are not.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +21,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from corrlib.capture import capture
 from corrlib.promptopt.settings import PromptSettings
 from corrlib.promptopt.taps import choose, cross_attentions, token_maps
+from corrlib.types import Pair
 
 UNETS = {  # the published U-Nets, where they differ; 1.4 and 1.5 are of one shape
     "sd1-4": {"sample_size": 64, "cross_attention_dim": 768, "attention_head_dim": 8},
@@ -147,6 +148,40 @@ def savings(settings: PromptSettings, cost: PassCost, points: float | int = 7.2,
 def pool(settings: PromptSettings) -> int:
     """How many different crops one image has: 36 x 36 in the paper."""
     return len(range(0, settings.size - settings.crop_side + 1, settings.crop_stride)) ** 2
+
+
+@dataclass(frozen=True)
+class Demand:
+    """What a set of pairs asks for: `matches` in all, of `points` different points of a source, on `images`, in `pairs`."""
+
+    pairs: int
+    matches: int
+    points: int
+    images: int
+
+    @classmethod
+    def of(cls, pairs: Iterable[Pair]) -> "Demand":
+        """Of pairs with named keypoints."""
+        pairs = list(pairs)
+        asked = [(pair.source.id, name) for pair in pairs for name in pair.keypoints]
+        images = {view.id for pair in pairs for view in (pair.source, pair.target)}
+        return cls(len(pairs), len(asked), len(set(asked)), len(images))
+
+
+def match_seconds(unit: Mapping[str, float], demand: Demand, settings: PromptSettings, *, kept: bool) -> float:
+    """Seconds a match, from the prices of one `step`, `crop` that is asked, `read`-out and `encode`d crop of one embedding.
+
+    Of a pair by itself with as many points as the demand's have on average; or `kept`, with every crop of every image encoded and
+    every point searched once for all pairs. By itself, a pair encodes the different ones of the crops that it draws, counted as if
+    all were equally likely. Passes are taken as full: `at_once` that is no multiple of `embeddings` costs more.
+    """
+    s, places, points = settings, pool(settings), demand.matches / demand.pairs
+    find, ask = s.embeddings * s.steps * unit["step"], s.embeddings * s.crops * unit["crop"] + unit["read"]
+    if kept:
+        return demand.points / demand.matches * find + ask + demand.images * places / demand.matches * unit["encode"]
+    drawn = points * s.embeddings * s.steps, 4 + points * s.embeddings * (s.crops - 4)
+    encoded = sum(places * (1 - (1 - 1 / places) ** n) for n in drawn)
+    return find + ask + encoded / points * unit["encode"]
 
 
 def attention_bytes(unet: nn.Module, vae: nn.Module, settings: PromptSettings) -> dict[str, int]:

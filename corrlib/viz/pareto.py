@@ -19,29 +19,33 @@ def seconds(value: float | int) -> str:
     return f"{shown:.{0 if shown >= 9.95 else 1 if shown >= 0.995 else 2}f} {unit}"
 
 
-def time_bars(ax: Axes, table: pd.DataFrame, *, colors: Sequence[str] = CYCLE, least: float | int = 0.045) -> Axes:
+def time_bars(
+    ax: Axes, table: pd.DataFrame, *, share: bool = False, colors: Sequence[str] = CYCLE, least: float | int = 0.045
+) -> Axes:
     """One horizontal bar a row, made of its columns one after the other, with the sum at its end. Returns `ax`.
 
-    `table` holds seconds. Parts that take at least the share `least` of the longest bar have their share of their own bar written
-    on them, in percent. The first row is at the top; the legend above names the columns.
+    `table` holds seconds. With `share` every bar is as long as 100 percent. Parts that take at least the share `least` of the
+    longest bar have their share of their own bar written on them, in percent. The first row is at the top; the legend above names
+    the columns. Raises ValueError on a time below 0.
     """
     values = table.to_numpy(dtype=float)
-    if (values < 0).any() or not np.isfinite(values).all():
-        raise ValueError("a part's time is negative or not finite; wanted seconds, 0 or more")
+    if not (values >= 0).all():
+        raise ValueError("a part's time is negative or not a number; wanted seconds, 0 or more")
     total, left = values.sum(1), np.zeros(len(values))
+    long = 100 * values / total[:, None] if share else values
     for k, name in enumerate(table.columns):
         color = colors[k % len(colors)]
-        ax.barh(range(len(values)), values[:, k], left=left, color=color, height=0.66, label=name, edgecolor=PAPER, linewidth=0.8)
-        for i, width in enumerate(values[:, k]):
-            if width >= least * total.max():
-                share = f"{100 * width / total[i]:.0f} %"
-                ax.text(left[i] + width / 2, i, share, ha="center", va="center", color=PAPER, fontsize=9)
-        left = left + values[:, k]
+        ax.barh(range(len(long)), long[:, k], left=left, color=color, height=0.66, label=name, edgecolor=PAPER, linewidth=0.8)
+        for i, width in enumerate(long[:, k]):
+            if width >= least * long.sum(1).max():
+                text = f"{100 * values[i, k] / total[i]:.0f} %"
+                ax.text(left[i] + width / 2, i, text, ha="center", va="center", color=PAPER, fontsize=9)
+        left = left + long[:, k]
     for i, value in enumerate(total):
-        ax.annotate(seconds(value), (value, i), (5, 0), textcoords="offset points", va="center", fontsize=10, color=INK)
-    ax.set_yticks(range(len(values)), table.index)
-    ax.set_ylim(len(values) - 0.5, -0.5)
-    ax.set_xlim(0, 1.12 * total.max())
+        ax.annotate(seconds(value), (left[i], i), (5, 0), textcoords="offset points", va="center", fontsize=10, color=INK)
+    ax.set_yticks(range(len(long)), table.index)
+    ax.set_ylim(len(long) - 0.5, -0.5)
+    ax.set_xlim(0, 1.12 * left.max())
     ax.tick_params(axis="y", length=0)
     ax.spines["left"].set_visible(False)
     ax.legend(fontsize=9, ncols=len(table.columns), loc="lower center", bbox_to_anchor=(0.45, 1), handlelength=1, columnspacing=1.2)
