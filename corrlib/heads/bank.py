@@ -3,9 +3,10 @@
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
+from jaxtyping import Float
+from torch import Tensor
 from tqdm import tqdm
 
-from corrlib.coords import Points
 from corrlib.heads.aggregation import Cell
 from corrlib.types import FeatureMap, View
 
@@ -18,8 +19,8 @@ class Item:
 
     source: str
     target: str
-    source_points: Points
-    target_points: Points
+    source_points: Float[Tensor, "_ 2"]
+    target_points: Float[Tensor, "_ 2"]
 
     def __post_init__(self):
         if len(self.source_points) != len(self.target_points) or not len(self.source_points):

@@ -23,7 +23,7 @@ def to_cells(points: Points, frame: Frame) -> Int[Tensor, "n"]:
 
 def correspondence_loss(
     a: Float[Tensor, "c ha wa"], b: Float[Tensor, "c hb wb"], a_cells: Int[Tensor, "n"], b_cells: Int[Tensor, "n"],
-    temperature: float = TEMPERATURE,
+    temperature: float | int = TEMPERATURE,
 ) -> Float[Tensor, ""]:  # fmt: skip
     """Symmetric cross-entropy: a's descriptor at each of n points must find its cell among all of b's, and the other way round.
 

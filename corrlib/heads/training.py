@@ -24,10 +24,10 @@ from corrlib.noise import noise_key
 class Fit:
     """How a head is fitted; the defaults are the paper's, but for its 5,000 steps. `pairs` share a step, their losses averaged."""
 
-    learning_rate: float = 1e-3
-    weight_decay: float = 0.0
+    learning_rate: float | int = 1e-3
+    weight_decay: float | int = 0.0
     pairs: int = 1
-    temperature: float = TEMPERATURE
+    temperature: float | int = TEMPERATURE
     seed: int = 0
 
 
@@ -61,7 +61,7 @@ def train(
     return losses
 
 
-def _loss(head: AggregationHead, bank: Bank, items: Sequence[Item], temperature: float) -> Tensor:
+def _loss(head: AggregationHead, bank: Bank, items: Sequence[Item], temperature: float | int) -> Tensor:
     ids = list(dict.fromkeys(id for item in items for id in (item.source, item.target)))  # each image once
     device = head.mixing_weights.device
     maps = {cell: torch.stack([bank[id][cell].values.float() for id in ids]).to(device) for cell in head.settings.cells}

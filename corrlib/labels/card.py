@@ -11,7 +11,7 @@ from corrlib.labels.truth import correct
 PERCENTS = (100, 50, 25, 10)
 
 
-def quality(judged: pd.DataFrame, alpha: float = 0.1) -> dict[str, float]:
+def quality(judged: pd.DataFrame, alpha: float | int = 0.1) -> dict[str, float]:
     """Shares in percent: labels that are right, of all and of those whose point the target shows; and points on the object."""
     right, seen = correct(judged, alpha), judged["eval_true_x"].notna()
     return {
@@ -23,7 +23,7 @@ def quality(judged: pd.DataFrame, alpha: float = 0.1) -> dict[str, float]:
     }
 
 
-def card(judged: pd.DataFrame, run: Mapping[str, Any], hours: float, command: str) -> str:
+def card(judged: pd.DataFrame, run: Mapping[str, Any], hours: float | int, command: str) -> str:
     """The card as Markdown."""
     facts = [
         ("what", f"{len(judged)} matches between {judged['source_image'].nunique()} training pictures of the toybox, by prompt "

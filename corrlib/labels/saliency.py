@@ -17,7 +17,7 @@ NEAREST = 0.05  # the share of border cells that a cell is compared with: those 
 LEVEL = 0.7  # of the way from the lowest to the highest saliency; chosen on the validation split's masks
 
 
-def border_contrast(fm: FeatureMap, nearest: float = NEAREST) -> Float[Tensor, "h w"]:
+def border_contrast(fm: FeatureMap, nearest: float | int = NEAREST) -> Float[Tensor, "h w"]:
     """One minus the mean cosine of each cell with the share `nearest` of border cells that are most like it; in [0, 2].
 
     Border cells themselves are compared with the border too, without themselves.
@@ -33,7 +33,7 @@ def border_contrast(fm: FeatureMap, nearest: float = NEAREST) -> Float[Tensor, "
     return (1 - cosine.topk(count, dim=1).values.mean(1)).unflatten(0, (h, w))
 
 
-def foreground(fm: FeatureMap, level: float = LEVEL, nearest: float = NEAREST) -> Bool[Tensor, "H W"]:
+def foreground(fm: FeatureMap, level: float | int = LEVEL, nearest: float | int = NEAREST) -> Bool[Tensor, "H W"]:
     """Pixels whose saliency (interpolated) lies above `level` of the way from its lowest to its highest value, shrunk by a cell.
 
     Saliency spills over the outline by about one feature cell, and points spread over a mask lie along its rim. Where shrinking

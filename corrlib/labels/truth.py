@@ -7,19 +7,21 @@ import pandas as pd
 import torch
 
 from corrlib.coords import Size
-from corrlib.data.spair import SPair
 from corrlib.data.toybox.items import item
 from corrlib.data.toybox.render import Render, render
 from corrlib.data.toybox.scene import Scene
-from corrlib.data.toybox.truth import correspond, toy_box
+from corrlib.data.toybox.truth import locate, toy_box
 
 COLUMNS = ("eval_on_object", "eval_true_x", "eval_true_y", "eval_box_px")
 
 
 class World:
-    """The scenes behind the pictures of a toybox data set, each drawn once. Raises ValueError of a picture that is no toy."""
+    """The scenes behind the pictures of a toybox data set, each drawn once. Raises ValueError of a picture that is no toy.
 
-    def __init__(self, pairs: SPair):
+    `pairs` is the data set as `corrlib.data.spair.SPair`; its `split` and `annotation(id)` are read.
+    """
+
+    def __init__(self, pairs: Any):
         self.pairs = pairs
         self._drawn: dict[str, tuple[Scene, Size, Render]] = {}
 
@@ -45,16 +47,19 @@ class World:
             target, target_size, target_picture = self.scene(target_id)
             x0, y0, x1, y1 = toy_box(target_picture)
             for index, (x, y) in zip(rows.index, rows[["source_x", "source_y"]].round().astype(int).to_numpy(), strict=True):
-                on = bool(picture.part[0, y, x] >= 0)
-                _, places, visible = correspond(source, picture, target, target_size, torch.tensor([[float(x), float(y)]]))
-                seen = len(places) == 1 and bool(visible[0])
-                place = places[0].tolist() if seen else [float("nan")] * 2
-                judged.append((index, on, *place, float(max(x1 - x0, y1 - y0))))
+                part = int(picture.part[0, y, x])
+                name = source.parts.names[part] if part >= 0 else None
+                place = [float("nan")] * 2
+                if name in target.parts.names:
+                    there = torch.tensor([target.parts.names.index(name)])
+                    points, visible = locate(target, there, picture.place[0, :, y, x][None], target_size)
+                    place = points[0].tolist() if visible[0] else place
+                judged.append((index, part >= 0, *place, float(max(x1 - x0, y1 - y0))))
         found = pd.DataFrame(judged, columns=["index", *COLUMNS]).set_index("index")
         return labels.join(found)
 
 
-def correct(judged: pd.DataFrame, alpha: float = 0.1) -> pd.Series:
+def correct(judged: pd.DataFrame, alpha: float | int = 0.1) -> pd.Series:
     """Whether each label is right: within alpha times the box of the true place. A point that is hidden has no right answer."""
     distance = ((judged["target_x"] - judged["eval_true_x"]) ** 2 + (judged["target_y"] - judged["eval_true_y"]) ** 2) ** 0.5
     return distance <= alpha * judged["eval_box_px"]
