@@ -14,7 +14,7 @@ def require(table: pd.DataFrame, columns: Sequence[str]) -> None:
 
 def require_one(table: pd.DataFrame) -> None:
     """Raise a ValueError when the rows are those of several methods or settings: PCK would count each keypoint several times."""
-    for label in ("method", "preset", "layer", "timestep"):
+    for label in ("trial", "method", "preset", "layer", "timestep"):
         if label in table and (table[label] != table[label].iloc[0]).any():
             raise ValueError(
                 f"the table holds several values of {label!r}; group it first: table.groupby({label!r}).apply(metrics.pck)"
