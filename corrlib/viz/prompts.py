@@ -9,6 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.patches import Circle
 from matplotlib.patheffects import Normal, Stroke
+from matplotlib.ticker import MaxNLocator
 
 from corrlib.viz.maps import heat
 from corrlib.viz.style import BLUE, CYCLE, GREY, INK, ORANGE, PAPER, to_array
@@ -65,7 +66,10 @@ def knobs(axes: Sequence[Axes] | np.ndarray, table: pd.DataFrame, base: Real | N
         marked = rows["base"].fillna(False).astype(bool) if "base" in rows else pd.Series(False, rows.index)
         for part, inside in ((rows[~marked], BLUE), (rows[marked], PAPER)):
             ax.plot(part["x"], part["pck"], "o", markersize=5.5, markerfacecolor=inside, markeredgecolor=BLUE, zorder=4)
-        if not numeric:
+        if numeric:
+            whole = bool((rows["x"] == rows["x"].round()).all())
+            ax.xaxis.set_major_locator(MaxNLocator(4, integer=whole, steps=[1, 2, 5, 10]))
+        else:
             ax.set_xticks(rows["x"], [str(value) for value in rows["value"]], fontsize=9)
             ax.set_xlim(-0.6, len(rows) - 0.4)
         ax.set_ylim(0, top)
@@ -107,5 +111,5 @@ def share_chart(ax: Axes, bins: pd.DataFrame) -> Axes:
     ax.set(xlabel=bins.index.name, ylabel="percent of pairs")
     ax.grid(axis="y", color="#dddddd", linewidth=0.7)
     ax.set_axisbelow(True)
-    ax.legend(fontsize=9)
+    ax.legend(fontsize=9, ncols=2, loc="lower center", bbox_to_anchor=(0.5, 1.0), columnspacing=1.2, handlelength=1.4)
     return ax
