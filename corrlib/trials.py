@@ -10,8 +10,10 @@ they may be compared point by point.
 """
 
 import hashlib
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -44,30 +46,40 @@ def _frozen(value: Any) -> Any:
     return tuple(map(_frozen, value)) if isinstance(value, list) else value
 
 
-def blocks(count: int, limit: int | None = None, block: int = 1) -> list[list[int]]:
-    """About `limit` of `count` pairs, as blocks of `block` neighbours spread evenly over the list.
+def blocks(pairs: Sequence[Pair], limit: int | None = None, block: int = 1) -> list[list[int]]:
+    """About `limit` of the pairs, as blocks of `block` neighbours that share their source; categories take turns.
 
-    Neighbours of a list of pairs mostly share their source, and what a method has found for a source serves all of them.
+    What a method finds for a source serves a whole block. Raises ValueError where no source has so many pairs in a row.
     """
     if block < 1 or (limit is not None and limit < block):
         raise ValueError(f"got limit={limit}, block={block}; wanted blocks of 1 or more pairs, and a limit of one block at least")
-    starts = list(range(0, count, block))
-    wanted = len(starts) if limit is None else min(len(starts), max(1, limit // block))
-    chosen = [starts[i * len(starts) // wanted] for i in range(wanted)]
-    return [list(range(start, min(start + block, count))) for start in chosen]
+    runs = [list(run) for _, run in groupby(range(len(pairs)), key=lambda i: pairs[i].source.id)]
+    whole = [run[start : start + block] for run in runs for start in range(0, len(run) - block + 1, block)]
+    if not whole:
+        raise ValueError(f"no source has {block} pairs in a row; the longest row is of {max(map(len, runs), default=0)}")
+    turns: Counter[str] = Counter()
+    turn = []  # how many blocks of its category come before a block
+    for first, *_ in whole:
+        turn.append(turns[pairs[first].category])
+        turns[pairs[first].category] += 1
+    wanted = len(whole) if limit is None else limit // block
+    return [whole[i] for i in sorted(sorted(range(len(whole)), key=lambda i: (turn[i], i))[:wanted])]
 
 
-def thinned(pair: Pair, points: int | None) -> Pair:
-    """The pair with `points` of its keypoints at most, chosen by a rule that prefers the same ones of a source in all its pairs."""
-    if points is None or len(pair.keypoints) <= points:
-        return pair
+def thinned(pairs: Sequence[Pair], points: int | None) -> list[Pair]:
+    """The pairs of a block with `points` of their keypoints at most: those that most of the pairs ask for, else by a hash."""
+    asked = Counter(name for pair in pairs for name in pair.keypoints)
 
-    def rank(i: int) -> bytes:
-        return hashlib.sha256(f"{pair.source.id} {pair.keypoints[i]}".encode()).digest()
+    def rank(name: str) -> tuple[int, bytes]:
+        return -asked[name], hashlib.sha256(f"{pairs[0].source.id} {name}".encode()).digest()
 
-    keep = sorted(sorted(range(len(pair.keypoints)), key=rank)[:points])
-    names = tuple(pair.keypoints[i] for i in keep)
-    return replace(pair, source_points=pair.source_points[keep], target_points=pair.target_points[keep], keypoints=names)
+    found = []
+    for pair in pairs:
+        keep = sorted(pair.keypoints.index(name) for name in sorted(pair.keypoints, key=rank)[:points])
+        names = tuple(pair.keypoints[i] for i in keep)
+        few = {"source_points": pair.source_points[keep], "target_points": pair.target_points[keep], "keypoints": names}
+        found.append(replace(pair, **few))
+    return found
 
 
 def run_trials(
@@ -81,7 +93,7 @@ def run_trials(
     describes the trials: a folder that was begun under another description is refused (ValueError).
     """
     methods = {name: load(name) for name in names}
-    chosen = blocks(len(pairs), limit, block)
+    chosen = blocks(pairs, limit, block)
     flat = [i for part in chosen for i in part]
     labels = {name: {**labels_of(method, pairs, flat, profile), "trial": name} for name, method in methods.items()}
     weights = sorted({getattr(method, "weights", "") for method in methods.values()})
@@ -91,7 +103,7 @@ def run_trials(
     todo = parts.todo(shard)
     with progress_bar(sum(len(chosen[part]) for part in todo) * len(methods), None, progress) as bar:
         for part in todo:
-            few = [thinned(pairs[i], points) for i in chosen[part]]
+            few = thinned([pairs[i] for i in chosen[part]], points)
             rows = []
             for name, method in methods.items():
                 for pair in few:

@@ -1,5 +1,7 @@
 """Studies: which pairs and keypoints, which trials; a killed study goes on; a trial is what the same run by itself would be."""
 
+from dataclasses import replace
+
 import pandas as pd
 import pytest
 import torch
@@ -45,30 +47,37 @@ def test_variants_by_name_and_by_draw():
         variants({"method": "dift"})
 
 
-def test_blocks_are_neighbours_spread_over_the_list():
-    assert blocks(10, 4, 2) == [[0, 1], [4, 5]]
-    assert blocks(7, None, 3) == [[0, 1, 2], [3, 4, 5], [6]]
-    assert blocks(7, 100, 3) == blocks(7, None, 3)
-    assert blocks(5, 3) == [[0], [1], [3]]
+def test_blocks_are_neighbours_of_one_source_and_categories_take_turns():
+    assert blocks(PAIRS, 4, 2) == [[0, 1], [3, 4]]  # sources are 0 0 0 1 1 1 2
+    assert blocks(PAIRS, None, 3) == [[0, 1, 2], [3, 4, 5]] == blocks(PAIRS, 100, 3)
+    assert blocks(PAIRS, 3) == [[0], [1], [2]]
+    cats = [replace(PAIRS[6], category="cat"), replace(PAIRS[6], category="cat")]
+    assert blocks([*PAIRS[:4], *cats], 4, 1) == [[0], [1], [4], [5]]
+    assert blocks([*PAIRS[:4], *cats], 4, 2) == [[0, 1], [4, 5]]
     for limit, block in ((2, 3), (4, 0)):
         with pytest.raises(ValueError, match="wanted blocks"):
-            blocks(10, limit, block)
+            blocks(PAIRS, limit, block)
+    with pytest.raises(ValueError, match="the longest row is of 3"):
+        blocks(PAIRS, None, 4)
 
 
-def test_a_sources_keypoints_are_the_same_in_all_its_pairs():
-    few = [thinned(one, 2) for one in PAIRS[:3]]
+def test_the_keypoints_of_a_block_are_those_that_most_of_its_pairs_ask_for():
+    few = thinned(PAIRS[:3], 2)
     assert len({one.keypoints for one in few}) == 1 and len(few[0].keypoints) == 2
     for one, whole in zip(few, PAIRS, strict=False):
         rows = [NAMES.index(name) for name in one.keypoints]
         assert torch.equal(one.source_points, whole.source_points[rows])
         assert torch.equal(one.target_points, whole.target_points[rows])
-    assert thinned(PAIRS[0], None) is PAIRS[0] is thinned(PAIRS[0], 4)
+    assert thinned(PAIRS[:2], None)[0].keypoints == NAMES
+    rare = replace(PAIRS[0], keypoints=(*few[0].keypoints, *(name for name in NAMES if name not in few[0].keypoints)))
+    rare = replace(rare, source_points=rare.source_points[2:], target_points=rare.target_points[2:], keypoints=rare.keypoints[2:])
+    assert {*thinned([PAIRS[0], rare], 2)[0].keypoints} == {*rare.keypoints}
 
 
 def test_a_trial_is_what_the_same_run_by_itself_would_be(tmp_path):
     table = run(tmp_path).read()
     assert list(table["trial"].unique()) == list(SHIFTS) and table["pair"].nunique() == 6
-    alone = evaluate(load("nose"), [thinned(PAIRS[i], 2) for i in (0, 1, 2, 3, 4, 5)])
+    alone = evaluate(load("nose"), thinned(PAIRS[:3], 2) + thinned(PAIRS[3:6], 2))
     mine = table[table["trial"] == "nose"].reset_index(drop=True)
     pd.testing.assert_frame_equal(mine[["pair", "keypoint", "predicted_x"]], alone[["pair", "keypoint", "predicted_x"]])
     assert set(table["subset"]) == {"6 of 7 pairs"}
