@@ -57,12 +57,15 @@ PROTOCOLS = {"paper": Protocol("box"), **dict.fromkeys(("official", "retest"), P
 class PromptOptimization:
     """The method under some settings. Embeddings are kept in memory and, with `env.store`, on disk, and serve every pair."""
 
+    KEEP_BYTES = 256 * 2**20  # of attention maps
+
     def __init__(self, settings: PromptSettings, env: Env):
         diffuser = env.diffuser(settings.model, settings.dtype)
         self.settings, self.weights, self.name, self.preset = settings, diffuser.fingerprint, "", ""
         self.network = Network.of(diffuser, settings)
         self.cache = EmbeddingCache(settings, self.weights, env.store)
         self._pool = env.shared.setdefault("crop latents", LatentPool())
+        self._maps = env.shared.setdefault("attention maps", {})
 
     def __call__(self, source: View, target: View, queries: Points, *, seed: int = 0) -> Matches:
         """Matches in pixels of `target` for `queries` (n x 2) in pixels of `source`; score is the attention there, in [0, 1].
@@ -95,10 +98,21 @@ class PromptOptimization:
     def maps(
         self, source: View, target: View, queries: Points, *, seed: int = 0
     ) -> Float[Tensor, "n members layers size size"]:  # fmt: skip
-        """The attention on `target` of every embedding of every query, layer by layer, in the frame of the square input."""
-        embeddings = self.embed(source, queries, seed=seed)
-        samples = self._samples(source, queries)
-        flat = self.attend(target, rearrange(embeddings, "n m tokens d -> (n m) tokens d"), samples, seed=seed)
+        """The attention on `target` of every embedding of every query, layer by layer, in the frame of the square input.
+
+        Maps found before, also by methods of the same `Env` that read them otherwise, are kept for a while.
+        """
+        embeddings = rearrange(self.embed(source, queries, seed=seed), "n m tokens d -> (n m) tokens d")
+        samples, s = self._samples(source, queries), self.settings
+        asked = (target, id(target.pixels), s.locate_timestep, s.crops, s.query_scale, seed)
+        keys = {sample: (self.cache.key(source, sample, seed), *asked) for sample in samples}
+        missing = [i for i, sample in enumerate(samples) if keys[sample] not in self._maps]
+        if missing:
+            found = self.attend(target, embeddings[missing], [samples[i] for i in missing], seed=seed)
+            self._maps.update({keys[samples[i]]: (target, one) for i, one in zip(missing, found.cpu(), strict=True)})
+        flat = torch.stack([self._maps[keys[sample]][1] for sample in samples])
+        while len(self._maps) * flat[0].nbytes > self.KEEP_BYTES:
+            del self._maps[next(iter(self._maps))]
         return rearrange(flat, "(n m) layers H W -> n m layers H W", n=len(queries))
 
     def embed(self, view: View, points: Points, *, seed: int = 0) -> Float[Tensor, "n members tokens d"]:
