@@ -11,6 +11,7 @@ keypoints (`keypoints`): all three become items, and all heads are trained alike
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import pandas as pd
 import torch
@@ -19,6 +20,7 @@ from corrlib.evaluate import views_of
 from corrlib.heads.bank import Bank, Item, fill
 from corrlib.methods.base import Env, FeatureMethod
 from corrlib.methods.distilled import DistilledSettings, OnePass
+from corrlib.noise import noise_key
 from corrlib.types import Pair, View
 
 SEED = 0
@@ -44,6 +46,32 @@ def items(labels: pd.DataFrame) -> list[Item]:
 def keypoints(pairs: Sequence[Pair]) -> list[Item]:
     """Clicked keypoints as items: the upper bound, since no other labels know what annotators mean."""
     return [Item(p.source.id, p.target.id, p.source_points, p.target_points) for p in pairs if len(p.source_points)]
+
+
+def some(whole: Sequence[Item], count: int, *, seed: int = SEED) -> list[Item]:
+    """`count` labels of the items, taken pair by pair in an order drawn from `seed`: fewer pairs, as richly labelled as before.
+
+    Raises ValueError when there are fewer labels than that.
+    """
+    total = sum(len(item.source_points) for item in whole)
+    if not 1 <= count <= total:
+        raise ValueError(f"wanted {count} labels of items that hold {total}; ask for 1 to {total}")
+    found, left = [], count
+    for i in torch.randperm(len(whole), generator=torch.Generator().manual_seed(noise_key(seed, "some labels"))).tolist():
+        found.append(replace(whole[i], source_points=whole[i].source_points[:left], target_points=whole[i].target_points[:left]))
+        left -= len(found[-1].source_points)
+        if not left:
+            break
+    return found
+
+
+def told(labels: pd.DataFrame) -> pd.DataFrame:
+    """The same queries with the toy world's answers instead of the labels' own, where the target shows them: noise taken away.
+
+    Reads the columns that `corrlib.labels.truth` adds; for explaining a result, never for making one.
+    """
+    seen = labels[labels["eval_true_x"].notna()]
+    return seen.assign(target_x=seen["eval_true_x"], target_y=seen["eval_true_y"])
 
 
 def neighbours(labels: pd.DataFrame, method: FeatureMethod, views: Mapping[str, View], *, seed: int = SEED) -> pd.DataFrame:

@@ -25,9 +25,11 @@ def quality(judged: pd.DataFrame, alpha: float | int = 0.1) -> dict[str, float]:
 
 def card(judged: pd.DataFrame, run: Mapping[str, Any], hours: float | int, command: str) -> str:
     """The card as Markdown."""
+    pictures = {*judged["source_image"], *judged["target_image"]}
     facts = [
-        ("what", f"{len(judged)} matches between {judged['source_image'].nunique()} training pictures of the toybox, by prompt "
-         "optimisation; no keypoint, box or mask was used, only that both pictures of a pair show one category"),
+        ("what", f"{len(judged)} matches between {len(pictures)} training pictures of the toybox, {judged['source_image'].nunique()} "
+         "of which are asked about, by prompt optimisation; no keypoint, box or mask was used, only that both pictures of a pair "
+         "show one category"),
         ("method", f"`{run['settings']}`"),
         ("pairs", f"`{run['plan']}`, split `{run['split']}`"),
         ("weights", f"toy diffusion model, fingerprint `{run['weights']}`"),
