@@ -28,8 +28,8 @@ def card(judged: pd.DataFrame, run: Mapping[str, Any], hours: float | int, comma
     pictures = {*judged["source_image"], *judged["target_image"]}
     asked = judged["source_image"].nunique()
     facts = [
-        ("what", f"{len(judged)} matches between {len(pictures)} training pictures of the toybox, {asked} of which are asked about, "
-         "by prompt optimisation; no keypoint, box or mask was used, only that both pictures of a pair show one category"),
+        ("what", f"{len(judged)} matches between {len(pictures)} training pictures of the toybox, {asked} of which are asked about,"
+         " by prompt optimisation; no keypoint, box or mask was used, only that both pictures of a pair show one category"),
         ("method", f"`{run['settings']}`"),
         ("pairs", f"`{run['plan']}`, split `{run['split']}`"),
         ("weights", f"toy diffusion model, fingerprint `{run['weights']}`"),
