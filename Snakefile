@@ -234,7 +234,8 @@ def notebook_sources(name):
     """A notebook, the modules that it imports, and the sections of the profile whose names stand in it or in them as strings."""
     path = f"notebooks/{name}.ipynb"
     text = "\n".join(depends.code_of(file) for file in depends.closure(ROOT, path))
-    numbers = ["book/paper_numbers"] if "paper_numbers" in text else []
+    kept = {"paper_numbers": "book/paper_numbers", '"book", "measured"': "book/measured", "shipped()": "corrlib/assets/toybox/labels"}
+    numbers = [folder for words, folder in kept.items() if words in text]
     return sources(f"notebook-{name}", path, also=numbers, sections=[key for key in PROFILE if f'"{key}"' in text or f"'{key}'" in text])
 
 

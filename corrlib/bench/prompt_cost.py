@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from scipy.optimize import nnls
 
 from corrlib import methods
 from corrlib.bench import benchmark
@@ -25,7 +26,7 @@ from corrlib.promptopt.target import Enlarged
 from corrlib.types import View
 
 PARTS = ("vae", "forward", "backward", "loss", "crops", "rest")  # "loss": and the enlargement of maps
-COMMAND = "python -m corrlib bench prompt_cost --json > book/measured/prompt_cost.json"
+COMMAND = "python -m corrlib bench prompt_cost > book/measured/prompt_cost.json"
 IMAGE = ("vae", "crops")  # what an image needs once, whoever asks for it
 SWEEP = ((5, 1, 4), (15, 1, 6), (15, 1, 20), (5, 4, 4), (15, 2, 12))  # steps, embeddings, crops; they fill passes of 4
 
@@ -50,9 +51,10 @@ def bench_prompt_cost(
         diffuser = Diffuser.load(model, device=device)
         (source, *targets), where = toys(1 + runs, max(points, places))
         settings = settings_of(model, min(points, len(where)), steps=steps, embeddings=embeddings, crops=crops)
-        warm = [0, *range(runs)]  # the first is a warm-up
-        plain = [_straightforward(diffuser, settings, source, targets[i], where[i % len(where)]) for i in warm][1:]
-        ours = [_ours(diffuser, settings, source, targets[i], where[:points]) for i in warm][1:]
+        short, one = replace(settings, steps=1, crops=4), where[:points]  # a warm-up
+        _straightforward(diffuser, short, source, targets[0], where[0]), _ours(diffuser, short, source, targets[0], one)
+        plain = [_straightforward(diffuser, settings, source, targets[i], where[i % len(where)]) for i in range(runs)]
+        ours = [_ours(diffuser, settings, source, target, one) for target in targets]
         rows = [_prompts(diffuser, source, targets, where[:places], *values) for values in sweep]
         others = [_dift(diffuser, source, targets, where[:places], ensemble) for ensemble in (8, 1)]
         if "distilled" in methods.list():
@@ -121,14 +123,14 @@ def _prompts(
     preset = methods.settings("prompt_optimization", "toybox")
     settings = replace(preset, model=diffuser.name, steps=steps, embeddings=embeddings, crops=crops)
     found = []
-    for target in [targets[0], *targets]:  # the first is a warm-up
+    for target in targets:
         seconds, calls = _ours(diffuser, settings, source, target, points)
         kept = sum(seconds["find"][part] for part in IMAGE), sum(seconds["ask"][part] for part in IMAGE)
         encoded = calls["find"]["vae"] + calls["ask"]["vae"]
         once = sum(kept) * len(points)
         rest = (sum(seconds[phase].values()) - own for phase, own in zip(("find", "ask"), kept, strict=True))
         found.append((once / 2, *rest, once / encoded))
-    image, point, match, encode = (statistics.median(values) for values in zip(*found[1:], strict=True))
+    image, point, match, encode = (statistics.median(values) for values in zip(*found, strict=True))
     name = f"{steps} steps x {embeddings} embeddings x {crops} crops"
     values = {"steps": steps, "embeddings": embeddings, "crops": crops, "encode": encode}
     return {"method": "prompt_optimization", "name": name, **values, "image": image, "point": point, "match": match}
@@ -157,9 +159,9 @@ def _features(
 
 def unit(rows: Sequence[dict[str, Any]]) -> dict[str, float]:
     """Seconds of one `step`, of one `crop` that is asked (both of one embedding), of one `read`-out and of one `encode`d crop:
-    least squares over the sweep, in which a point takes embeddings x steps and a match embeddings x crops."""
+    least squares over the sweep, no price below 0; there a point takes embeddings x steps and a match embeddings x crops."""
     work = np.array([[row["embeddings"] * row["steps"], row["embeddings"] * row["crops"], 1] for row in rows], float)
     point, match = (np.array([row[name] for row in rows]) for name in ("point", "match"))
     step = float(work[:, 0] @ point / (work[:, 0] @ work[:, 0]))
-    crop, read = (float(value) for value in np.linalg.lstsq(work[:, 1:], match, rcond=None)[0])
+    crop, read = (float(value) for value in nnls(work[:, 1:], match)[0])
     return {"step": step, "crop": crop, "read": read, "encode": statistics.median(row["encode"] for row in rows)}

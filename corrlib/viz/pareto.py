@@ -63,32 +63,36 @@ def front(cost: Any, value: Any) -> np.ndarray:
 
 
 def pareto(
-    ax: Axes, table: pd.DataFrame, *, cost: str = "seconds", value: str = "pck", group: str = "group", label: str | None = "label"
+    ax: Axes, table: pd.DataFrame, *, cost: str = "seconds", value: str = "pck", group: str = "group", label: str = "label",
+    aside: Sequence[str] = (),
 ) -> Axes:  # fmt: skip
     """Accuracy against seconds on a logarithmic axis, a marker a row, with a line through those that no other row beats.
 
-    `table` has columns `cost`, `value` and `group` (colour and marker, in order of appearance); where it has `low` and `high`,
-    their interval is drawn. Rows on the front are named by `label`, the others are pale. Returns `ax`.
+    `table` has columns `cost`, `value`, `label` and `group` (colour and marker, in order of appearance); where it has `low` and
+    `high`, their interval is drawn. Rows on the front are named by `label`, the others are pale. Groups named in `aside` are no
+    part of the race: they neither beat nor are beaten, and are named too. Returns `ax`.
     """
-    best = front(table[cost], table[value])
+    racing = ~table[group].isin(list(aside)).to_numpy()
+    best = np.zeros(len(table), bool)
+    best[racing] = front(table[cost][racing], table[value][racing])
     line = table[best].sort_values(cost)
     ax.plot(line[cost], line[value], color=GREY, linewidth=1.2, zorder=1)
     for k, name in enumerate(dict.fromkeys(table[group])):
         mine = (table[group] == name).to_numpy()
-        for which, alpha in ((mine & best, 1.0), (mine & ~best, 0.45)):
-            rows = table[which]
-            style = {"color": CYCLE[k % len(CYCLE)], "alpha": alpha, "zorder": 3 if alpha == 1 else 2}
+        for rows, alpha in ((table[mine & (best | ~racing)], 1.0), (table[mine & racing & ~best], 0.4)):
+            style = {"color": CYCLE[k % len(CYCLE)], "alpha": alpha, "zorder": 2 + alpha}
             if {"low", "high"} <= set(table.columns):
                 ax.vlines(rows[cost], rows["low"], rows["high"], linewidth=1.2, **style)
             ax.plot(rows[cost], rows[value], MARKERS[k % len(MARKERS)], markersize=7, markeredgecolor=PAPER, **style)
         ax.plot([], [], MARKERS[k % len(MARKERS)], color=CYCLE[k % len(CYCLE)], label=name)
-    for i, (_, row) in enumerate(line.iterrows() if label else ()):
-        side = (4, 7, "left") if i % 2 else (-4, 7, "right")
-        ax.annotate(row[label], (row[cost], row[value]), side[:2], textcoords="offset points", ha=side[2], fontsize=8.5, color=INK)
+    named = pd.concat([line, table[~racing]])
+    for at, y, text in zip(named[cost], named[value], named[label], strict=True):
+        ax.annotate(text, (at, y), (4, 6), textcoords="offset points", fontsize=8.5, color=INK)
     ax.set_xscale("log")
     ax.xaxis.set_major_formatter(FuncFormatter(lambda x, _: seconds(x)))
     ax.set(xlabel="seconds a match", ylabel="PCK, percent")
     ax.margins(0.12)
+    ax.set_ylim(0, None)
     ax.grid(color="#dddddd", linewidth=0.7)
     ax.set_axisbelow(True)
     return ax
