@@ -82,7 +82,7 @@ def test_times_alone_rerun_nothing(house):
     assert plan(house) == {}
 
 
-MATCHES = {"begin", "matches", "tables"}
+MATCHES = {"begin", "matches", "trials", "tables"}
 PAGES = {"notebook", "book", "all"}
 EDITS = {  # what is edited: rules that must run again, rules that may besides
     ("corrlib/match.py",): (MATCHES, PAGES),
@@ -92,6 +92,7 @@ EDITS = {  # what is edited: rules that must run again, rules that may besides
     ("corrlib/data/toybox/render.py",): ({"data", "features"} | MATCHES, {"store"} | PAGES),
     ("book/index.md",): ({"book"}, PAGES - {"notebook"}),
     ("profiles/toybox.yml", "about: ", "about: still "): ({"book"}, PAGES - {"notebook"}),
+    ("profiles/toybox.yml", "draws: ", "draws: 1"): ({"begin", "trials"}, PAGES),
     (WEIGHTS, "once", "twice"): ({"store", "features"} | MATCHES, PAGES),
 }
 
