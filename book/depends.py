@@ -57,7 +57,8 @@ def method_file(root: Path, name: str) -> str:
 def closure(root: Path, *starts: str, without: Iterable[str] = (), methods: Iterable[str] = ()) -> list[Path]:
     """`starts` (paths under `root`) and every file of `corrlib` that they import, directly or not, except `without`.
 
-    `corrlib.methods` finds its methods by name, so whatever imports it depends on all of them, or on `methods`, those that it is used for.
+    `corrlib.methods` finds its methods by name, so whatever imports it depends on all of them, or on `methods`, those that it is
+    used for.
     """
     todo, seen = [root / start for start in starts], {root / path for path in without}
     while todo:

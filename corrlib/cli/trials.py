@@ -47,7 +47,8 @@ def run(args: argparse.Namespace) -> None:
         return methods.load(method, values.pop("preset", study.get("preset", profile["preset"])), env=env, **values)
 
     few = {key: study[key] for key in ("limit", "block", "points") if key in study}
-    parts = run_trials(load, list(trials), pairs, out, run={"study": args.study}, shard=args.shard, seed=seed, profile=profile.name, **few)
+    few |= {"shard": args.shard, "seed": seed, "profile": profile.name}
+    parts = run_trials(load, list(trials), pairs, out, run={"study": args.study}, **few)
     if missing := parts.todo((0, 1)):
         print(f"{out}: {parts.count - len(missing)} of {parts.count} parts are there; the other shards write the rest")
         return

@@ -23,8 +23,9 @@ class PromptSettings:
     the share `margin` of the crop away from its border where the image allows it, at offsets that are multiples of `crop_stride`.
 
     Asking: noise at `locate_timestep`; `crops` of the target, the four corners first; `read` names those of `layers` whose maps
-    the answer averages, None for all (crops are placed by all); `pixel_softmax` over each layer's map before layers are averaged. `query_scale` > 1 enlarges the queries (bicubic) before the attention; `window` > 0 answers with the
-    weighted mean place within so many pixels of the maximum instead of the maximum itself.
+    the answer averages, None for all (crops are placed by all); `pixel_softmax` over each layer's map before layers are averaged.
+    `query_scale` > 1 enlarges the queries (bicubic) before the attention; `window` > 0 answers with the weighted mean place within
+    so many pixels of the maximum instead of the maximum itself.
 
     `half_pixel` keeps to the library's rule for coordinates; without it a point is scaled by the ratio of sizes alone, as the
     released code does. `at_once` samples (a point and one of its embeddings) share a pass: memory against speed. A pass always
