@@ -9,6 +9,7 @@ from conftest import picture_view
 
 from corrlib import methods
 from corrlib.evaluate import evaluate
+from corrlib.profiles import load_profile
 from corrlib.trials import blocks, run_trials, thinned, variants
 from corrlib.types import Pair
 
@@ -45,6 +46,15 @@ def test_variants_by_name_and_by_draw():
     assert {name: more[name] for name in drawn} == drawn
     with pytest.raises(ValueError, match="without trials"):
         variants({"method": "dift"})
+
+
+@pytest.mark.parametrize("name", ["toybox", "paper"])
+def test_every_trial_of_the_profiles_is_one_that_can_be_loaded(name):
+    profile = load_profile(name)
+    for study in profile["studies"].values():
+        for trial in variants(study).values():
+            method, preset = trial.pop("method", study["method"]), trial.pop("preset", profile["preset"])
+            assert methods.settings(method, preset, **trial)
 
 
 def test_blocks_are_neighbours_of_one_source_and_categories_take_turns():
