@@ -68,9 +68,9 @@ def pareto(
 ) -> Axes:  # fmt: skip
     """Accuracy against seconds on a logarithmic axis, a marker a row, with a line through those that no other row beats.
 
-    `table` has columns `cost`, `value`, `label` and `group` (colour and marker, in order of appearance); where it has `low` and
-    `high`, their interval is drawn. Rows on the front are named by `label`, the others are pale. Groups named in `aside` are no
-    part of the race: they neither beat nor are beaten, and are named too. Returns `ax`.
+    `table` has columns `cost`, `value`, `label` and `group` (colour and marker, in order of appearance). Rows on the front have
+    their `label` above them and, where there are columns `low` and `high`, their interval; the others are pale. Groups named in
+    `aside` are no part of the race: they neither beat nor are beaten, and are shown like those on the front. Returns `ax`.
     """
     racing = ~table[group].isin(list(aside)).to_numpy()
     best = np.zeros(len(table), bool)
@@ -81,18 +81,20 @@ def pareto(
         mine = (table[group] == name).to_numpy()
         for rows, alpha in ((table[mine & (best | ~racing)], 1.0), (table[mine & racing & ~best], 0.4)):
             style = {"color": CYCLE[k % len(CYCLE)], "alpha": alpha, "zorder": 2 + alpha}
-            if {"low", "high"} <= set(table.columns):
+            if alpha == 1 and {"low", "high"} <= set(table.columns):
                 ax.vlines(rows[cost], rows["low"], rows["high"], linewidth=1.2, **style)
             ax.plot(rows[cost], rows[value], MARKERS[k % len(MARKERS)], markersize=7, markeredgecolor=PAPER, **style)
         ax.plot([], [], MARKERS[k % len(MARKERS)], color=CYCLE[k % len(CYCLE)], label=name)
     named = pd.concat([line, table[~racing]])
-    for at, y, text in zip(named[cost], named[value], named[label], strict=True):
-        ax.annotate(text, (at, y), (4, 6), textcoords="offset points", fontsize=8.5, color=INK)
+    ends = named["high" if "high" in named else value]
+    for at, y, text in zip(named[cost], ends, named[label], strict=True):  # upright, so that neighbours do not meet
+        style = {"rotation": 90, "ha": "center", "va": "bottom", "fontsize": 8.5, "color": INK}
+        ax.annotate(text, (at, y), (0, 6), textcoords="offset points", **style)
     ax.set_xscale("log")
     ax.xaxis.set_major_formatter(FuncFormatter(lambda x, _: seconds(x)))
     ax.set(xlabel="seconds a match", ylabel="PCK, percent")
     ax.margins(0.12)
-    ax.set_ylim(0, None)
+    ax.set_ylim(0, 1.3 * ends.max())  # room for the names
     ax.grid(color="#dddddd", linewidth=0.7)
     ax.set_axisbelow(True)
     return ax
