@@ -173,6 +173,7 @@ RUN_SOURCES = {name: run_sources(name) for name in RUNS} | {name: study_sources(
 rule begin:  # a killed run resumes from the parts in its folder; an edit of what they depend on removes them
     input: lambda wildcards: RUN_SOURCES[wildcards.run], rules.data.output, lambda wildcards: features_of(RUNS.get(wildcards.run, {})),
     output: f"{BUILD}/matches/{{run}}/.begun",
+    priority: 2  # instant, and the longest steps wait for it
     shell: f"find {BUILD}/matches/{{wildcards.run}} -mindepth 1 -delete" + MARK
 
 
