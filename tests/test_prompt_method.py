@@ -256,3 +256,23 @@ def test_on_the_source_image_the_attention_peaks_at_the_point():
         found = method(view, view, points)
         distances[steps] = (found.points - points).norm(dim=1)
     assert len(points) == 4 and distances[30].median() <= 16 and distances[30].median() < 0.5 * distances[1].median()
+
+
+def test_methods_that_read_the_same_maps_otherwise_share_them(env, monkeypatch):
+    asked, original = [], module.attend
+    monkeypatch.setattr(module, "attend", lambda *args, **options: asked.append(args[4]) or original(*args, **options))
+    small(env)(A, B, POINTS)
+    before = len(asked)
+    one_layer = small(env, read=(13,))
+    shared = one_layer(A, B, POINTS)
+    assert before and len(asked) == before
+    small(env, crops=6)(A, B, POINTS)
+    assert len(asked) > before, "other crops, other maps"
+    alone = methods.load("prompt_optimization", "toybox", env=Env(models=env.models), **SMALL, read=(13,))
+    assert torch.equal(alone(A, B, POINTS).points, shared.points)
+
+
+def test_what_is_read_must_be_tapped():
+    for read in ((7,), ()):
+        with pytest.raises(ValueError, match="some of the layers that are tapped"):
+            PromptSettings(layers=(10, 13), read=read)
