@@ -134,7 +134,7 @@ def test_the_paper_profile_is_the_same_graph(house):
     done = subprocess.run(command, cwd=house, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     rules = {line.split("\t")[2] for line in done.stdout.splitlines()[1:]}
-    assert rules == {"data", "store", "features", "begin", "matches", "tables", "fonts", "notebook", "book"}
+    assert rules == {"data", "store", "features", "begin", "matches", "trials", "tables", "fonts", "notebook", "book"}
 
 
 def test_a_step_resumes_only_what_it_began(tmp_path):

@@ -47,7 +47,7 @@ def test_all_assets_together_are_small_and_in_half_precision():
         if path.suffix == ".safetensors":
             kinds = {str(tensor.dtype) for tensor in load_file(path).values()}
             assert kinds <= {"torch.float16", "torch.int64"}, path
-    assert {path.suffix for path in files} <= {".safetensors", ".json", ".md", ".png"}  # nothing that unpickles
+    assert {path.suffix for path in files} <= {".safetensors", ".json", ".md", ".png", ".parquet"}  # nothing that unpickles
 
 
 def test_the_card_states_what_the_record_holds():
