@@ -21,7 +21,7 @@ import pandas as pd
 
 from corrlib.evaluate import digest_of, labels_of, progress_bar, rows_of
 from corrlib.parts import Parts
-from corrlib.search import draws
+from corrlib.search import draws, trial_name
 from corrlib.types import Method, Pair
 
 
@@ -34,7 +34,7 @@ def variants(study: Mapping[str, Any], seed: int = 0) -> dict[str, dict[str, Any
     found = {name: dict(values or {}) for name, values in study.get("trials", {}).items()}
     if "draws" in study:
         drawn = draws(study["space"], study["draws"], seed)
-        found |= {f"draw-{i:03d}": values for i, values in enumerate(drawn)}
+        found |= {trial_name(i): values for i, values in enumerate(drawn)}
     if not found:
         raise ValueError("a study without trials: list some under `trials`, or give `draws` and a `space` to draw from")
     settings = {name: {**study.get("set", {}), **values} for name, values in found.items()}

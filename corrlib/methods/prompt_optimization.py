@@ -29,15 +29,12 @@ from corrlib.promptopt.latents import CropLatents, LatentPool
 from corrlib.promptopt.locate import attend, fuse, read
 from corrlib.promptopt.network import Network
 from corrlib.promptopt.optimise import optimise
-from corrlib.promptopt.settings import PromptSettings
+from corrlib.promptopt.settings import RELEASED, PromptSettings
 from corrlib.protocol import Protocol
 from corrlib.types import Matches, View
 
 PAPER = PromptSettings()
-OFFICIAL = replace(
-    PAPER, layers=(5, 6, 7, 8), largest_map=32, heads=(4, 5, 6, 7), noise="uniform", locate_timestep=40, pixel_softmax=True,
-    half_pixel=False,
-)  # fmt: skip
+OFFICIAL = replace(PAPER, **RELEASED)
 PRESETS = {
     "paper": PAPER,
     "official": OFFICIAL,
@@ -64,7 +61,7 @@ class PromptOptimization:
         self.settings, self.weights, self.name, self.preset = settings, diffuser.fingerprint, "", ""
         self.network = Network.of(diffuser, settings)
         self.cache = EmbeddingCache(settings, self.weights, env.store)
-        self._pool = env.shared.setdefault("crop latents", LatentPool())
+        self._pool = LatentPool.shared(env.shared)
         self._maps = env.shared.setdefault("attention maps", {})
 
     def __call__(self, source: View, target: View, queries: Points, *, seed: int = 0) -> Matches:

@@ -17,10 +17,10 @@ from corrlib.methods import register
 from corrlib.methods.base import Env
 from corrlib.promptopt.crops import to_image
 from corrlib.promptopt.draws import Sample
-from corrlib.promptopt.latents import CropLatents
+from corrlib.promptopt.latents import LatentPool
 from corrlib.promptopt.locate import attend, fuse, read
 from corrlib.promptopt.network import Network
-from corrlib.promptopt.settings import PromptSettings
+from corrlib.promptopt.settings import RELEASED, PromptSettings
 from corrlib.types import Matches, View
 
 
@@ -42,10 +42,7 @@ class WordSettings(PromptSettings):
 PAPER = WordSettings()
 PRESETS = {
     "paper": PAPER,
-    "official": replace(
-        PAPER, layers=(5, 6, 7, 8), largest_map=32, heads=(4, 5, 6, 7), noise="uniform", locate_timestep=40, pixel_softmax=True,
-        half_pixel=False,
-    ),
+    "official": replace(PAPER, **RELEASED),
     "toybox": replace(PAPER, model="toybox", size=96, layers=(10, 11, 12), crops=6),
 }  # fmt: skip
 
@@ -57,6 +54,7 @@ class WordAttention:
         self.diffuser = env.diffuser(settings.model, settings.dtype)
         self.settings, self.weights, self.name, self.preset = settings, self.diffuser.fingerprint, "", ""
         self.network = Network.of(self.diffuser, settings)
+        self._pool = LatentPool.shared(env.shared)
         self._found: dict[tuple, tuple[View, Points, Tensor]] = {}
 
     def __call__(self, source: View, target: View, queries: Points, *, seed: int = 0) -> Matches:
@@ -81,7 +79,7 @@ class WordAttention:
             raise ValueError(f"view {view.id!r} has no category, so no word to attend; give one: View(..., category='dog')")
         s = replace(self.settings, token=self.token(view.category))
         words = self.diffuser.condition(s.prompt.replace("{category}", view.category))[None].float()
-        latents = CropLatents(self.diffuser, view.image(), s.size, s.crop_side)
+        latents = self._pool.of(self.diffuser, view, s.size, s.crop_side)
         sample = Sample("", (0.0, 0.0))  # its noise is that of no point
         return attend(self.network, latents, words, [sample], view.id, s, seed=seed)
 

@@ -1,6 +1,7 @@
 """The latents of an image's crops, each encoded at most once, whoever asks for it and however often."""
 
 from collections import OrderedDict
+from typing import Any
 
 import numpy as np
 import torch
@@ -56,6 +57,11 @@ class LatentPool:
     def __init__(self, keep_bytes: int = 512 * 2**20):
         self.keep_bytes = keep_bytes
         self._kept: OrderedDict[tuple, tuple[Diffuser, View, CropLatents]] = OrderedDict()
+
+    @classmethod
+    def shared(cls, kept: dict[str, Any]) -> "LatentPool":
+        """The one pool of all methods that share `kept` (an `Env`'s `shared`)."""
+        return kept.setdefault("crop latents", cls())
 
     def of(self, diffuser: Diffuser, view: View, size: int, side: int) -> CropLatents:
         """Those of crops of `side` of one image squashed to `size`. Model and image stay kept with them, and so do their ids."""

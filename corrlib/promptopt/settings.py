@@ -9,6 +9,12 @@ NOISES = ("gaussian", "uniform")
 # What an embedding does not depend on: these may change and stored embeddings are still the right ones.
 OF_READING = ("embeddings", "locate_timestep", "crops", "read", "pixel_softmax", "query_scale", "window")
 
+# What the released code does where the paper differs or is silent; `corrlib.methods.prompt_optimization` says it in words.
+RELEASED: dict[str, Any] = {
+    "layers": (5, 6, 7, 8), "largest_map": 32, "heads": (4, 5, 6, 7), "noise": "uniform", "locate_timestep": 40,
+    "pixel_softmax": True, "half_pixel": False,
+}  # fmt: skip
+
 
 @dataclass(frozen=True)
 class PromptSettings:
