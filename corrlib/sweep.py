@@ -3,7 +3,8 @@
 One pass of a diffusion model yields all its layers, so the cost of a sweep is that of its timesteps.
 """
 
-from collections import Counter, OrderedDict
+import math
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from corrlib import metrics
 from corrlib.evaluate import digest_of, labels_of, progress_bar, rows_of, score, select
 from corrlib.gram import Target
 from corrlib.parts import Parts
+from corrlib.recent import Recent
 from corrlib.types import Pair, View
 
 
@@ -53,22 +55,14 @@ def sweep(
 def _cells(method, pairs, layers, timestep, seed, keep_bytes, labels) -> Iterator[pd.DataFrame]:
     """For each pair its rows at every layer, at one timestep."""
     uses = Counter(view.id for pair in pairs for view in (pair.source, pair.target))
-    kept: OrderedDict[str, dict[str, Target]] = OrderedDict()
-    size: dict[str, int] = {}
+    kept: Recent[dict[str, Target]] = Recent(keep_bytes, nbytes=_nbytes, at_least=2)
 
     def features(view: View) -> dict[str, Target]:
-        if view.id not in kept:
-            found = method.cells(view, layers, [timestep], seed=seed)
-            kept[view.id] = {layer: Target.of(found[layer, timestep]) for layer in layers}
-            pixels = 8 * view.size[0] * view.size[1]  # what a target keeps for matching, about
-            size[view.id] = sum(target.values.nbytes + pixels for target in kept[view.id].values())
-        kept.move_to_end(view.id)
-        while len(kept) > 2 and sum(size[id] for id in kept) > keep_bytes:
-            kept.popitem(last=False)
-        return kept[view.id]
+        found = method.cells(view, layers, [timestep], seed=seed)
+        return {layer: Target.of(found[layer, timestep]) for layer in layers}
 
     for pair in pairs:
-        a, b = features(pair.source), features(pair.target)
+        a, b = (kept.of(view.id, lambda view=view: features(view)) for view in (pair.source, pair.target))
         blocks = []
         for layer in layers:
             matches = method.estimate(a[layer], b[layer], pair.source_points)
@@ -76,8 +70,13 @@ def _cells(method, pairs, layers, timestep, seed, keep_bytes, labels) -> Iterato
         for view in (pair.source, pair.target):
             uses[view.id] -= 1
             if not uses[view.id]:
-                kept.pop(view.id, None)
+                kept.drop(view.id)
         yield pd.concat(blocks, ignore_index=True)
+
+
+def _nbytes(targets: dict[str, Target]) -> int:
+    """Features, and about what a target keeps for matching."""
+    return sum(target.values.nbytes + 8 * math.prod(target.frame.image) for target in targets.values())
 
 
 def grid(table: pd.DataFrame, alpha: float = 0.1, by: str = "point", strict: bool = False) -> pd.DataFrame:

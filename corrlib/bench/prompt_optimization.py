@@ -2,7 +2,7 @@
 
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -55,11 +55,34 @@ def _ours(diffuser: Diffuser, settings: PromptSettings) -> Callable[..., Points]
     return lambda source, target, points: method(source, target, points).points
 
 
-def _seconds(function: Callable[[], Any]) -> tuple[float, Any]:
-    """The processor's seconds, so that other work on the machine does not decide the result."""
-    start = time.process_time()
+def _seconds(function: Callable[[], Any], clock: Callable[[], float]) -> tuple[float, Any]:
+    start = clock()
     result = function()
-    return time.process_time() - start, result
+    return clock() - start, result
+
+
+def _pairs(
+    diffuser: Diffuser, settings: PromptSettings, source: View, targets: Sequence[View], places: Points, threads: int,
+    clock: Callable[[], float],
+) -> tuple[list[tuple[float, float]], list[float]]:  # fmt: skip
+    """For each target the seconds a point of (ours, straightforward) on `threads` threads, and how far the answers lie apart."""
+    rows, differences = [], []
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        for run, target in enumerate(targets):
+            one = run % len(places)
+            mine, answers = _seconds(partial(_ours(diffuser, settings), source, target, places), clock)
+            plain, wanted = _seconds(partial(Straightforward(diffuser, settings), source, target, places[one : one + 1]), clock)
+            differences.append(float((answers[one] - wanted[0]).norm()))
+            rows.append((mine / len(places), plain))
+    finally:
+        torch.set_num_threads(before)
+    return rows, differences
+
+
+def _ratio(rows: Sequence[tuple[float, float]]) -> float:
+    return statistics.median(plain / mine for mine, plain in rows)
 
 
 def _prepared(how: str, settings: PromptSettings, places: int) -> Callable[[], Points]:
@@ -84,8 +107,10 @@ def bench_prompt_optimization(
     same, and about as many points as a pair of SPair-71k has (7.2). All seconds are a point's. `time_ratio` is for one pair by
     itself, nothing kept from before; `time_ratio_amortised` for all pairs, where ours finds the embeddings once. The
     straightforward way has the same work for every point and pair: it is run on `runs` of them, a median or mean of which stands
-    for the others. Memory is what a batch adds to the loaded model: all points and embeddings of ours, one embedding of one
-    point there.
+    for the others. These are the processor's seconds on one thread, so that other work on the machine does not decide the result;
+    `time_ratio_all_threads` is by the clock on the wall, on as many threads as torch takes by itself, of which a batch makes more
+    use than a single sample. Memory is what a batch adds to the loaded model: all points and embeddings of ours, one embedding of
+    one point there.
     """
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -94,16 +119,14 @@ def bench_prompt_optimization(
         (source, *targets), places = toys(1 + max(reuses, runs), points)
         settings = settings_of(model, len(places), steps=steps, embeddings=embeddings, crops=crops)
         _ours(diffuser, replace(settings, steps=1))(source, targets[0], places)
-        rows, differences = [], []
-        for run in range(runs):
-            one, target = run % len(places), targets[run]
-            mine, answers = _seconds(partial(_ours(diffuser, settings), source, target, places))
-            plain, wanted = _seconds(partial(Straightforward(diffuser, settings), source, target, places[one : one + 1]))
-            differences.append(float((answers[one] - wanted[0]).norm()))
-            rows.append((mine / len(places), plain))
+        measured = (diffuser, settings, source, targets[:runs], places)
+        rows, differences = _pairs(*measured, threads=1, clock=time.process_time)
+        all_rows, more = _pairs(*measured, threads=threads, clock=time.perf_counter)
+        differences += more
         ours, plain = (statistics.median(values) for values in zip(*rows, strict=True))
         method = _ours(diffuser, settings)
-        together = sum(_seconds(partial(method, source, target, places))[0] for target in targets[:reuses]) / len(places)
+        asked = [partial(method, source, target, places) for target in targets[:reuses]]
+        together = sum(_seconds(ask, time.process_time)[0] for ask in asked) / len(places)
         all_plain = statistics.mean(plain for _, plain in rows) * reuses
         prepared = (partial(_prepared, how, settings, points) for how in ("ours", "straightforward"))
         mib, plain_mib, memory_ratio = paired_peak_mib(*prepared, memory_runs)
@@ -112,7 +135,7 @@ def bench_prompt_optimization(
     return {
         "model": model, "weights": diffuser.fingerprint, "settings": repr(settings), "runs": runs, "threads": 1,
         "points": len(places), "seconds": ours, "straightforward_seconds": plain,
-        "time_ratio": statistics.median(plain / mine for mine, plain in rows),
+        "time_ratio": _ratio(rows), "all_threads": threads, "time_ratio_all_threads": _ratio(all_rows),
         "pairs": reuses, "straightforward_pairs_measured": len(rows),
         "seconds_all_pairs": together, "straightforward_seconds_all_pairs": all_plain, "time_ratio_amortised": all_plain / together,
         "peak_mib": mib, "straightforward_peak_mib": plain_mib, "memory_ratio": memory_ratio,

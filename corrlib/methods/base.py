@@ -1,6 +1,5 @@
 """What methods are made of: where they run (`Env`), and the method whose features need one view only."""
 
-from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,6 +11,7 @@ from corrlib.diffusion import Diffuser
 from corrlib.gram import Target
 from corrlib.match import nearest
 from corrlib.onestep import DTYPES
+from corrlib.recent import Recent
 from corrlib.store import Store
 from corrlib.types import Estimator, Extractor, FeatureMap, Matches, View
 
@@ -54,7 +54,9 @@ class FeatureMethod:
     keep_bytes: int = 512 * 2**20
     name: str = ""
     preset: str = ""
-    _kept: OrderedDict[tuple, tuple[View, Target]] = field(default_factory=OrderedDict, repr=False)
+
+    def __post_init__(self):
+        self._kept = Recent(self.keep_bytes, nbytes=lambda kept: kept[1].values.nbytes, at_least=2)
 
     def __call__(self, source: View, target: View, queries: Points, *, seed: int = 0) -> Matches:
         """Matches in pixels of `target` for `queries` (n x 2) in pixels of `source`. Raises ValueError on a query outside."""
@@ -64,14 +66,7 @@ class FeatureMethod:
     def features(self, view: View, *, seed: int = 0) -> Target:
         """Features of one view: from memory, from the store, or computed and kept in both."""
         key = (view, id(view.pixels), seed)  # the view is kept with its features, so that its pixels' id stays taken
-        if key in self._kept:
-            self._kept.move_to_end(key)
-            return self._kept[key][1]
-        found = Target.of(self._load(view, seed))
-        self._kept[key] = (view, found)
-        while len(self._kept) > 2 and sum(fm.values.nbytes for _, fm in self._kept.values()) > self.keep_bytes:
-            self._kept.popitem(last=False)
-        return found
+        return self._kept.of(key, lambda: (view, Target.of(self._load(view, seed))))[1]
 
     def cells(self, view: View, layers: Sequence[str], timesteps: Sequence[int], *, seed: int = 0) -> dict:
         """Features at every (layer, timestep), of methods that have both. Raises TypeError where a method has not."""

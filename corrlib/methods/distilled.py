@@ -7,7 +7,6 @@ with: "untrained", drawn from `init_seed`, and "concat", all layers at unit leng
 *Source:* Luo et al., "Diffusion Hyperfeatures", NeurIPS 2023, "One-Step" in its Table 1; there the clean latent is fed at t = -1.
 """
 
-from collections import OrderedDict
 from dataclasses import dataclass, replace
 
 from corrlib import features
@@ -18,6 +17,7 @@ from corrlib.heads.aggregation import AggregationHead, Cell, HeadSettings
 from corrlib.methods import register
 from corrlib.methods.base import Env, FeatureMethod
 from corrlib.onestep import OneStep, OneStepSettings
+from corrlib.recent import Recent
 from corrlib.types import FeatureMap, View
 
 
@@ -61,9 +61,9 @@ class OnePass:
     def __init__(self, settings: DistilledSettings, env: Env, keep_bytes: int = 512 * 2**20):
         self.diffuser = env.diffuser(settings.model, settings.dtype)
         self.layers = settings.layers or tuple(decoder_layers(self.diffuser.unet))
-        self.settings, self.keep_bytes = settings, keep_bytes
+        self.settings = settings
         self._one = OneStep(settings, self.diffuser)
-        self._kept: OrderedDict[tuple, tuple[View, dict[Cell, FeatureMap]]] = OrderedDict()
+        self._kept: Recent[tuple[View, dict[Cell, FeatureMap]]] = Recent(keep_bytes, nbytes=_nbytes, at_least=2)
 
     @classmethod
     def of(cls, settings: DistilledSettings, env: Env) -> "OnePass":
@@ -77,13 +77,7 @@ class OnePass:
     def __call__(self, view: View, *, seed: int = 0) -> dict[Cell, FeatureMap]:
         """Features by (layer, timestep)."""
         key = (view, id(view.pixels), seed)
-        if key not in self._kept:
-            self._kept[key] = (view, self._one.cells(view, self.layers, [self.settings.timestep], seed=seed))
-        self._kept.move_to_end(key)
-        size = sum(fm.values.nbytes for fm in self._kept[key][1].values())
-        while len(self._kept) > 2 and len(self._kept) * size > self.keep_bytes:
-            self._kept.popitem(last=False)
-        return self._kept[key][1]
+        return self._kept.of(key, lambda: (view, self._one.cells(view, self.layers, [self.settings.timestep], seed=seed)))[1]
 
     def channels(self) -> tuple[int, ...]:
         """The channels of each layer. Raises ValueError of a layer outside of the three stages of a U-Net."""
@@ -94,6 +88,10 @@ class OnePass:
             block = blocks[int(rest[0])] if stage in ("up_blocks", "down_blocks") else blocks
             found.append(block.resnets[0].out_channels)
         return tuple(found)
+
+
+def _nbytes(kept: tuple[View, dict[Cell, FeatureMap]]) -> int:
+    return sum(fm.values.nbytes for fm in kept[1].values())
 
 
 def new_head(settings: DistilledSettings, env: Env) -> AggregationHead:

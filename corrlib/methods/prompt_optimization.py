@@ -31,6 +31,7 @@ from corrlib.promptopt.network import Network
 from corrlib.promptopt.optimise import optimise
 from corrlib.promptopt.settings import RELEASED, PromptSettings
 from corrlib.protocol import Protocol
+from corrlib.recent import Recent
 from corrlib.types import Matches, View
 
 PAPER = PromptSettings()
@@ -54,7 +55,7 @@ PROTOCOLS = {"paper": Protocol("box"), **dict.fromkeys(("official", "retest"), P
 class PromptOptimization:
     """The method under some settings. Embeddings are kept in memory and, with `env.store`, on disk, and serve every pair."""
 
-    KEEP_BYTES = 256 * 2**20  # of attention maps
+    KEEP_BYTES = 256 * 2**20  # of attention maps, of all methods of an `Env` together
 
     def __init__(self, settings: PromptSettings, env: Env):
         diffuser = env.diffuser(settings.model, settings.dtype)
@@ -62,7 +63,8 @@ class PromptOptimization:
         self.network = Network.of(diffuser, settings)
         self.cache = EmbeddingCache(settings, self.weights, env.store)
         self._pool = LatentPool.shared(env.shared)
-        self._maps = env.shared.setdefault("attention maps", {})
+        maps = Recent(self.KEEP_BYTES, nbytes=lambda kept: kept[1].nbytes)
+        self._maps: Recent[tuple[View, Tensor]] = env.shared.setdefault("attention maps", maps)
 
     def __call__(self, source: View, target: View, queries: Points, *, seed: int = 0) -> Matches:
         """Matches in pixels of `target` for `queries` (n x 2) in pixels of `source`; score is the attention there, in [0, 1].
@@ -103,13 +105,13 @@ class PromptOptimization:
         samples, s = self._samples(source, queries), self.settings
         asked = (target, id(target.pixels), s.locate_timestep, s.crops, s.query_scale, seed)
         keys = {sample: (self.cache.key(source, sample, seed), *asked) for sample in samples}
-        missing = [i for i, sample in enumerate(samples) if keys[sample] not in self._maps]
+        found = {sample: self._maps.get(keys[sample]) for sample in samples}
+        missing = [i for i, sample in enumerate(samples) if found[sample] is None]
         if missing:
-            found = self.attend(target, embeddings[missing], [samples[i] for i in missing], seed=seed)
-            self._maps.update({keys[samples[i]]: (target, one) for i, one in zip(missing, found.cpu(), strict=True)})
-        flat = torch.stack([self._maps[keys[sample]][1] for sample in samples])
-        while len(self._maps) * flat[0].nbytes > self.KEEP_BYTES:
-            del self._maps[next(iter(self._maps))]
+            made = self.attend(target, embeddings[missing], [samples[i] for i in missing], seed=seed)
+            for i, one in zip(missing, made.cpu(), strict=True):  # with the image, so that its pixels' id stays taken
+                found[samples[i]] = self._maps.put(keys[samples[i]], (target, one.clone()))
+        flat = torch.stack([found[sample][1] for sample in samples])
         return rearrange(flat, "(n m) layers H W -> n m layers H W", n=len(queries))
 
     def embed(self, view: View, points: Points, *, seed: int = 0) -> Float[Tensor, "n members tokens d"]:

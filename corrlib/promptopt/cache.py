@@ -1,13 +1,13 @@
 """Embeddings found before, in memory and on disk, one item a (image, point, number of embedding, settings, seed)."""
 
-from collections import OrderedDict
+from operator import attrgetter
 
-import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from corrlib.promptopt.draws import Sample
 from corrlib.promptopt.settings import PromptSettings
+from corrlib.recent import Recent
 from corrlib.store import Store
 from corrlib.types import View
 
@@ -21,8 +21,8 @@ class EmbeddingCache:
     """
 
     def __init__(self, settings: PromptSettings, weights: str = "", store: Store | None = None, keep_bytes: int = 256 * 2**20):
-        self.settings, self.weights, self.store, self.keep_bytes = settings, weights, store, keep_bytes
-        self._kept: OrderedDict[str, Tensor] = OrderedDict()
+        self.settings, self.weights, self.store = settings, weights, store
+        self._kept: Recent[Tensor] = Recent(keep_bytes, nbytes=attrgetter("nbytes"))
 
     def key(self, view: View, sample: Sample, seed: int) -> str:
         """The item's key: what `Store.key` makes of it."""
@@ -31,24 +31,14 @@ class EmbeddingCache:
 
     def get(self, key: str) -> Float[Tensor, "tokens d"] | None:
         """An embedding, or None where there is none."""
-        if key in self._kept:
-            self._kept.move_to_end(key)
-            return self._kept[key]
+        if (kept := self._kept.get(key)) is not None:
+            return kept
         stored = self.store.get(key) if self.store is not None else None
-        if stored is None:
-            return None
-        self._keep(key, stored["embedding"])
-        return stored["embedding"]
+        return None if stored is None else self._kept.put(key, stored["embedding"])
 
     def put(self, key: str, sample: Sample, embedding: Float[Tensor, "tokens d"]) -> None:
         """Keep an embedding; on disk, if there is a store, before anything else happens."""
         if self.store is not None:
             meta = {"view": sample.view_id, "point": sample.point, "member": sample.member, "weights": self.weights}
             self.store.put(key, {"embedding": embedding}, {**meta, "settings": self.settings})
-        self._keep(key, embedding)
-
-    def _keep(self, key: str, embedding: Tensor) -> None:
-        self._kept[key] = torch.clone(embedding)  # not a view of a whole batch
-        size = embedding.nbytes
-        while len(self._kept) > 1 and len(self._kept) * size > self.keep_bytes:
-            self._kept.popitem(last=False)
+        self._kept.put(key, embedding.clone())  # not a view of a whole batch

@@ -1,6 +1,5 @@
 """The latents of an image's crops, each encoded at most once, whoever asks for it and however often."""
 
-from collections import OrderedDict
 from typing import Any
 
 import numpy as np
@@ -12,6 +11,7 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from corrlib.diffusion import Diffuser
+from corrlib.recent import Recent
 from corrlib.types import View
 
 
@@ -55,8 +55,7 @@ class LatentPool:
     """The crop latents of many images, the `keep_bytes` used last; methods of one `Env` share it, whatever their settings."""
 
     def __init__(self, keep_bytes: int = 512 * 2**20):
-        self.keep_bytes = keep_bytes
-        self._kept: OrderedDict[tuple, tuple[Diffuser, View, CropLatents]] = OrderedDict()
+        self._kept: Recent[tuple[Diffuser, View, CropLatents]] = Recent(keep_bytes, nbytes=lambda kept: kept[2].nbytes)
 
     @classmethod
     def shared(cls, kept: dict[str, Any]) -> "LatentPool":
@@ -66,9 +65,4 @@ class LatentPool:
     def of(self, diffuser: Diffuser, view: View, size: int, side: int) -> CropLatents:
         """Those of crops of `side` of one image squashed to `size`. Model and image stay kept with them, and so do their ids."""
         key = (id(diffuser), view, id(view.pixels), size, side)
-        if key not in self._kept:
-            self._kept[key] = (diffuser, view, CropLatents(diffuser, view.image(), size, side))
-        self._kept.move_to_end(key)
-        while len(self._kept) > 1 and sum(latents.nbytes for *_, latents in self._kept.values()) > self.keep_bytes:
-            self._kept.popitem(last=False)
-        return self._kept[key][2]
+        return self._kept.of(key, lambda: (diffuser, view, CropLatents(diffuser, view.image(), size, side)))[2]
