@@ -65,15 +65,6 @@ def some(whole: Sequence[Item], count: int, *, seed: int = SEED) -> list[Item]:
     return found
 
 
-def told(labels: pd.DataFrame) -> pd.DataFrame:
-    """The same queries with the toy world's answers instead of the labels' own, where the target shows them: noise taken away.
-
-    Reads the columns that `corrlib.labels.truth` adds; for explaining a result, never for making one.
-    """
-    seen = labels[labels["eval_true_x"].notna()]
-    return seen.assign(target_x=seen["eval_true_x"], target_y=seen["eval_true_y"])
-
-
 def neighbours(labels: pd.DataFrame, method: FeatureMethod, views: Mapping[str, View], *, seed: int = SEED) -> pd.DataFrame:
     """The same query points on the same targets, answered by nearest neighbours of `method`'s features.
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
-from corrlib.data.across import across
+from corrlib.data.across import Across
 from corrlib.data.spair_writer import CLASS_ID, ImageRecord, write_image, write_split
 from corrlib.evaluate import evaluate, select
 from corrlib.methods import load
@@ -33,7 +33,7 @@ def tree(tmp_path):
 
 
 def test_blocks_ask_one_question_of_the_nearest_view_in_each_category(tree):
-    pairs = across(tree, "test", ("cat", "dog"), least=2)
+    pairs = Across(tree, "test", ("cat", "dog"), least=2)
     assert pairs.block == 2 and len(pairs) == 12 and pairs.of == 12
     assert pairs.names[0] == "000000-a1-a3:cat to cat"  # 20 degrees away, over 0; a2 is 50
     assert pairs.names[1] == "000001-a1-d1:cat to dog"
@@ -46,7 +46,7 @@ def test_blocks_ask_one_question_of_the_nearest_view_in_each_category(tree):
 
 
 def test_points_go_by_name(tree):
-    pair = across(tree, "test", ("cat", "dog"), least=2)[1]  # a1 to d1
+    pair = Across(tree, "test", ("cat", "dog"), least=2)[1]  # a1 to d1
     assert pair.keypoints == ("nose", "tail", "chin")  # numbers 0, 1, 2 of the cat, 2, 0, 3 of the dog
     assert pair.source_points.tolist() == [[0, 0], [2, 3], [4, 6]]
     assert pair.target_points.tolist() == [[14, 6], [10, 0], [16, 9]]
@@ -54,15 +54,15 @@ def test_points_go_by_name(tree):
 
 
 def test_what_is_hidden_anywhere_in_a_block_is_not_asked_and_poor_blocks_are_left_out(tree):
-    pairs = across(tree, "test", ("cat", "dog"), least=2)
+    pairs = Across(tree, "test", ("cat", "dog"), least=2)
     assert pairs.pair("000003-a2-d2:cat to dog").keypoints == ("nose", "tail") == pairs.pair("000002-a2-a1:cat to cat").keypoints
-    fewer = across(tree, "test", ("cat", "dog"), least=3)
+    fewer = Across(tree, "test", ("cat", "dog"), least=3)
     assert {pair.source.id for pair in fewer} == {"cat/a1", "cat/a3", "dog/d3"}
     assert [name[:6] for name in fewer.names] == [f"{i:06d}" for i in range(len(fewer))]
 
 
 def test_it_is_matched_and_counted_like_any_data_set(tree):
-    pairs = across(tree, "test", ("cat", "dog"), least=2, by="point")
+    pairs = Across(tree, "test", ("cat", "dog"), least=2, by="point")
     table = evaluate(load("copy_position"), pairs, limit=4)
     assert len(table["pair"].unique()) == 4 and table["by"].unique() == ["point"]
     assert table["data"].unique() == ["pairs across categories, test"] and table["subset"].unique() == ["4 of 12 pairs"]
@@ -74,8 +74,8 @@ def test_without_names_nobody_knows_which_points_are_the_same(tree):
     path = tree / "ImageAnnotation/dog/d2.json"
     path.write_text(json.dumps({k: v for k, v in json.loads(path.read_text()).items() if k != "keypoint_names"}))
     with pytest.raises(ValueError, match=r"d2.json names no keypoints.*which points are the same"):
-        across(tree, "test", ("cat", "dog"))
+        Across(tree, "test", ("cat", "dog"))
     with pytest.raises(ValueError, match="wanted two or more"):
-        across(tree, "test", ("cat",))
+        Across(tree, "test", ("cat",))
     with pytest.raises(ValueError, match="no pairs of sheep"):
-        across(tree, "test", ("cat", "sheep"))
+        Across(tree, "test", ("cat", "sheep"))

@@ -122,13 +122,6 @@ def test_some_labels_are_that_many_and_always_the_same():
         distill.some(whole, 16)
 
 
-def test_told_labels_have_the_world_s_answers_where_there_are_any():
-    nan = float("nan")
-    found = distill.told(labels().assign(eval_true_x=[1.0, nan, 3.0], eval_true_y=[4.0, nan, 6.0]))
-    assert found[["target_x", "target_y"]].to_numpy().tolist() == [[1.0, 4.0], [3.0, 6.0]]
-    assert found["source_x"].tolist() == [4.0, 20.0]
-
-
 def test_neighbours_answer_the_same_queries(env):
     dift = methods.load("dift", "toybox", env=env, size=(32, 32), ensemble=1)
     given = labels().assign(eval_box_px=39.0)

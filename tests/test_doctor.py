@@ -63,6 +63,11 @@ def test_dift_passes_all_that_random_weights_can(tiny_diffuser):
     assert set(failed(lambda: methods.load("dift", env=env, size=(64, 64), ensemble=2))) <= {"known warp"}
 
 
+@pytest.mark.parametrize("name", ["dift", "distilled"])
+def test_what_is_shipped_passes(name):
+    assert failed(lambda: methods.load(name, "toybox")) == []
+
+
 @pytest.fixture
 def profile(tmp_path) -> Profile:
     data = {"name": "spair", "root": "data/SPair-71k", "make": "python make_it.py"}

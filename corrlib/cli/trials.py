@@ -33,9 +33,9 @@ def run(args: argparse.Namespace) -> None:
     where = profile["data"]
     root, split = profile.path(where["root"]), study.get("split", profile["split"])
     if "across" in study:
-        from corrlib.data.across import across
+        from corrlib.data.across import Across
 
-        pairs = across(root, split, **study["across"])
+        pairs = Across(root, split, **study["across"])
     else:
         pairs = data.load(where["name"], root, split, **({"size": where["size"]} if "size" in where else {}))
     out = args.out or profile.build("matches", args.study)

@@ -1,10 +1,10 @@
 """Pairs of two categories that share named parts: the truth that "a dog's nose is where a horse's nose is" needs.
 
-    pairs = across("build/toybox/data/SPair-71k", "test")
+    pairs = Across("build/toybox/data/SPair-71k", "test")
     pairs[0], ..., pairs[4]      # one source image, and one target of each of the five categories, the source's own first
 
 The toybox names its keypoints, and its five quadrupeds are built on one body plan. The real SPair-71k has numbers only, of which it
-does not say that they agree between categories: there is no truth to count against, and `across` raises.
+does not say that they agree between categories: there is no truth to count against, and `Across` raises.
 """
 
 from collections.abc import Sequence
@@ -107,8 +107,3 @@ class Across(Selection[Pair]):
             target_box=to_box,
             tags={"azimuth_difference": angle_between(a, b)},
         )
-
-
-def across(root: str | Path, split: str = "test", categories: Sequence[str] = QUADRUPEDS, **options: Any) -> Across:
-    """Pairs of one split across `categories`, in blocks of as many pairs as there are categories: see `Across`."""
-    return Across(root, split, categories, **options)

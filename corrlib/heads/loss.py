@@ -1,6 +1,5 @@
 """How well two descriptor maps agree at labelled points: a classification among all cells of the other map, both ways."""
 
-import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn.functional import cross_entropy, normalize
@@ -36,8 +35,3 @@ def correspondence_loss(
     forth = cross_entropy(a[a_cells] @ b.T / temperature, b_cells)
     back = cross_entropy(b[b_cells] @ a.T / temperature, a_cells)
     return (forth + back) / 2
-
-
-def uniform_loss(cells: int) -> float:
-    """The loss of a head that knows nothing: log of the number of cells."""
-    return torch.log(torch.tensor(float(cells))).item()
