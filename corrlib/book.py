@@ -19,6 +19,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from corrlib.atomic import atomic
 from corrlib.profiles import Profile, load_profile
 
 # Bars of downloads and notes on optional packages would land in the page.
@@ -43,9 +44,8 @@ class Run:
         _check(name)
         folder = _folder(self.profile.build("figures", self.name))
         for kind, tags in (("svg", {"Date": None, "Creator": None}), ("png", {"Software": None})):
-            part = folder / f".{name}.{kind}"
-            figure.savefig(part, format=kind, metadata=tags)
-            os.replace(part, folder / f"{name}.{kind}")
+            with atomic(folder / f"{name}.{kind}") as part:
+                figure.savefig(part, format=kind, metadata=tags)
 
     def table(self, frame: Any, name: str, digits: int = 1) -> Any:
         """Write a pandas table as CSV with `digits` decimals and return it; pages include the file, so nothing is typed twice."""
@@ -130,6 +130,5 @@ def _folder(path: Path) -> Path:
 
 
 def _write(path: Path, text: str) -> None:
-    part = path.with_name(f".{path.name}")
-    part.write_text(text)
-    os.replace(part, path)
+    with atomic(path) as part:
+        part.write_text(text)

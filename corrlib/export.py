@@ -3,13 +3,13 @@
 import html
 import json
 import math
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from corrlib.atomic import atomic
 from corrlib.report import shown
 
 KINDS = ("csv", "json", "latex", "html")
@@ -42,10 +42,8 @@ def export(
         else:
             data = (to_latex if kind == "latex" else to_html)(text, _numeric(frame), caption, provenance or {})
         file = Path(path).with_name(Path(path).name + SUFFIX[kind])
-        file.parent.mkdir(parents=True, exist_ok=True)
-        part = file.with_name(f".{file.name}.{os.getpid()}")
-        part.write_text(data, encoding="utf-8", newline="\n")
-        os.replace(part, file)
+        with atomic(file) as part:
+            part.write_text(data, encoding="utf-8", newline="\n")
         files.append(file)
     return files
 

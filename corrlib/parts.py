@@ -5,13 +5,14 @@ processes may write parts of one folder side by side.
 """
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+
+from corrlib.atomic import atomic
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,8 @@ class Parts:
                 changes = "; ".join(f"{key}: {before.get(key)!r} there, {described.get(key)!r} now" for key in differ)
                 raise ValueError(f"{root} holds the results of another run ({changes}); name another --out, or delete that folder")
         root.mkdir(parents=True, exist_ok=True)
-        _write_whole(path, lambda part: part.write_text(json.dumps(described, indent=1) + "\n"))
+        with atomic(path) as part:
+            part.write_text(json.dumps(described, indent=1) + "\n")
         return cls(root, described, count)
 
     @classmethod
@@ -61,7 +63,8 @@ class Parts:
 
     def write(self, part: int, table: pd.DataFrame) -> None:
         """Write a part, whole or not at all."""
-        _write_whole(self.path(part), lambda file: table.to_parquet(file, index=False))
+        with atomic(self.path(part)) as file:
+            table.to_parquet(file, index=False)
 
     def read(self, shard: tuple[int, int] = (0, 1)) -> pd.DataFrame:
         """All parts (of a shard) as one table, in order. Raises FileNotFoundError naming the parts that are missing."""
@@ -75,12 +78,3 @@ class Parts:
         tables = [pd.read_parquet(self.path(part)) for part in range(shard[0], self.count, shard[1])]
         filled = [table for table in tables if len(table)] or tables[:1]
         return pd.concat(filled, ignore_index=True) if filled else pd.DataFrame()
-
-
-def _write_whole(path: Path, write) -> None:
-    part = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        write(part)
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)

@@ -6,10 +6,8 @@ Files are written under another name and renamed, so a killed run leaves whole f
 import errno
 import hashlib
 import math
-import os
 import re
 import shutil
-import uuid
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -20,6 +18,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from corrlib.atomic import atomic
 from corrlib.types import View
 
 FORMAT = 1  # part of every key; raise it when the meaning of stored tensors changes
@@ -85,21 +84,17 @@ class Store:
         Raises OSError with a hint when the disk is full; nothing half-written stays.
         """
         path = self.path(key)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_name(f"{key}.{uuid.uuid4().hex}.part")
         # Views may share memory, which the format refuses: every tensor is copied to memory of its own.
         whole = {name: t.detach().to("cpu").clone(memory_format=torch.contiguous_format) for name, t in tensors.items()}
         try:
-            save_file(whole, part, {name: str(value) for name, value in (meta or {}).items()})
-            os.replace(part, path)
+            with atomic(path) as part:
+                save_file(whole, part, {name: str(value) for name, value in (meta or {}).items()})
         except (OSError, SafetensorError) as error:
             if getattr(error, "errno", None) == errno.ENOSPC or "os error 28" in str(error):
                 raise OSError(
                     errno.ENOSPC, f"the disk is full; free space or keep features in float16 (store at {self.root})"
                 ) from error
             raise
-        finally:
-            part.unlink(missing_ok=True)
         return path
 
     def __contains__(self, key: str) -> bool:

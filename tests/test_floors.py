@@ -12,7 +12,7 @@ PACKAGE = ROOT / "corrlib"
 
 # From the ground up. A module may import from lines above its own, and from within its own package; never from its own line.
 FLOORS = [
-    {"coords", "recent", "search"},  # floor 0
+    {"atomic", "coords", "recent", "search"},  # floor 0
     {"types", "protocol", "sources"},
     {"gram"},
     {"features", "match", "metrics", "geometry", "propagate", "capture", "data", "store", "noise", "weights", "parts", "profiles"},

@@ -84,7 +84,7 @@ def test_a_failed_write_leaves_the_old_item_and_no_rubbish(store, monkeypatch):
     def full(*args):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("corrlib.store.os.replace", full)
+    monkeypatch.setattr("corrlib.atomic.os.replace", full)
     with pytest.raises(OSError, match="disk is full; free space"):
         store.put(key, {"values": torch.zeros(3)})
     assert torch.equal(store.get(key)["values"], torch.ones(3))

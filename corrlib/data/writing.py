@@ -1,23 +1,21 @@
 """Files of a data set, written whole and the same every time: what the writers of all layouts share."""
 
 import io
-import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
+from corrlib.atomic import atomic
+
 MAT_TITLE = b"MATLAB 5.0 MAT-file, written by corrlib".ljust(116)
 
 
 def write(path: str | Path, data: bytes | str) -> None:
     """Write a file and the folders above it; a killed run leaves no half file under the real name."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    partial.write_bytes(data.encode() if isinstance(data, str) else data)
-    os.replace(partial, path)
+    with atomic(path) as part:
+        part.write_bytes(data.encode() if isinstance(data, str) else data)
 
 
 def write_csv(path: str | Path, rows: Iterable[Iterable[object]]) -> None:

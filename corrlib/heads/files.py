@@ -2,27 +2,22 @@
 
 import hashlib
 import json
-import os
 from dataclasses import asdict, fields
 from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
+from corrlib.atomic import atomic
 from corrlib.heads.aggregation import AggregationHead, HeadSettings
 
 
 def save(head: AggregationHead, path: str | Path, **notes: str) -> Path:
     """Write the head as safetensors, whole or not at all; `notes` are kept beside the settings (what it was trained on, say)."""
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        tensors = {name: t.detach().cpu().contiguous() for name, t in head.state_dict().items()}
+    tensors = {name: t.detach().cpu().contiguous() for name, t in head.state_dict().items()}
+    with atomic(path) as part:
         save_file(tensors, part, {"settings": json.dumps(asdict(head.settings)), **notes})
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
     return path
 
 

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -14,6 +13,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 from tqdm import tqdm
 
+from corrlib.atomic import atomic
 from corrlib.heads.aggregation import AggregationHead
 from corrlib.heads.bank import Bank, Item
 from corrlib.heads.loss import TEMPERATURE, correspondence_loss, to_cells
@@ -101,14 +101,9 @@ def _keep(path: Path, head: AggregationHead, adam: torch.optim.AdamW, run: dict[
     tensors = {f"head.{name}": value for name, value in head.state_dict().items()}
     for i, name in enumerate(names):
         tensors |= {f"{kind}.{name}": state[i][kind] for kind in ("exp_avg", "exp_avg_sq")}
-    part = path.with_name(f".{path.name}.{os.getpid()}")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        tensors = {name: t.detach().cpu().contiguous() for name, t in tensors.items()}
+    tensors = {name: t.detach().cpu().contiguous() for name, t in tensors.items()}
+    with atomic(path) as part:
         save_file(tensors, part, {"run": json.dumps(run), "losses": json.dumps(losses)})
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def _resume(path: Path, head: AggregationHead, adam: torch.optim.AdamW, run: dict[str, Any]) -> list[float]:

@@ -9,6 +9,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from corrlib.atomic import atomic
+
 PREFIX = ".toybox-"
 
 
@@ -50,9 +52,8 @@ def note(path: Path, entries: Mapping[str, object]) -> None:
             known = json.loads(path.read_text())
         except (OSError, ValueError):
             known = {}
-        partial = path.with_name(f".{path.name}.{os.getpid()}")
-        partial.write_text(json.dumps({**known, **entries}, indent=1) + "\n")
-        os.replace(partial, path)
+        with atomic(path) as part:
+            part.write_text(json.dumps({**known, **entries}, indent=1) + "\n")
 
 
 @contextmanager
