@@ -64,7 +64,7 @@ wildcard_constraints:
     run="|".join([*PROFILE["runs"], *(PROFILE.get("studies") or {})]),
 
 
-localrules: all, store, begin, fonts
+localrules: all, store, begin, fonts, fitted
 
 
 rule all:
@@ -237,7 +237,7 @@ def notebook_sources(name):
     text = "\n".join(depends.code_of(file) for file in depends.closure(ROOT, path))
     kept = {"paper_numbers": "book/paper_numbers", '"book", "measured"': "book/measured", "shipped()": "corrlib/assets/toybox/labels"}
     numbers = [folder for words, folder in kept.items() if words in text]
-    return sources(f"notebook-{name}", path, also=numbers, sections=[key for key in PROFILE if f'"{key}"' in text or f"'{key}'" in text])
+    return sources(f"notebook-{name}", path, also=["book/fit.py", *numbers], sections=[key for key in PROFILE if f'"{key}"' in text or f"'{key}'" in text])
 
 
 def reads(name):
@@ -256,8 +256,15 @@ rule fonts:  # matplotlib lists the fonts once, and when that takes long it says
     shell: f"{PYTHON} -c 'import matplotlib.font_manager' 2> {{output}}"
 
 
+rule fitted:  # without the cells of other profiles
+    input: sources=lambda wildcards: NOTEBOOK_SOURCES[wildcards.name]
+    output: f"{BUILD}/fitted/{{name}}.ipynb"
+    shell: f"{PYTHON} book/fit.py notebooks/{{wildcards.name}}.ipynb {NAME} {{output}}"
+
+
 rule notebook:
     input:
+        fitted=rules.fitted.output,
         fonts=rules.fonts.output,
         sources=lambda wildcards: NOTEBOOK_SOURCES[wildcards.name],
         data=rules.data.output,
@@ -272,7 +279,7 @@ rule notebook:
     shell:
         step(
             "notebook {wildcards.name}", "{log}",
-            f"{PYTHON} -m papermill notebooks/{{wildcards.name}}.ipynb {{output.page}} -p profile {NAME}"
+            f"{PYTHON} -m papermill {{input.fitted}} {{output.page}} -p profile {NAME}"
             " --cwd notebooks --kernel python3 --no-progress-bar --log-output",
         )
 
