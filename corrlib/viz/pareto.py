@@ -85,11 +85,13 @@ def pareto(
                 ax.vlines(rows[cost], rows["low"], rows["high"], linewidth=1.2, **style)
             ax.plot(rows[cost], rows[value], MARKERS[k % len(MARKERS)], markersize=7, markeredgecolor=PAPER, **style)
         ax.plot([], [], MARKERS[k % len(MARKERS)], color=CYCLE[k % len(CYCLE)], label=name)
-    named = pd.concat([line, table[~racing]])
+    named = pd.concat([line, table[~racing]]).sort_values(cost)
     ends = named["high" if "high" in named else value]
-    for at, y, text in zip(named[cost], ends, named[label], strict=True):  # upright, so that neighbours do not meet
+    gaps = np.diff(np.log(named[cost])) < 0.05 * np.log(table[cost].max() / table[cost].min())
+    aside_by = 5.0 * (np.append(False, gaps).astype(int) - np.append(gaps, False))  # names of close neighbours move apart
+    for at, y, text, x in zip(named[cost], ends, named[label], aside_by, strict=True):
         style = {"rotation": 90, "ha": "center", "va": "bottom", "fontsize": 8.5, "color": INK}
-        ax.annotate(text, (at, y), (0, 6), textcoords="offset points", **style)
+        ax.annotate(text, (at, y), (x, 6), textcoords="offset points", **style)
     ax.set_xscale("log")
     ax.xaxis.set_major_formatter(FuncFormatter(lambda x, _: seconds(x)))
     ax.set(xlabel="seconds a match", ylabel="PCK, percent")
