@@ -157,18 +157,19 @@ def _batch_invariance(make) -> tuple[bool, str]:
     return largest <= 0.5, said + ("" if largest <= 0.5 else "; an answer must depend on its own query only")
 
 
-def present(profile: Profile, home: Path | None = None) -> Iterator[Finding]:
+def present(profile: Profile, home: Path | None = None, device: str | None = None) -> Iterator[Finding]:
     """What this machine has: versions, weights of every model, the profile's data, every benchmark; how to get what is missing.
 
-    `home` is the folder of the benchmarks, by default where `data_scripts/fetch.py` puts them.
+    `home` is the folder of the benchmarks, by default where `data_scripts/fetch.py` puts them; `device` by default the profile's.
     """
     versions = ", ".join(f"{name} {metadata.version(name)}" for name in ("torch", "diffusers", "transformers", "numpy", "pandas"))
     yield Finding("versions", None, f"Python {platform.python_version()}, {versions}")
-    device = str(profile.get("device", "cpu")) if "device" in profile else "cpu"
+    asked = "you ask" if device else f"profile {profile.name} asks"
+    device = device or str(profile.get("device", "cpu"))
     usable = device == "cpu" or (device.startswith("cuda") and torch.cuda.is_available())
     usable |= device == "mps" and torch.backends.mps.is_available()
     here = "usable" if usable else "not usable here; choose another with --device"
-    yield Finding("device", usable, f"profile {profile.name} asks for {device}: {here}; {torch.get_num_threads()} threads")
+    yield Finding("device", usable, f"{asked} for {device}: {here}; {torch.get_num_threads()} threads")
     yield from (_model(model) for model in weights.MODELS.values())
     yield _data(profile)
     home = home or profile.path(HOME)

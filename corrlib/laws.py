@@ -7,7 +7,8 @@
     table([law, ...])  # one row a law, as `viz.law_plot` draws them
 
 A law of several comparisons holds when each of them does (the intersection-union test: no correction for their number is needed),
-and does not when one of them does not: that verdict comes by luck more often, the more comparisons there are. NumPy and pandas only.
+and does not when one of them does not: that verdict comes by luck more often, the more comparisons there are.
+NumPy and pandas only.
 """
 
 from collections.abc import Iterable, Sequence

@@ -9,6 +9,8 @@ def test_names_and_near_misses():
     assert "match" in bench.names()
     with pytest.raises(KeyError, match="no benchmark 'mach'; did you mean match"):
         bench.run("mach")
+    with pytest.raises(ValueError, match="benchmark 'match' has no option 'foo'; it has .*runs"):
+        bench.run("match", foo=1)
 
 
 def test_a_name_belongs_to_one_function():

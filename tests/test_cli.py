@@ -9,6 +9,7 @@ from conftest import picture
 from PIL import Image
 
 from corrlib.cli import COMMANDS, main
+from corrlib.parts import Parts
 
 TINY = ["--set", "ensemble=1", "--set", "size=32x32"]
 
@@ -126,6 +127,10 @@ def test_evaluate_in_shards_then_table(capsys, folder, tiny_folder, tmp_path):
     assert not list(tables.glob("*beside_paper*")), "own images, counted by the image, beside the paper's SPair-71k"
     code, _, err = run(capsys, "evaluate", *common, *model, "--seed", 5)
     assert code == 2 and "seed: 0 there, 5 now" in err
+    copied = Parts.open(tmp_path / "copy")
+    Parts.start(tmp_path / "many", copied.run, 1).write(0, copied.read().assign(trial="base"))
+    code, said, _ = run(capsys, "table", tmp_path / "copy", tmp_path / "many", "--out", tables)
+    assert code == 0 and "studies, see `python -m corrlib trials NAME`: many" in said and "copy: " in said
 
 
 def test_features_fill_the_store_that_evaluate_reads(capsys, folder, tiny_folder, tmp_path, monkeypatch):

@@ -157,3 +157,15 @@ def test_the_command_says_it_of_another_folder(capsys, tmp_path):
     said = capsys.readouterr().out
     assert f"benchmark spair: SPair-71k is not at {tmp_path / 'SPair-71k'}; fetch it (227 MB to download" in said
     assert f"python data_scripts/fetch.py spair --out {tmp_path}\n" in said
+
+
+def test_the_command_takes_a_method_and_a_device_by_option(capsys, monkeypatch):
+    from corrlib.cli import main
+
+    checked = []
+    monkeypatch.setattr("corrlib.doctor.check_method", lambda make: checked.append(make()) or iter(()))
+    assert main(["doctor", "--method", "pixels"]) == 0
+    assert [method.name for method in checked] == ["pixels"]
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    assert main(["doctor", "--device", "cuda"]) == 1
+    assert "FAILED  device: you ask for cuda: not usable here; choose another with --device" in capsys.readouterr().out

@@ -7,6 +7,7 @@ it compares two ways, the dict has `time_ratio` and `memory_ratio` (straightforw
 
 import difflib
 import importlib
+import inspect
 import pkgutil
 from collections.abc import Callable
 from typing import Any
@@ -33,9 +34,13 @@ def names() -> list[str]:
 
 
 def run(name: str, **options: Any) -> dict[str, Any]:
-    """Run one benchmark and return its result. Raises KeyError with near misses when there is none of that name."""
+    """Run one benchmark and return its result. Raises KeyError with near misses when there is none of that name, and ValueError on
+    an option that it has not."""
     if name not in names():
         near = difflib.get_close_matches(name, names(), 3) or names()
         raise KeyError(f"no benchmark {name!r}; did you mean {' or '.join(near)}?")
     importlib.import_module(f"{__name__}.{name}")
+    known = inspect.signature(_registered[name]).parameters
+    if wrong := [option for option in options if option not in known]:
+        raise ValueError(f"benchmark {name!r} has no option {wrong[0]!r}; it has {', '.join(known)}")
     return {"benchmark": name, **_registered[name](**options)}

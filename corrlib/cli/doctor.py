@@ -12,6 +12,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", type=Path, metavar="FOLDER", help="the folder of the benchmarks (default build/paper/data)")
     add_profile(parser)
     add_method(parser)
+    parser.set_defaults(method=None)  # without a method, what is here
 
 
 def run(args: argparse.Namespace) -> int:
@@ -21,7 +22,9 @@ def run(args: argparse.Namespace) -> int:
 
     profile = open_profile(args)
     home = args.data and args.data.absolute()
-    findings = doctor.present(profile, home) if args.name is None else doctor.check_method(_maker(args, profile))
+    args.name = args.name or args.method
+    here = args.name is None
+    findings = doctor.present(profile, home, args.device) if here else doctor.check_method(_maker(args, profile))
     failed = 0
     for finding in findings:
         print(finding, flush=True)

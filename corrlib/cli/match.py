@@ -23,7 +23,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--points", type=_point, nargs="+", required=True, metavar="x,y", help="in pixels of the source image")
     parser.add_argument("--category", help='what both images show, for prompts such as "a photo of a {category}"')
     parser.add_argument("--prompt", help="the whole prompt of a diffusion method, instead of the preset's")
-    parser.add_argument("--out", type=Path, help="draw the matches into this file (.png, .svg, .pdf)")
+    parser.add_argument("--out", type=Path, help="draw the matches into this file (.png, .jpg, .svg, .pdf)")
     add_profile(parser)
     add_method(parser)
 
