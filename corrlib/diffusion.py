@@ -16,6 +16,7 @@ import torch
 from einops import rearrange
 from jaxtyping import Float
 from PIL import Image
+from safetensors import SafetensorError
 from torch import Tensor
 
 from corrlib import weights
@@ -74,7 +75,11 @@ class Diffuser:
             half = any((folder / sub).glob("*.fp16.safetensors"))
             variant = {"variant": "fp16"} if half and not plain else {}
             key = "dtype" if cls is CLIPTextModel else "torch_dtype"
-            return cls.from_pretrained(folder, subfolder=sub, local_files_only=True, **{key: dtype}, **variant)
+            try:
+                return cls.from_pretrained(folder, subfolder=sub, local_files_only=True, **{key: dtype}, **variant)
+            except (OSError, SafetensorError) as error:  # they are there, else `resolve` had said so
+                again = "fetch them again, or, where they came with the repository, type: git checkout -- "
+                raise OSError(f"the weights in {folder / sub} cannot be read, they may be truncated; {again}{folder}") from error
 
         vae, unet, text = part(AutoencoderKL, "vae"), part(UNet2DConditionModel, "unet"), part(CLIPTextModel, "text_encoder")
         tokenizer = CLIPTokenizer.from_pretrained(folder / "tokenizer", local_files_only=True)

@@ -54,6 +54,7 @@ def match_pairs(
     chunks = [chosen[start : start + CHUNK] for start in range(0, len(chosen), CHUNK)]
     labels = labels_of(method, pairs, chosen, profile)
     run = {**labels, "settings": repr(method.settings), "weights": getattr(method, "weights", ""), "seed": seed}
+    run["source"] = getattr(method, "source", "")  # an edited method is another one
     parts = Parts.start(out, {**run, "pairs": len(chosen), "of": len(pairs), "pair_ids": digest_of(pairs, chosen)}, len(chunks))
     todo = parts.todo(shard)
     with progress_bar(sum(len(chunks[part]) for part in todo), method, progress) as bar:

@@ -34,6 +34,7 @@ def sweep(
     chosen = select(len(pairs), limit)
     labels = labels_of(method, pairs, chosen, profile)
     run = {**labels, "settings": repr(method.settings), "weights": method.weights, "seed": seed, "layers": list(layers)}
+    run["source"] = getattr(method, "source", "")
     run |= {"timesteps": list(timesteps), "pairs": len(chosen), "of": len(pairs), "pair_ids": digest_of(pairs, chosen)}
     parts = Parts.start(out, run, len(timesteps)) if out is not None else None
     todo = parts.todo(shard) if parts else range(shard[0], len(timesteps), shard[1])

@@ -99,6 +99,7 @@ def run_trials(
     weights = sorted({getattr(method, "weights", "") for method in methods.values()})
     described = {**run, "names": list(names), "weights": weights, "seed": seed, "points": points, "block": block}
     described |= {"settings": {name: repr(method.settings) for name, method in methods.items()}, "profile": profile}
+    described["source"] = sorted({getattr(method, "source", "") for method in methods.values()})
     parts = Parts.start(out, {**described, "pairs": len(flat), "pair_ids": digest_of(pairs, flat)}, len(chosen))
     todo = parts.todo(shard)
     with progress_bar(sum(len(chosen[part]) for part in todo) * len(methods), None, progress) as bar:

@@ -9,6 +9,7 @@ A method of yours is one more file in this folder, begun as a copy of `_template
 
 import builtins
 import dataclasses
+import hashlib
 import importlib
 import importlib.util
 import re
@@ -62,8 +63,11 @@ def entry(name: str) -> Entry:
     if name not in _entries:
         modules = _modules()
         if name not in modules:
+            if (own := _FOLDER / f"{name}.py").is_file():
+                registered = ", ".join(_DECORATOR.findall(own.read_text())) or "nothing"
+                raise KeyError(f"no method {name!r}: {own} registers {registered}; change the name in its @register line")
             near = get_close_matches(name, modules, 3, 0.5)
-            hint = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(list())}"
+            hint = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(list())}."
             raise KeyError(f"no method {name!r}; {hint} A file of your own is named by its path, ending in .py")
         importlib.import_module(f"{__name__}.{modules[name]}")
     return _entries[name]
@@ -94,9 +98,15 @@ def load(name: str, preset: str = "toybox", *, env: Any = None, device: str = "c
 
     chosen = settings(name, preset, **overrides)
     method = entry(name).build(chosen, env if env is not None else Env(device=device))
-    method.name = entry(name).name
+    method.name, method.source = entry(name).name, source(name)
     method.preset = ", ".join([preset, *(f"{key}={value}" for key, value in sorted(overrides.items()))])
     return method
+
+
+def source(name: str) -> str:
+    """A digest of the method's file, so that results can say by which version of it they were computed; "" where it has none."""
+    path = Path(name) if name.endswith(".py") else _FOLDER / f"{_modules().get(name)}.py"
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:12] if path.is_file() else ""
 
 
 def _modules() -> dict[str, str]:
@@ -108,9 +118,16 @@ def _modules() -> dict[str, str]:
 def _from_file(path: Path) -> Entry:
     if not path.is_file():
         raise KeyError(f"no file {path}; a method of your own is one file, begun as a copy of {_FOLDER / '_template.py'}")
-    names = _DECORATOR.findall(path.read_text())
-    if len(names) != 1:
-        raise KeyError(f"{path} registers {len(names)} methods; wanted exactly one @register(...) line at the left margin")
     spec = importlib.util.spec_from_file_location(f"corrlib_method_{path.stem}", path)
-    spec.loader.exec_module(importlib.util.module_from_spec(spec))
+    module = importlib.util.module_from_spec(spec)
+    try:
+        compile(path.read_text(), path, "exec")  # before its text is looked at, so that a slip of the pen is called one
+        names = _DECORATOR.findall(path.read_text())
+        if len(names) != 1:
+            raise KeyError(f"{path} registers {len(names)} methods; wanted exactly one @register(...) line at the left margin")
+        spec.loader.exec_module(module)
+    except SyntaxError as error:
+        raise ValueError(f"{error.filename}, line {error.lineno}: {error.msg}") from error
+    except ImportError as error:
+        raise ValueError(f"{path} cannot be imported: {error}") from error
     return _entries[names[0]]

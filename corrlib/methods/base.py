@@ -29,6 +29,14 @@ class Env:
     models: dict[tuple[str, str] | str, Diffuser] = field(default_factory=dict)
     shared: dict[str, Any] = field(default_factory=dict)
 
+    def __post_init__(self):
+        """Raises ValueError where `device` is not usable on this machine."""
+        try:
+            torch.empty(0, device=self.device)
+        except (RuntimeError, AssertionError) as error:  # torch has no error of its own for this
+            why = str(error).splitlines()[0]
+            raise ValueError(f"device {str(self.device)!r} is not usable here ({why}); choose another, for example cpu") from error
+
     def diffuser(self, model: str, dtype: str = "float32") -> Diffuser:
         """The diffusion model of that name (a preset, a folder or a hub id) on this device."""
         if model in self.models:
@@ -54,6 +62,7 @@ class FeatureMethod:
     keep_bytes: int = 512 * 2**20
     name: str = ""
     preset: str = ""
+    source: str = ""
 
     def __post_init__(self):
         self._kept = Recent(self.keep_bytes, nbytes=lambda kept: kept[1].values.nbytes, at_least=2)
@@ -77,7 +86,7 @@ class FeatureMethod:
     def _load(self, view: View, seed: int) -> FeatureMap:
         if self.store is None:
             return self.extract(view, seed=seed)
-        key = self.store.key(self.settings, view, weights=self.weights, seed=seed)
+        key = self.store.key(self.settings, view, weights=self.weights, seed=seed, source=self.source)
         stored = self.store.get(key)
         if stored is not None:
             values, box = stored["values"], tuple(stored["box"].tolist()) if "box" in stored else None
