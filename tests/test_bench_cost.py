@@ -233,7 +233,7 @@ def test_pareto_names_the_front_only():
         {"seconds": [0.1, 1, 2, 0.01], "pck": [20.0, 40, 30, 50], "group": ["a", "b", "b", "c"], "label": [*"xyzw"]}
     )
     ax = pareto(plt.figure().subplots(), table.assign(low=table["pck"] - 1, high=table["pck"] + 1), aside=["c"])
-    assert [text.get_text() for text in ax.texts] == ["x", "y", "w"] and ax.get_xscale() == "log"
+    assert [text.get_text() for text in ax.texts] == ["w", "x", "y"] and ax.get_xscale() == "log"
     assert np.allclose(ax.lines[0].get_xydata(), [[0.1, 20], [1, 40]])
     assert ax.get_legend_handles_labels()[1] == ["a", "b", "c"]
     alone = pareto(plt.figure().subplots(), table)
