@@ -166,8 +166,7 @@ def present(profile: Profile, home: Path | None = None, device: str | None = Non
     yield Finding("versions", None, f"Python {platform.python_version()}, {versions}")
     asked = "you ask" if device else f"profile {profile.name} asks"
     device = device or str(profile.get("device", "cpu"))
-    usable = device == "cpu" or (device.startswith("cuda") and torch.cuda.is_available())
-    usable |= device == "mps" and torch.backends.mps.is_available()
+    usable = _usable(device)
     here = "usable" if usable else "not usable here; choose another with --device"
     yield Finding("device", usable, f"{asked} for {device}: {here}; {torch.get_num_threads()} threads")
     yield from (_model(model) for model in weights.MODELS.values())
@@ -176,6 +175,16 @@ def present(profile: Profile, home: Path | None = None, device: str | None = Non
     if home.is_relative_to(profile.root):  # commands are typed in the root
         home = home.relative_to(profile.root)
     yield from (_benchmark(benchmark, profile.root, home) for benchmark in BENCHMARKS.values())
+
+
+def _usable(device: str) -> bool:
+    from corrlib.methods.base import Env
+
+    try:
+        Env(device=device)
+    except ValueError:
+        return False
+    return True
 
 
 def _model(model: weights.Model) -> Finding:

@@ -10,7 +10,8 @@ def test_both_sides_in_one_run():
     result = bench.run("prompt_optimization", runs=1, points=2, steps=2, embeddings=2, crops=4, reuses=2, memory_runs=1)
     assert json.loads(json.dumps(result))["benchmark"] == "prompt_optimization"
     assert result["same_answer"] and result["points"] == 2 and len(result["differences_px"]) == 2  # on one thread, and on all
-    assert all(result[name] > 0 for name in ("time_ratio", "time_ratio_all_threads", "time_ratio_amortised", "all_threads"))
+    assert result["time_ratio"] > 1.2 and result["time_ratio_amortised"] > result["time_ratio"]
+    assert {"time_ratio_all_threads", "all_threads"} <= set(result)
     assert result["peak_mib"] > 0 and result["straightforward_peak_mib"] > 0
 
 

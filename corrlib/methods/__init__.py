@@ -97,8 +97,9 @@ def load(name: str, preset: str = "toybox", *, env: Any = None, device: str = "c
     from corrlib.methods.base import Env
 
     chosen = settings(name, preset, **overrides)
-    method = entry(name).build(chosen, env if env is not None else Env(device=device))
-    method.name, method.source = entry(name).name, source(name)
+    found = entry(name)
+    method = found.build(chosen, env if env is not None else Env(device=device))
+    method.name, method.source = found.name, source(name)
     method.preset = ", ".join([preset, *(f"{key}={value}" for key, value in sorted(overrides.items()))])
     return method
 
@@ -121,8 +122,9 @@ def _from_file(path: Path) -> Entry:
     spec = importlib.util.spec_from_file_location(f"corrlib_method_{path.stem}", path)
     module = importlib.util.module_from_spec(spec)
     try:
-        compile(path.read_text(), path, "exec")  # before its text is looked at, so that a slip of the pen is called one
-        names = _DECORATOR.findall(path.read_text())
+        text = path.read_text()
+        compile(text, path, "exec")  # before its text is looked at, so that a slip of the pen is called one
+        names = _DECORATOR.findall(text)
         if len(names) != 1:
             raise KeyError(f"{path} registers {len(names)} methods; wanted exactly one @register(...) line at the left margin")
         spec.loader.exec_module(module)

@@ -1,17 +1,16 @@
 """Checkpoints that survive a kill: written aside, then renamed."""
 
-import os
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from corrlib.atomic import atomic
+
 
 def save(state: dict[str, Any], path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_suffix(".tmp")
-    torch.save(state, aside)
-    os.replace(aside, path)
+    with atomic(path) as part:
+        torch.save(state, part)
 
 
 def load(path: Path, device: str) -> dict[str, Any] | None:
