@@ -80,13 +80,13 @@ def toys() -> Iterator[tuple[str, Image.Image, Points]]:
     what is on them, as on a random picture they do not."""
     from corrlib.data.toybox.items import item
     from corrlib.data.toybox.render import picture as rendered
+    from corrlib.data.toybox.sets.shots import to_image
     from corrlib.data.toybox.truth import keypoint_truth
 
     for category in ("car", "bus", "bicycle", "boat"):
         scene, size = item("doctor", category, 0)[0], (352, 256)
         truth = keypoint_truth(scene, size)
-        pixels = (rendered(scene, size)[0] * 255).round().byte().permute(1, 2, 0).numpy()
-        yield category, Image.fromarray(pixels), truth.points[truth.visible].float()
+        yield category, to_image(rendered(scene, size)[0]), truth.points[truth.visible].float()
 
 
 def _identity(make) -> tuple[bool, str]:

@@ -8,7 +8,6 @@ from functools import partial
 from typing import Any
 
 import torch
-from PIL import Image
 
 from corrlib import methods
 from corrlib.bench import benchmark
@@ -17,6 +16,7 @@ from corrlib.bench._straightforward_prompts import Straightforward
 from corrlib.coords import Points
 from corrlib.data.toybox.items import item
 from corrlib.data.toybox.render import picture
+from corrlib.data.toybox.sets.shots import to_image
 from corrlib.data.toybox.truth import keypoint_truth
 from corrlib.diffusion import Diffuser
 from corrlib.methods.base import Env
@@ -35,8 +35,7 @@ def toys(count: int, places: int) -> tuple[list[View], Points]:
         if points is None:
             truth = keypoint_truth(scene, size)
             points = truth.points[truth.visible][:places].double()
-        rgb = (picture(scene, size)[0] * 255).round().byte().permute(1, 2, 0).numpy()
-        views.append(View(f"bench-{i}", size, "dog", pixels=Image.fromarray(rgb)))
+        views.append(View(f"bench-{i}", size, "dog", pixels=to_image(picture(scene, size)[0])))
     return views, points
 
 
