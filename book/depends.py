@@ -1,8 +1,10 @@
-"""What a step of the graph depends on, by content: the library modules that it imports, settings, weights.
+"""What a step of the graph depends on, by content: the library modules that it imports, settings,
+weights.
 
-The Snakefile writes one small file per step, `build/<profile>/inputs/NAME.sha256`, only when its content changes, and names it as
-the step's input. So neither a checkout (which changes times) nor an edit of an unrelated module reruns anything.
-Standard library only, because the Snakefile reads it on every call.
+The Snakefile writes one small file per step, `build/<profile>/inputs/NAME.sha256`, only when its
+content changes, and names it as the step's input. So neither a checkout (which changes times) nor
+an edit of an unrelated module reruns anything. Standard library only, because the Snakefile reads
+it on every call.
 """
 
 import ast
@@ -16,23 +18,36 @@ from pathlib import Path
 
 
 def code_of(path: Path) -> str:
-    """The Python of a module, or of a notebook's code cells (lines for the shell and magics left out)."""
+    """The Python of a module, or of a notebook's code cells (lines for the shell and magics left
+    out).
+    """
     if path.suffix != ".ipynb":
         return path.read_text()
     cells = json.loads(path.read_text())["cells"]
-    lines = [line for cell in cells if cell["cell_type"] == "code" for line in ("".join(cell["source"]) + "\n").splitlines()]
+    lines = [
+        line
+        for cell in cells
+        if cell["cell_type"] == "code"
+        for line in ("".join(cell["source"]) + "\n").splitlines()
+    ]
     return "\n".join(line for line in lines if not line.startswith(("%", "!")))
 
 
 def imports(path: Path, root: Path) -> set[Path]:
-    """Files of `corrlib` that `path` imports anywhere in it, also inside of functions; a package stands for its `__init__`."""
+    """Files of `corrlib` that `path` imports anywhere in it, also inside of functions; a package
+    stands for its `__init__`.
+    """
     found = set()
     for node in ast.walk(ast.parse(code_of(path))):
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.module:
             names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and re.fullmatch(r"corrlib(\.\w+)+(:\w+)?", node.value):
+        elif (
+            isinstance(node, ast.Constant)
+            and isinstance(node.value, str)
+            and re.fullmatch(r"corrlib(\.\w+)+(:\w+)?", node.value)
+        ):
             names = [node.value.partition(":")[0]]  # a registry's entry, imported by its name
         else:
             continue
@@ -42,7 +57,11 @@ def imports(path: Path, root: Path) -> set[Path]:
                 continue
             for depth in range(1, len(parts) + 1):
                 place = root.joinpath(*parts[:depth])
-                found |= {file for file in (place.with_suffix(".py"), place / "__init__.py") if file.is_file()}
+                found |= {
+                    file
+                    for file in (place.with_suffix(".py"), place / "__init__.py")
+                    if file.is_file()
+                }
     return found
 
 
@@ -51,14 +70,19 @@ def method_file(root: Path, name: str) -> str:
     for path in sorted((root / "corrlib/methods").glob("*.py")):
         if re.search(rf"""^@register\(\s*["']{re.escape(name)}["']""", path.read_text(), re.M):
             return path.relative_to(root).as_posix()
-    raise KeyError(f"no file in corrlib/methods registers {name!r}; the profile's runs name methods")
+    raise KeyError(
+        f"no file in corrlib/methods registers {name!r}; the profile's runs name methods"
+    )
 
 
-def closure(root: Path, *starts: str, without: Iterable[str] = (), methods: Iterable[str] = ()) -> list[Path]:
-    """`starts` (paths under `root`) and every file of `corrlib` that they import, directly or not, except `without`.
+def closure(
+    root: Path, *starts: str, without: Iterable[str] = (), methods: Iterable[str] = ()
+) -> list[Path]:
+    """`starts` (paths under `root`) and every file of `corrlib` that they import, directly or not,
+    except `without`.
 
-    `corrlib.methods` finds its methods by name, so whatever imports it depends on all of them, or on `methods`, those that it is
-    used for.
+    `corrlib.methods` finds its methods by name, so whatever imports it depends on all of them, or
+    on `methods`, those that it is used for.
     """
     todo, seen = [root / start for start in starts], {root / path for path in without}
     while todo:
@@ -82,10 +106,16 @@ def pins(root: Path) -> list[str]:
 
 
 def digest(root: Path, files: Iterable[Path | str] = (), **settings: object) -> str:
-    """A hash of contents: of `files` (folders are walked; a missing one counts as missing) and of `settings`."""
+    """A hash of contents: of `files` (folders are walked; a missing one counts as missing) and of
+    `settings`.
+    """
     state = hashlib.sha256(json.dumps(settings, sort_keys=True, default=str).encode())
     for item in sorted({root / file for file in files}):
-        inside = sorted(p for p in item.rglob("*") if p.is_file() and "__pycache__" not in p.parts) if item.is_dir() else [item]
+        inside = (
+            sorted(p for p in item.rglob("*") if p.is_file() and "__pycache__" not in p.parts)
+            if item.is_dir()
+            else [item]
+        )
         for path in inside:
             content = hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else "missing"
             state.update(f"{path.relative_to(root).as_posix()} {content}\n".encode())
@@ -93,7 +123,9 @@ def digest(root: Path, files: Iterable[Path | str] = (), **settings: object) -> 
 
 
 def stamp(path: str, content: str) -> str:
-    """Write `content` to `path` unless it is there already, so that the file's time is that of its last change."""
+    """Write `content` to `path` unless it is there already, so that the file's time is that of its
+    last change.
+    """
     file = Path(path)
     if not file.is_file() or file.read_text().strip() != content:
         file.parent.mkdir(parents=True, exist_ok=True)

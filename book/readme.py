@@ -1,6 +1,7 @@
-"""Write the table of results of README.md from the toybox profile's tables and take its picture, so that nobody types or draws it.
+"""Write the table of results of README.md from the toybox profile's tables and take its picture, so
+that nobody types or draws it.
 
-    python book/readme.py
+python book/readme.py
 """
 
 import re
@@ -26,10 +27,17 @@ def markdown(rows: list[list[str]]) -> str:
 
 def updated(readme: str) -> str:
     """The README with the present table between its marks."""
-    return MARKS.sub(lambda found: f"{found[1]}\n{markdown(front_rows(load_profile('toybox', ROOT)))}\n{found[2]}", readme)
+    return MARKS.sub(
+        lambda found: (
+            f"{found[1]}\n{markdown(front_rows(load_profile('toybox', ROOT)))}\n{found[2]}"
+        ),
+        readme,
+    )
 
 
 if __name__ == "__main__":
     path = ROOT / "README.md"
     path.write_text(updated(path.read_text()))
-    shutil.copy(ROOT / "build/toybox/figures/00_quickstart/picture.png", ROOT / ".github/picture.png")
+    shutil.copy(
+        ROOT / "build/toybox/figures/00_quickstart/picture.png", ROOT / ".github/picture.png"
+    )

@@ -1,9 +1,11 @@
-"""Lay the book's sources out for one profile and build the HTML: pages, executed notebooks, figures, tables, recorded values.
+"""Lay the book's sources out for one profile and build the HTML: pages, executed notebooks,
+figures, tables, recorded values.
 
     python book/stage.py PROFILE
 
-Pages stay free of results: a table is a file that a step wrote (`:file: tables/...`), a number in the prose a recorded value
-(`{{ dift_pck_all }}` is `pck_all` of notebook 03_dift). What this profile did not run is shown as "not run".
+Pages stay free of results: a table is a file that a step wrote (`:file: tables/...`), a number in
+the prose a recorded value (`{{ dift_pck_all }}` is `pck_all` of notebook 03_dift). What this
+profile did not run is shown as "not run".
 """
 
 import csv
@@ -27,18 +29,26 @@ NOT_RUN = "not run"
 
 
 def recorded_values(profile: Profile) -> dict[str, str]:
-    """What the notebooks recorded, under the names that pages use: the notebook's name without its number, then the value's."""
+    """What the notebooks recorded, under the names that pages use: the notebook's name without its
+    number, then the value's.
+    """
     values = {"profile": profile.name, "profile_about": profile["about"]}
     for path in sorted(profile.build("values").glob("*.json")):
         prefix = re.sub(r"^\d+_", "", path.stem)
-        values |= {f"{prefix}_{name}": value for name, value in json.loads(path.read_text())["values"].items()}
+        values |= {
+            f"{prefix}_{name}": value
+            for name, value in json.loads(path.read_text())["values"].items()
+        }
     return values
 
 
 def banner(profile: Profile, depth: int) -> str:
     """The line under a page's title that says which profile its numbers come from."""
     link = "../" * depth + "how_to_use.md"
-    return f":::{{div}} profile-line\nProfile **{profile.name}**: {profile['about']}. [What this means]({link})\n:::"
+    return (
+        f":::{{div}} profile-line\nProfile **{profile.name}**: {profile['about']}. [What "
+        f"this means]({link})\n:::"
+    )
 
 
 def under_title(text: str, line: str) -> str:
@@ -48,7 +58,9 @@ def under_title(text: str, line: str) -> str:
 
 
 def stage_notebook(source: Path, target: Path, line: str) -> None:
-    """Copy an executed notebook with the banner under its title, and without the place of this clone in any output."""
+    """Copy an executed notebook with the banner under its title, and without the place of this
+    clone in any output.
+    """
     book = json.loads(source.read_text().replace(f"{ROOT}/", ""))
     first = next(cell for cell in book["cells"] if cell["cell_type"] == "markdown")
     first["source"] = under_title("".join(first["source"]), line)
@@ -56,7 +68,9 @@ def stage_notebook(source: Path, target: Path, line: str) -> None:
 
 
 def widen(numbers: Path, folder: Path) -> None:
-    """Tables as papers print them, one row a method and one column a category, from a tidy file; one per definition of PCK."""
+    """Tables as papers print them, one row a method and one column a category, from a tidy file;
+    one per definition of PCK.
+    """
     with open(numbers, newline="") as lines:
         rows = list(csv.DictReader(lines))
     folder.mkdir(parents=True, exist_ok=True)
@@ -67,26 +81,38 @@ def widen(numbers: Path, folder: Path) -> None:
         columns = totals + [name for name in categories if name not in totals]
         cells = {(row["method"], row["category"]): row["pck"] for row in mine}
         methods = dict.fromkeys((row["method"], row["supervision"]) for row in mine)
-        with open(folder / f"{numbers.stem}_{definition.replace(' ', '_')}.csv", "w", newline="") as out:
+        with open(
+            folder / f"{numbers.stem}_{definition.replace(' ', '_')}.csv", "w", newline=""
+        ) as out:
             table = csv.writer(out)
             table.writerow(["method", "supervision", *columns])
-            table.writerows([method, kind, *(cells.get((method, name), "") for name in columns)] for method, kind in methods)
+            table.writerows(
+                [method, kind, *(cells.get((method, name), "") for name in columns)]
+                for method, kind in methods
+            )
 
 
 def front_rows(profile: Profile) -> list[list[str]]:
-    """The table of results of the first page, head first: the profile's `front` runs with their PCK, or "not run"."""
+    """The table of results of the first page, head first: the profile's `front` runs with their
+    PCK, or "not run".
+    """
     path = profile.build("tables/results.csv")
     found = {}
     if path.is_file():
         with open(path, newline="") as lines:
             found = {row["name"]: row for row in csv.DictReader(lines)}
     columns = ["per point", "per image", "per category"]
-    rows = [[title, *(found.get(run, {}).get(name, NOT_RUN) for name in columns)] for run, title in profile["front"].items()]
+    rows = [
+        [title, *(found.get(run, {}).get(name, NOT_RUN) for name in columns)]
+        for run, title in profile["front"].items()
+    ]
     return [["method", *columns], *rows]
 
 
 def fill_missing(stage: Path, values: dict[str, str]) -> list[str]:
-    """Stand-ins for tables and values that pages name and this profile has not made; returns their names."""
+    """Stand-ins for tables and values that pages name and this profile has not made; returns their
+    names.
+    """
     missing = []
     for page in stage.glob("*.md"):
         text = page.read_text()
@@ -103,7 +129,9 @@ def fill_missing(stage: Path, values: dict[str, str]) -> list[str]:
 
 
 def stage(profile: Profile, folder: Path) -> list[str]:
-    """Write the sources of this profile's book into `folder`, from nothing; returns what was missing."""
+    """Write the sources of this profile's book into `folder`, from nothing; returns what was
+    missing.
+    """
     shutil.rmtree(folder, ignore_errors=True)
     ignore = shutil.ignore_patterns("*.py", "__pycache__")
     shutil.copytree(ROOT / "book", folder, ignore=ignore)
@@ -129,8 +157,18 @@ def stage(profile: Profile, folder: Path) -> list[str]:
 
 
 def build(stage: Path, html: Path) -> None:
-    """Build HTML with warnings as errors and put it at `html`. Raises CalledProcessError with the log on the screen."""
-    command = [str(Path(sys.executable).with_name("jupyter-book")), "build", str(stage), "-W", "-n", "--keep-going", "-q"]
+    """Build HTML with warnings as errors and put it at `html`. Raises CalledProcessError with the
+    log on the screen.
+    """
+    command = [
+        str(Path(sys.executable).with_name("jupyter-book")),
+        "build",
+        str(stage),
+        "-W",
+        "-n",
+        "--keep-going",
+        "-q",
+    ]
     subprocess.run(command, check=True, env={**os.environ, "NO_COLOR": "1"})
     shutil.rmtree(html, ignore_errors=True)
     os.replace(stage / "_build" / "html", html)

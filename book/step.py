@@ -1,9 +1,11 @@
-"""Run one step of the graph: announce it, keep its output in a log, and show the end of the log when it fails.
+"""Run one step of the graph: announce it, keep its output in a log, and show the end of the log
+when it fails.
 
     python book/step.py LOG "what it does" [--fresh FOLDER KEY...] -- COMMAND...
 
-`--fresh FOLDER KEY...`: FOLDER holds partial results that a killed run resumes from. They are removed when the content of the KEY
-files is not what it was when they were begun, so that a resumed run never mixes results of two versions.
+`--fresh FOLDER KEY...`: FOLDER holds partial results that a killed run resumes from. They are
+removed when the content of the KEY files is not what it was when they were begun, so that a resumed
+run never mixes results of two versions.
 """
 
 import shutil
@@ -32,12 +34,19 @@ def main(arguments: list[str]) -> int:
     Path(log).parent.mkdir(parents=True, exist_ok=True)
     start = time.monotonic()
     with open(log, "w") as out:
-        status = subprocess.run(command, stdout=out, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL).returncode
+        status = subprocess.run(
+            command, stdout=out, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL
+        ).returncode
     seconds = time.monotonic() - start
     print(f"  {'done' if status == 0 else 'FAILED'}  {label}  ({seconds:.0f} s)", flush=True)
     if status:
         tail = Path(log).read_text(errors="replace").splitlines()[-40:]
-        print("\n".join(f"    | {line}" for line in tail), f"    whole log: {log}", sep="\n", flush=True)
+        print(
+            "\n".join(f"    | {line}" for line in tail),
+            f"    whole log: {log}",
+            sep="\n",
+            flush=True,
+        )
     return status
 
 

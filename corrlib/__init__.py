@@ -1,4 +1,5 @@
-"""Semantic correspondence with diffusion features: a small tested library and the book that runs on it.
+"""Semantic correspondence with diffusion features: a small tested library and the book that runs on
+it.
 
 Importing `corrlib` imports nothing heavy; take what you need from its modules.
 """

@@ -9,7 +9,8 @@ from pathlib import Path
 
 @contextmanager
 def atomic(path: str | Path) -> Iterator[Path]:
-    """A file beside `path` to write in the block. It takes the name `path` when the block ends, and is deleted when it fails.
+    """A file beside `path` to write in the block. It takes the name `path` when the block ends, and
+    is deleted when it fails.
 
     The folders above are made. Several processes may write one path; the last one to end wins.
     """

@@ -1,12 +1,15 @@
-"""What every notebook of the book begins with: the profile, the style, and a `Run` that hands results over as files.
+"""What every notebook of the book begins with: the profile, the style, and a `Run` that hands
+results over as files.
 
     run = book.setup("03_dift", profile)
     run.save(figure, "layers")            # build/<profile>/figures/03_dift/layers.svg and .png
     run.table(frame, "layers")            # build/<profile>/tables/03_dift/layers.csv
-    run.value("pck_all", 41.3, ".1f")     # build/<profile>/values/03_dift.json; in a page: {{ dift_pck_all }}
+    run.value("pck_all", 41.3, ".1f")     # build/<profile>/values/03_dift.json; in a page: {{
+    dift_pck_all }}
 
-Files are the same bytes on every run: no dates, fixed ids, one thread. A notebook that reads what a step of the graph wrote
-asks for it by `run.need(...)`, which says what to type when it is not there.
+Files are the same bytes on every run: no dates, fixed ids, one thread. A notebook that reads what a
+step of the graph wrote asks for it by `run.need(...)`, which says what to type when it is not
+there.
 """
 
 import json
@@ -23,7 +26,11 @@ from corrlib.atomic import atomic
 from corrlib.profiles import Profile, load_profile
 
 # Bars of downloads and notes on optional packages would land in the page.
-QUIET = {"HF_HUB_DISABLE_PROGRESS_BARS": "1", "TRANSFORMERS_VERBOSITY": "error", "DIFFUSERS_VERBOSITY": "error"}
+QUIET = {
+    "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+    "TRANSFORMERS_VERBOSITY": "error",
+    "DIFFUSERS_VERBOSITY": "error",
+}
 
 
 @dataclass
@@ -40,7 +47,9 @@ class Run:
         return self.profile.root
 
     def save(self, figure: Any, name: str) -> None:
-        """Write a matplotlib figure as SVG and PNG, byte-identical from run to run. Raises ValueError on an unfit name."""
+        """Write a matplotlib figure as SVG and PNG, byte-identical from run to run. Raises
+        ValueError on an unfit name.
+        """
         _check(name)
         folder = _folder(self.profile.build("figures", self.name))
         for kind, tags in (("svg", {"Date": None, "Creator": None}), ("png", {"Software": None})):
@@ -48,15 +57,22 @@ class Run:
                 figure.savefig(part, format=kind, metadata=tags)
 
     def table(self, frame: Any, name: str, digits: int = 1) -> Any:
-        """Write a pandas table as CSV with `digits` decimals and return it; pages include the file, so nothing is typed twice."""
+        """Write a pandas table as CSV with `digits` decimals and return it; pages include the file,
+        so nothing is typed twice.
+        """
         _check(name)
         folder = _folder(self.profile.build("tables", self.name))
         index = frame.index.name is not None or frame.index.nlevels > 1
-        _write(folder / f"{name}.csv", frame.to_csv(index=index, float_format=f"%.{digits}f", lineterminator="\n"))
+        _write(
+            folder / f"{name}.csv",
+            frame.to_csv(index=index, float_format=f"%.{digits}f", lineterminator="\n"),
+        )
         return frame.round(digits)
 
     def value(self, name: str, value: Any, spec: str = "") -> str:
-        """Record a named value for the prose of other pages and return it formatted by `spec` (as in `format`)."""
+        """Record a named value for the prose of other pages and return it formatted by `spec` (as
+        in `format`).
+        """
         _check(name)
         self.values[name] = format(value, spec)
         self._record()
@@ -69,7 +85,9 @@ class Run:
         return Markdown(text)
 
     def need(self, *parts: str) -> Path:
-        """The path of what a step of the graph wrote under build/<profile>/. Raises FileNotFoundError with the command."""
+        """The path of what a step of the graph wrote under build/<profile>/. Raises
+        FileNotFoundError with the command.
+        """
         path = self.profile.build(*parts)
         if not path.exists():
             wanted = path.relative_to(self.root)
@@ -78,16 +96,24 @@ class Run:
         return path
 
     def _record(self) -> None:
-        record = {"notebook": self.name, "profile": self.profile.name, "values": dict(sorted(self.values.items()))}
+        record = {
+            "notebook": self.name,
+            "profile": self.profile.name,
+            "values": dict(sorted(self.values.items())),
+        }
         record["provenance"] = provenance(self.root)
-        _write(_folder(self.profile.build("values")) / f"{self.name}.json", json.dumps(record, indent=1) + "\n")
+        _write(
+            _folder(self.profile.build("values")) / f"{self.name}.json",
+            json.dumps(record, indent=1) + "\n",
+        )
 
     def _option(self) -> str:
         return "" if self.profile.name == "toybox" else f"--config profile={self.profile.name} -- "
 
 
 def setup(name: str, profile: str | Profile = "toybox", threads: int = 1) -> Run:
-    """Start notebook `name` under `profile`: style, quiet libraries, and `threads` threads (one: the same sums everywhere).
+    """Start notebook `name` under `profile`: style, quiet libraries, and `threads` threads (one:
+    the same sums everywhere).
 
     Raises FileNotFoundError when the profile is unknown.
     """
@@ -99,7 +125,9 @@ def setup(name: str, profile: str | Profile = "toybox", threads: int = 1) -> Run
     from corrlib.viz import style
 
     style.apply()
-    if "ipykernel" in sys.modules:  # PNG twice as dense as the page: sharp on every screen, and smaller than SVG around images
+    if (
+        "ipykernel" in sys.modules
+    ):  # PNG twice as dense as the page: sharp on every screen, and smaller than SVG around images
         from matplotlib_inline.backend_inline import set_matplotlib_formats
 
         set_matplotlib_formats("retina")
@@ -113,15 +141,25 @@ def setup(name: str, profile: str | Profile = "toybox", threads: int = 1) -> Run
 
 
 def provenance(root: Path) -> dict[str, str]:
-    """Commit and versions behind a result; the only part of a run's record that differs between two equal runs."""
-    git = subprocess.run(["git", "-C", str(root), "rev-parse", "HEAD"], capture_output=True, text=True)
+    """Commit and versions behind a result; the only part of a run's record that differs between two
+    equal runs.
+    """
+    git = subprocess.run(
+        ["git", "-C", str(root), "rev-parse", "HEAD"], capture_output=True, text=True
+    )
     packages = ("torch", "diffusers", "transformers", "numpy", "pandas", "matplotlib")
-    return {"commit": git.stdout.strip() or "unknown", **{name: metadata.version(name) for name in packages}}
+    return {
+        "commit": git.stdout.strip() or "unknown",
+        **{name: metadata.version(name) for name in packages},
+    }
 
 
 def _check(name: str) -> None:
     if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
-        raise ValueError(f"{name!r} cannot name a result; use small letters, digits and underscores, beginning with a letter")
+        raise ValueError(
+            f"{name!r} cannot name a result; use small letters, digits and underscores, "
+            "beginning with a letter"
+        )
 
 
 def _folder(path: Path) -> Path:

@@ -1,7 +1,9 @@
-"""Look inside a network during one pass: outputs of modules by hooks, attention probabilities by attention processors.
+"""Look inside a network during one pass: outputs of modules by hooks, attention probabilities by
+attention processors.
 
-Both are with-blocks. The network is as before afterwards, whatever happened inside. With `stop=True` the pass ends as soon as
-everything wanted has been seen, and the rest of the block's body is skipped: read the result after the block.
+Both are with-blocks. The network is as before afterwards, whatever happened inside. With
+`stop=True` the pass ends as soon as everything wanted has been seen, and the rest of the block's
+body is skipped: read the result after the block.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,16 +17,22 @@ from torch import Tensor, nn
 
 
 class _Stop(BaseException):
-    """Ends a pass early. Not an Exception, so that no `except Exception` inside of a model swallows it."""
+    """Ends a pass early. Not an Exception, so that no `except Exception` inside of a model swallows
+    it.
+    """
 
 
 @contextmanager
-def capture(model: nn.Module, names: str | Sequence[str], *, stop: bool = True, detach: bool = True) -> Iterator[dict[str, Tensor]]:
-    """Outputs of the named modules (paths as in `model.named_modules()`) as a dict from name to tensor, filled by the next pass.
+def capture(
+    model: nn.Module, names: str | Sequence[str], *, stop: bool = True, detach: bool = True
+) -> Iterator[dict[str, Tensor]]:
+    """Outputs of the named modules (paths as in `model.named_modules()`) as a dict from name to
+    tensor, filled by the next pass.
 
-    Of an output that is a tuple, list or dict, the first element is taken. A module that runs again overwrites its entry.
-    `detach=False` keeps gradients. Raises KeyError with the nearest names before anything runs when a name is unknown, and
-    RuntimeError at the end of the block when a named module never ran.
+    Of an output that is a tuple, list or dict, the first element is taken. A module that runs again
+    overwrites its entry. `detach=False` keeps gradients. Raises KeyError with the nearest names
+    before anything runs when a name is unknown, and RuntimeError at the end of the block when a
+    named module never ran.
     """
     names = list(dict.fromkeys([names] if isinstance(names, str) else names))
     modules = _resolve(model, names)
@@ -44,7 +52,10 @@ def capture(model: nn.Module, names: str | Sequence[str], *, stop: bool = True, 
 
     handles = []
     try:
-        handles = [module.register_forward_hook(keep(name)) for name, module in zip(names, modules, strict=True)]
+        handles = [
+            module.register_forward_hook(keep(name))
+            for name, module in zip(names, modules, strict=True)
+        ]
         yield out
         _require_all(names, out)
     except _Stop as stopped:
@@ -65,14 +76,19 @@ def attention(
     stop: bool = True,
     detach: bool = True,
 ) -> Iterator[dict[str, Tensor]]:
-    """Attention probabilities of a diffusers model's layers as a dict from layer path to tensor, filled by the next pass.
+    """Attention probabilities of a diffusers model's layers as a dict from layer path to tensor,
+    filled by the next pass.
 
-    `under` are path prefixes such as "up_blocks.1" (none: all layers). Tensors are b x queries x keys, or b x heads x queries x
-    keys with `heads="all"`; they sum to 1 over keys. Queries are cells in row-major order; keys are tokens (cross) or cells (self).
-    The pass itself is computed by the layers' own processors and does not change. Raises as `capture` does.
+    `under` are path prefixes such as "up_blocks.1" (none: all layers). Tensors are b x queries x
+    keys, or b x heads x queries x keys with `heads="all"`; they sum to 1 over keys. Queries are
+    cells in row-major order; keys are tokens (cross) or cells (self). The pass itself is computed
+    by the layers' own processors and does not change. Raises as `capture` does.
     """
     if kind not in ("cross", "self", "both") or heads not in ("mean", "all"):
-        raise ValueError(f"got kind={kind!r}, heads={heads!r}; wanted kind 'cross', 'self' or 'both' and heads 'mean' or 'all'")
+        raise ValueError(
+            f"got kind={kind!r}, heads={heads!r}; wanted kind 'cross', 'self' or 'both' and "
+            "heads 'mean' or 'all'"
+        )
     under = [under] if isinstance(under, str) else list(under)
     if under:
         _resolve(unet, under)
@@ -84,7 +100,10 @@ def attention(
         and (kind == "both" or module.is_cross_attention == (kind == "cross"))
     }
     if not layers:
-        raise KeyError(f"no {kind}-attention layer under {under or 'this model'}; print list(model.attn_processors) to see all")
+        raise KeyError(
+            f"no {kind}-attention layer under {under or 'this model'}; print "
+            "list(model.attn_processors) to see all"
+        )
     out: dict[str, Tensor] = {}
     end = _Stop()
 
@@ -109,18 +128,34 @@ def attention(
 
 
 class _Recorder:
-    """An attention processor that lets the original one work and forms the probabilities of the queries and keys it used."""
+    """An attention processor that lets the original one work and forms the probabilities of the
+    queries and keys it used.
+    """
 
     def __init__(self, name: str, original: Any, keep: Any):
         self.name, self.original, self.keep = name, original, keep
 
-    def __call__(self, attn, hidden_states, encoder_hidden_states=None, attention_mask=None, temb=None, **kwargs):
+    def __call__(
+        self,
+        attn,
+        hidden_states,
+        encoder_hidden_states=None,
+        attention_mask=None,
+        temb=None,
+        **kwargs,
+    ):
         with capture(attn, ["to_q", "to_k"], stop=False, detach=False) as projected:
-            result = self.original(attn, hidden_states, encoder_hidden_states, attention_mask, temb, **kwargs)
+            result = self.original(
+                attn, hidden_states, encoder_hidden_states, attention_mask, temb, **kwargs
+            )
         query, key = (attn.head_to_batch_dim(projected[name]) for name in ("to_q", "to_k"))
-        mask = attn.prepare_attention_mask(attention_mask, projected["to_k"].shape[1], projected["to_k"].shape[0])
+        mask = attn.prepare_attention_mask(
+            attention_mask, projected["to_k"].shape[1], projected["to_k"].shape[0]
+        )
         probabilities = attn.get_attention_scores(query, key, mask)
-        self.keep(self.name, rearrange(probabilities, "(b heads) q k -> b heads q k", heads=attn.heads))
+        self.keep(
+            self.name, rearrange(probabilities, "(b heads) q k -> b heads q k", heads=attn.heads)
+        )
         return result
 
 
@@ -128,12 +163,17 @@ def _resolve(model: nn.Module, names: Sequence[str]) -> list[nn.Module]:
     known = dict(model.named_modules())
     known.pop("", None)
     if not names:
-        raise ValueError("got no names; name at least one module, as in capture(unet, ['up_blocks.1'])")
+        raise ValueError(
+            "got no names; name at least one module, as in capture(unet, ['up_blocks.1'])"
+        )
     for name in names:
         if name not in known:
-            near = sorted(known, key=lambda other: SequenceMatcher(None, name, other).ratio(), reverse=True)[:3]
+            near = sorted(
+                known, key=lambda other: SequenceMatcher(None, name, other).ratio(), reverse=True
+            )[:3]
             raise KeyError(
-                f"{type(model).__name__} has no module {name!r}; the nearest are {', '.join(map(repr, near))}. "
+                f"{type(model).__name__} has no module {name!r}; the nearest are "
+                f"{', '.join(map(repr, near))}. "
                 "Print [name for name, _ in model.named_modules()] to see all"
             )
     return [known[name] for name in names]
@@ -145,7 +185,8 @@ def _first(name: str, output: Any) -> Tensor:
         value = next(iter(value.values())) if isinstance(value, Mapping) else value[0]
     if not isinstance(value, torch.Tensor):
         raise TypeError(
-            f"module {name!r} returned {type(output).__name__} without a tensor in front; capture a module inside of it"
+            f"module {name!r} returned {type(output).__name__} without a tensor in front; "
+            "capture a module inside of it"
         )
     return value
 
@@ -153,4 +194,7 @@ def _first(name: str, output: Any) -> Tensor:
 def _require_all(names: Sequence[str], out: Mapping[str, Tensor]) -> None:
     missing = [name for name in names if name not in out]
     if missing:
-        raise RuntimeError(f"modules {missing} did not run in the with-block; call the model inside of it, or drop these names")
+        raise RuntimeError(
+            f"modules {missing} did not run in the with-block; call the model inside of it, or "
+            "drop these names"
+        )

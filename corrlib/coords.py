@@ -1,8 +1,9 @@
 """Points and frames: the only place that knows where a pixel or a feature cell lies.
 
-Points are float (x, y) in pixels of the original image, with pixel *centres* at integers: the centre of the top left
-pixel is (0, 0), the image covers [-0.5, W - 0.5] x [-0.5, H - 0.5]. Resizing maps x to (x + 0.5) W' / W - 0.5, which
-is what `torch.nn.functional.interpolate(align_corners=False)` and Pillow do.
+Points are float (x, y) in pixels of the original image, with pixel *centres* at integers: the
+centre of the top left pixel is (0, 0), the image covers [-0.5, W - 0.5] x [-0.5, H - 0.5]. Resizing
+maps x to (x + 0.5) W' / W - 0.5, which is what
+`torch.nn.functional.interpolate(align_corners=False)` and Pillow do.
 """
 
 from dataclasses import dataclass
@@ -19,8 +20,9 @@ Size = tuple[int, int]  # (width, height), everywhere
 class Frame:
     """How a grid of feature cells lies on an image.
 
-    `image` and `grid` are sizes (width, height). `box` is the region that the grid covers, as edges (x0, y0, x1, y1) in
-    image pixels; None is the whole image. A box may reach outside of the image, as it does when an image was padded to a square.
+    `image` and `grid` are sizes (width, height). `box` is the region that the grid covers, as edges
+    (x0, y0, x1, y1) in image pixels; None is the whole image. A box may reach outside of the image,
+    as it does when an image was padded to a square.
     """
 
     image: Size
@@ -45,15 +47,21 @@ class Frame:
         return (cells + 0.5) / cells.new_tensor(self.grid) * extent + origin
 
     def to_unit(self, points: Points) -> Points:
-        """Image pixels to [-1, 1] over the covered region, as `grid_sample(align_corners=False)` wants them."""
+        """Image pixels to [-1, 1] over the covered region, as `grid_sample(align_corners=False)`
+        wants them.
+        """
         return (self.to_grid(points) + 0.5) / points.new_tensor(self.grid) * 2 - 1
 
 
-def taps(cells: Float[Tensor, "n"], length: int) -> tuple[Int[Tensor, "n"], Int[Tensor, "n"], Float[Tensor, "n"]]:
-    """The two neighbours i0, i1 of each cell coordinate on an axis of `length` cells, and the weight of i1 in [0, 1).
+def taps(
+    cells: Float[Tensor, "n"], length: int
+) -> tuple[Int[Tensor, "n"], Int[Tensor, "n"], Float[Tensor, "n"]]:
+    """The two neighbours i0, i1 of each cell coordinate on an axis of `length` cells, and the
+    weight of i1 in [0, 1).
 
-    This is the interpolation rule of the whole library. Coordinates beyond the outer cell centres are clamped to them, so all
-    points within half a cell of the border share one value along the axis, as in `interpolate(align_corners=False)`.
+    This is the interpolation rule of the whole library. Coordinates beyond the outer cell centres
+    are clamped to them, so all points within half a cell of the border share one value along the
+    axis, as in `interpolate(align_corners=False)`.
     """
     cells = cells.clamp(0, length - 1)
     low = cells.floor().long()
@@ -63,7 +71,8 @@ def taps(cells: Float[Tensor, "n"], length: int) -> tuple[Int[Tensor, "n"], Int[
 def resize_points(points: Points, old: Size, new: Size, *, align_corners: bool = False) -> Points:
     """Move points along with an image resized from `old` to `new` (width, height).
 
-    `align_corners=True` is the convention of SD4Match: the outermost pixel *centres* stay the outermost centres.
+    `align_corners=True` is the convention of SD4Match: the outermost pixel *centres* stay the
+    outermost centres.
     """
     old_size, new_size = points.new_tensor(old), points.new_tensor(new)
     if align_corners:
@@ -72,15 +81,20 @@ def resize_points(points: Points, old: Size, new: Size, *, align_corners: bool =
 
 
 def require_inside(points: Points, size: Size, what: str = "point") -> None:
-    """Raise a ValueError that names the first point outside of an image of `size` (width, height)."""
+    """Raise a ValueError that names the first point outside of an image of `size` (width,
+    height).
+    """
     if points.ndim != 2 or points.shape[1] != 2:
-        raise ValueError(f"{what}s have shape {tuple(points.shape)}; wanted (n, 2), one (x, y) a row")
+        raise ValueError(
+            f"{what}s have shape {tuple(points.shape)}; wanted (n, 2), one (x, y) a row"
+        )
     limit = points.new_tensor(size) - 0.5
     bad = ~((points >= -0.5) & (points <= limit)).all(dim=1)
     if bad.any():
         i = int(torch.nonzero(bad)[0])
         x, y = points[i].tolist()
         raise ValueError(
-            f"{what} {i} at ({x:g}, {y:g}) lies outside of the image, which is {size[0]} x {size[1]} pixels (width x height); "
+            f"{what} {i} at ({x:g}, {y:g}) lies outside of the image, which is {size[0]} x "
+            f"{size[1]} pixels (width x height); "
             f"x must be in [-0.5, {size[0] - 0.5:g}] and y in [-0.5, {size[1] - 0.5:g}]"
         )

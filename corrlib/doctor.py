@@ -1,4 +1,6 @@
-"""Is everything here, and does a method behave? Synthetic checks that need no data set, and what is present or missing."""
+"""Is everything here, and does a method behave? Synthetic checks that need no data set, and what is
+present or missing.
+"""
 
 import math
 import platform
@@ -22,22 +24,33 @@ from corrlib.types import Method, View
 
 @dataclass(frozen=True)
 class Finding:
-    """One line of the report: what was looked at, whether it is well (None: just said), and what was seen, in words."""
+    """One line of the report: what was looked at, whether it is well (None: just said), and what
+    was seen, in words.
+    """
 
     name: str
     ok: bool | None
     said: str
 
     def __str__(self) -> str:
-        return f"{ {True: 'ok     ', False: 'FAILED ', None: '       '}[self.ok] } {self.name}: {self.said}"
+        return (
+            f"{ {True: 'ok     ', False: 'FAILED ', None: '       '}[self.ok] } {self.name}: "
+            f"{self.said}"
+        )
 
 
 def picture(width: int, height: int, seed: int = 0) -> Image.Image:
-    """A smooth, colourful random picture in which no two places look alike: coarse shapes with finer ones on top."""
+    """A smooth, colourful random picture in which no two places look alike: coarse shapes with
+    finer ones on top.
+    """
     rng, total = np.random.default_rng(seed), np.zeros((height, width, 3))
     for cell, weight in ((48, 0.55), (24, 0.3), (12, 0.15)):
-        coarse = rng.integers(0, 256, (math.ceil(height / cell) + 1, math.ceil(width / cell) + 1, 3), dtype=np.uint8)
-        total += weight * np.asarray(Image.fromarray(coarse).resize((width, height), Image.Resampling.BICUBIC), float)
+        coarse = rng.integers(
+            0, 256, (math.ceil(height / cell) + 1, math.ceil(width / cell) + 1, 3), dtype=np.uint8
+        )
+        total += weight * np.asarray(
+            Image.fromarray(coarse).resize((width, height), Image.Resampling.BICUBIC), float
+        )
     return Image.fromarray(total.round().clip(0, 255).astype(np.uint8))
 
 
@@ -52,7 +65,8 @@ def _grid(x0: int, y0: int, x1: int, y1: int, n: int = 4) -> Points:
 
 
 def check_method(make: Callable[[], Method]) -> Iterator[Finding]:
-    """The five synthetic checks of a method; `make` builds it anew, so that nothing remembered can help.
+    """The five synthetic checks of a method; `make` builds it anew, so that nothing remembered can
+    help.
 
     A method that raises fails the check it raised in, with the error's words.
     """
@@ -76,8 +90,8 @@ def _distances(found: Points, true: Points) -> tuple[float, float]:
 
 
 def toys() -> Iterator[tuple[str, Image.Image, Points]]:
-    """Large toys, 352 x 256: category, picture and visible keypoints (n x 2, pixels). Models trained on toys or photographs know
-    what is on them, as on a random picture they do not."""
+    """Large toys, 352 x 256: category, picture and visible keypoints (n x 2, pixels). Models
+    trained on toys or photographs know what is on them, as on a random picture they do not."""
     from corrlib.data.toybox.items import item
     from corrlib.data.toybox.render import picture as rendered
     from corrlib.data.toybox.sets.shots import to_image
@@ -96,7 +110,11 @@ def _identity(make) -> tuple[bool, str]:
         distances.append((method(view, view, points).points - points).norm(dim=1))
     median = torch.cat(distances).median().item()
     said = f"toys matched with themselves: the median distance is {median:.1f} px of 352"
-    return median <= 18, said + ("" if median <= 18 else "; wanted at most 18 px: do both sides get the same noise and frame?")
+    return median <= 18, said + (
+        ""
+        if median <= 18
+        else "; wanted at most 18 px: do both sides get the same noise and frame?"
+    )
 
 
 def _known_warp(make) -> tuple[bool, str]:
@@ -105,20 +123,33 @@ def _known_warp(make) -> tuple[bool, str]:
         source = View(f"warp-source-{category}", (256, 192), category, pixels=image.crop(first))
         wide = image.crop(second).resize((282, 192), Image.Resampling.BICUBIC)
         target = View(f"warp-target-{category}", wide.size, category, pixels=wide)
-        low, high = (torch.tensor(corner, dtype=points.dtype) for corner in (second[:2], first[2:]))  # what both cuts hold
+        low, high = (
+            torch.tensor(corner, dtype=points.dtype) for corner in (second[:2], first[2:])
+        )  # what both cuts hold
         points = points[((points >= low + 10) & (points <= high - 10)).all(1)]
         true = (points - low + 0.5) * torch.tensor([282 / 256, 1.0]) - 0.5
         distances.append((method(source, target, points).points - true).norm(dim=1))
     median = torch.cat(distances).median().item()
-    said = f"another cut of one picture, widened by a tenth: the median distance is {median:.1f} px of 282"
-    far = "; wanted at most 42 px: the answers do not follow the image (copying positions is 124 px off)"
+    said = (
+        "another cut of one picture, widened by a tenth: the median distance is "
+        f"{median:.1f} px of 282"
+    )
+    far = (
+        "; wanted at most 42 px: the answers do not follow the image (copying positions is "
+        "124 px off)"
+    )
     return median <= 42, said + ("" if median <= 42 else far)
 
 
 def _odd_sizes(make) -> tuple[bool, str]:
-    source, target = _view(picture(313, 471, 2), "odd-source"), _view(picture(257, 339, 3), "odd-target")
+    source, target = (
+        _view(picture(313, 471, 2), "odd-source"),
+        _view(picture(257, 339, 3), "odd-target"),
+    )
     corners = torch.tensor([[0.0, 0.0], [312.0, 470.0], [156.5, 200.25], [312.0, 0.0]])
-    points = torch.cat([corners, _grid(6, 6, 306, 464, 8)])  # many: an answer of a wrong frame lies inside by luck now and then
+    points = torch.cat(
+        [corners, _grid(6, 6, 306, 464, 8)]
+    )  # many: an answer of a wrong frame lies inside by luck now and then
     matches = make()(source, target, points)
     found, n = matches.points, len(points)
     if tuple(found.shape) != (n, 2) or tuple(matches.score.shape) != (n,):
@@ -128,47 +159,80 @@ def _odd_sizes(make) -> tuple[bool, str]:
         return False, "313 x 471 against 257 x 339 gave numbers that are not finite"
     inside = ((found >= -0.5) & (found <= torch.tensor([256.5, 338.5]))).all()
     said = "313 x 471 against 257 x 339, corners asked: all answers lie inside of the target"
-    return bool(inside), said if inside else f"an answer lies outside of the 257 x 339 target: {found.tolist()}; mind the frame"
+    return (
+        bool(inside),
+        said
+        if inside
+        else f"an answer lies outside of the 257 x 339 target: {found.tolist()}; mind the frame",
+    )
 
 
 def _determinism(make) -> tuple[bool, str]:
-    a, b, points = _view(picture(160, 120, 4), "same-a"), _view(picture(120, 160, 5), "same-b"), _grid(10, 10, 150, 110)
+    a, b, points = (
+        _view(picture(160, 120, 4), "same-a"),
+        _view(picture(120, 160, 5), "same-b"),
+        _grid(10, 10, 150, 110),
+    )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(1)
         first = make()(a, b, points, seed=7)
         torch.manual_seed(2)
         method = make()
-        method(b, a, points.flip(1).clamp(max=110), seed=7)  # other work first: its order must not matter
+        method(
+            b, a, points.flip(1).clamp(max=110), seed=7
+        )  # other work first: its order must not matter
         second = method(a, b, points, seed=7)
     ok = torch.equal(first.points, second.points) and torch.equal(first.score, second.score)
     if ok:
-        return True, "two runs agree bit for bit, whatever the global random state and the work before"
+        return (
+            True,
+            "two runs agree bit for bit, whatever the global random state and the work before",
+        )
     distance = _distances(first.points, second.points)[1]
-    return False, f"two runs differ by up to {distance:.2f} px; draw noise with corrlib.noise.noise_for, not from the global state"
+    return (
+        False,
+        f"two runs differ by up to {distance:.2f} px; draw noise with corrlib.noise.noise_for, "
+        "not from the global state",
+    )
 
 
 def _batch_invariance(make) -> tuple[bool, str]:
-    a, b, points = _view(picture(160, 120, 6), "batch-a"), _view(picture(160, 120, 7), "batch-b"), _grid(10, 10, 150, 110, 3)
+    a, b, points = (
+        _view(picture(160, 120, 6), "batch-a"),
+        _view(picture(160, 120, 7), "batch-b"),
+        _grid(10, 10, 150, 110, 3),
+    )
     method = make()
     together = method(a, b, points).points
     singly = torch.cat([method(a, b, point[None]).points for point in points])
     largest = _distances(together, singly)[1]
     said = f"nine queries at once and one by one differ by at most {largest:.2f} px"
-    return largest <= 0.5, said + ("" if largest <= 0.5 else "; an answer must depend on its own query only")
+    return largest <= 0.5, said + (
+        "" if largest <= 0.5 else "; an answer must depend on its own query only"
+    )
 
 
-def present(profile: Profile, home: Path | None = None, device: str | None = None) -> Iterator[Finding]:
-    """What this machine has: versions, weights of every model, the profile's data, every benchmark; how to get what is missing.
+def present(
+    profile: Profile, home: Path | None = None, device: str | None = None
+) -> Iterator[Finding]:
+    """What this machine has: versions, weights of every model, the profile's data, every benchmark;
+    how to get what is missing.
 
-    `home` is the folder of the benchmarks, by default where `data_scripts/fetch.py` puts them; `device` by default the profile's.
+    `home` is the folder of the benchmarks, by default where `data_scripts/fetch.py` puts them;
+    `device` by default the profile's.
     """
-    versions = ", ".join(f"{name} {metadata.version(name)}" for name in ("torch", "diffusers", "transformers", "numpy", "pandas"))
+    versions = ", ".join(
+        f"{name} {metadata.version(name)}"
+        for name in ("torch", "diffusers", "transformers", "numpy", "pandas")
+    )
     yield Finding("versions", None, f"Python {platform.python_version()}, {versions}")
     asked = "you ask" if device else f"profile {profile.name} asks"
     device = device or str(profile.get("device", "cpu"))
     usable = _usable(device)
     here = "usable" if usable else "not usable here; choose another with --device"
-    yield Finding("device", usable, f"{asked} for {device}: {here}; {torch.get_num_threads()} threads")
+    yield Finding(
+        "device", usable, f"{asked} for {device}: {here}; {torch.get_num_threads()} threads"
+    )
     yield from (_model(model) for model in weights.MODELS.values())
     yield _data(profile)
     home = home or profile.path(HOME)
@@ -194,12 +258,23 @@ def _model(model: weights.Model) -> Finding:
     except weights.WeightsError as error:
         return Finding(name, False if model.asset else None, str(error))
     if folder is not None:
-        return Finding(name, True, f"{folder}, {human(_bytes(folder))}, fingerprint {weights.fingerprint(folder)}")
+        return Finding(
+            name,
+            True,
+            f"{folder}, {human(_bytes(folder))}, fingerprint {weights.fingerprint(folder)}",
+        )
     if not model.sources:
         return Finding(name, None, f"not on this machine; train them with: {model.remake}")
     addresses = ", else ".join(source.short for source in model.sources)
-    said = f"not on this machine; fetch them ({model.gigabytes:g} GB) with: python data_scripts/fetch.py weights {model.name}"
-    return Finding(name, None, f"{said} (from {addresses}; commits as public projects quote them, not checked by us)")
+    said = (
+        f"not on this machine; fetch them ({model.gigabytes:g} GB) with: python "
+        f"data_scripts/fetch.py weights {model.name}"
+    )
+    return Finding(
+        name,
+        None,
+        f"{said} (from {addresses}; commits as public projects quote them, not checked by us)",
+    )
 
 
 def _benchmark(benchmark: Benchmark, root: Path, home: Path) -> Finding:
@@ -210,13 +285,31 @@ def _benchmark(benchmark: Benchmark, root: Path, home: Path) -> Finding:
     if not (root / folder).exists():
         return Finding(name, None, f"{benchmark.title} is not at {folder}; {fetch}")
     if missing := benchmark.missing(root / home):
-        said = "; ".join(line for lines in missing.values() for line in lines).replace(f"{root}/", "")
-        return Finding(name, False, f"{benchmark.title} at {folder} is incomplete: {said}; {fetch} --replace")
-    noted = [note for key, note in receipts(root / home).items() if key.startswith(f"{benchmark.name}/")]
-    known = "fetched from " + ", ".join(sorted({note["url"] for note in noted})) if noted else "not fetched by our command"
+        said = "; ".join(line for lines in missing.values() for line in lines).replace(
+            f"{root}/", ""
+        )
+        return Finding(
+            name, False, f"{benchmark.title} at {folder} is incomplete: {said}; {fetch} --replace"
+        )
+    noted = [
+        note for key, note in receipts(root / home).items() if key.startswith(f"{benchmark.name}/")
+    ]
+    known = (
+        "fetched from " + ", ".join(sorted({note["url"] for note in noted}))
+        if noted
+        else "not fetched by our command"
+    )
     extras = [part.extra for part in benchmark.missing(root / home, extras=True)]
-    without = f"; without {', '.join(extras)}, which come with: {benchmark.command(home)}" if extras else ""
-    return Finding(name, True, f"{benchmark.title} at {folder}, {human(_bytes(root / folder))}, {known}{without}")
+    without = (
+        f"; without {', '.join(extras)}, which come with: {benchmark.command(home)}"
+        if extras
+        else ""
+    )
+    return Finding(
+        name,
+        True,
+        f"{benchmark.title} at {folder}, {human(_bytes(root / folder))}, {known}{without}",
+    )
 
 
 def _bytes(folder: Path) -> int:
@@ -228,7 +321,11 @@ def _data(profile: Profile) -> Finding:
     settings: dict[str, Any] = dict(profile["data"])
     root = profile.path(settings["root"])
     if not root.is_dir():
-        return Finding("data", False, f"no folder {root}; make it with: {settings.get('make', 'see data_scripts/')}")
+        return Finding(
+            "data",
+            False,
+            f"no folder {root}; make it with: {settings.get('make', 'see data_scripts/')}",
+        )
     from corrlib import data
 
     try:

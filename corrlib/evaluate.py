@@ -1,10 +1,12 @@
 """Two loops: methods write matches, metrics read matches. Neither knows the other.
 
     match_pairs(method, pairs, "build/matches/dift")    # long: resumes, shards, shows progress
-    table = score(read("build/matches/dift"))           # seconds: one row a keypoint, distance and tolerance in pixels
+    table = score(read("build/matches/dift"))           # seconds: one row a keypoint, distance and
+    tolerance in pixels
 
-A result does not depend on how the work was divided: pairs are grouped into chunks by their place in the data set, a shard takes
-every n-th chunk, and features of a view depend on nothing but view, settings and seed.
+A result does not depend on how the work was divided: pairs are grouped into chunks by their place
+in the data set, a shard takes every n-th chunk, and features of a view depend on nothing but view,
+settings and seed.
 """
 
 import hashlib
@@ -25,7 +27,9 @@ CHUNK = 20  # pairs a part file
 
 
 def select(count: int, limit: int | None = None) -> list[int]:
-    """Which of `count` pairs a run with `limit` looks at: all, or that many spread evenly, so that all categories occur."""
+    """Which of `count` pairs a run with `limit` looks at: all, or that many spread evenly, so that
+    all categories occur.
+    """
     if limit is not None and limit < 1:
         raise ValueError(f"limit is {limit}; wanted the number of pairs to look at, 1 or more")
     if limit is None or limit >= count:
@@ -34,7 +38,9 @@ def select(count: int, limit: int | None = None) -> list[int]:
 
 
 def views_of(pairs: Sequence[Pair], chosen: Sequence[int] | None = None) -> list[View]:
-    """Every image of the chosen pairs (default: all), once, sorted by id: what a shard of images is counted in."""
+    """Every image of the chosen pairs (default: all), once, sorted by id: what a shard of images is
+    counted in.
+    """
     views = {}
     for pair in (pairs[i] for i in (range(len(pairs)) if chosen is None else chosen)):
         views[pair.source.id], views[pair.target.id] = pair.source, pair.target
@@ -42,20 +48,38 @@ def views_of(pairs: Sequence[Pair], chosen: Sequence[int] | None = None) -> list
 
 
 def match_pairs(
-    method: Method, pairs: Sequence[Pair], out: str | Path, *, shard: tuple[int, int] = (0, 1), limit: int | None = None,
-    seed: int = 0, profile: str = "", progress: bool | None = None,
-) -> Parts:  # fmt: skip
-    """Write the method's matches of all `pairs`, or of shard (i, n) of them, to the folder `out`; done parts are kept.
+    method: Method,
+    pairs: Sequence[Pair],
+    out: str | Path,
+    *,
+    shard: tuple[int, int] = (0, 1),
+    limit: int | None = None,
+    seed: int = 0,
+    profile: str = "",
+    progress: bool | None = None,
+) -> Parts:
+    """Write the method's matches of all `pairs`, or of shard (i, n) of them, to the folder `out`;
+    done parts are kept.
 
-    `limit` takes an evenly spread subset, and every row then says so in column `subset`. Raises ValueError when `out` holds the
-    results of another run, or when a method answers with the wrong shape or with numbers that are not finite.
+    `limit` takes an evenly spread subset, and every row then says so in column `subset`. Raises
+    ValueError when `out` holds the results of another run, or when a method answers with the wrong
+    shape or with numbers that are not finite.
     """
     chosen = select(len(pairs), limit)
     chunks = [chosen[start : start + CHUNK] for start in range(0, len(chosen), CHUNK)]
     labels = labels_of(method, pairs, chosen, profile)
-    run = {**labels, "settings": repr(method.settings), "weights": getattr(method, "weights", ""), "seed": seed}
+    run = {
+        **labels,
+        "settings": repr(method.settings),
+        "weights": getattr(method, "weights", ""),
+        "seed": seed,
+    }
     run["source"] = getattr(method, "source", "")  # an edited method is another one
-    parts = Parts.start(out, {**run, "pairs": len(chosen), "of": len(pairs), "pair_ids": digest_of(pairs, chosen)}, len(chunks))
+    parts = Parts.start(
+        out,
+        {**run, "pairs": len(chosen), "of": len(pairs), "pair_ids": digest_of(pairs, chosen)},
+        len(chunks),
+    )
     todo = parts.todo(shard)
     with progress_bar(sum(len(chunks[part]) for part in todo), method, progress) as bar:
         for part in todo:
@@ -69,15 +93,19 @@ def match_pairs(
 
 
 def read(out: str | Path) -> pd.DataFrame:
-    """All matches of the run in `out`, one row a keypoint. Raises FileNotFoundError when it is not there or not finished."""
+    """All matches of the run in `out`, one row a keypoint. Raises FileNotFoundError when it is not
+    there or not finished.
+    """
     return Parts.open(out).read()
 
 
 def score(matches: pd.DataFrame, protocol: Protocol | None = None) -> pd.DataFrame:
-    """The keypoint table: matches with `distance_px` and `tolerance_px`, both in pixels of the protocol's frame.
+    """The keypoint table: matches with `distance_px` and `tolerance_px`, both in pixels of the
+    protocol's frame.
 
-    The tolerance, the length that PCK's alpha multiplies, and the frame are those of `protocol`, or of the one that the matches
-    carry. Matches without one are counted in original pixels by the target's box, or by its image where a data set has no boxes.
+    The tolerance, the length that PCK's alpha multiplies, and the frame are those of `protocol`, or
+    of the one that the matches carry. Matches without one are counted in original pixels by the
+    target's box, or by its image where a data set has no boxes.
     """
     if protocol is None and "base" not in matches:  # of a list of pairs, or of an older version
         protocol = Protocol(base="box" if matches["box_px"].notna().all() else "image")
@@ -86,14 +114,23 @@ def score(matches: pd.DataFrame, protocol: Protocol | None = None) -> pd.DataFra
 
 
 def protocol_of(table: pd.DataFrame) -> Protocol:
-    """The protocol in the columns of a table. Raises ValueError where they are absent or say several things."""
+    """The protocol in the columns of a table. Raises ValueError where they are absent or say
+    several things.
+    """
     columns = list(Protocol().labels())
     if missing := [name for name in columns if name not in table]:
-        raise ValueError(f"the table does not say its protocol: it has no column {', '.join(missing)}")
+        raise ValueError(
+            f"the table does not say its protocol: it has no column {', '.join(missing)}"
+        )
     said = table[columns].drop_duplicates()
     if len(said) != 1:
-        raise ValueError(f"the table holds {len(said)} protocols; take one: table.groupby('base'), or another column of {columns}")
-    base, by, alphas, strict, origin, frame = said.iloc[0][["base", "by", "alphas", "strict", "origin", "frame"]]
+        raise ValueError(
+            f"the table holds {len(said)} protocols; take one: table.groupby('base'), or "
+            f"another column of {columns}"
+        )
+    base, by, alphas, strict, origin, frame = said.iloc[0][
+        ["base", "by", "alphas", "strict", "origin", "frame"]
+    ]
     size = None if frame == "original" else tuple(map(int, frame.split("x")))
     return Protocol(base, by, tuple(map(float, alphas.split())), bool(strict), int(origin), size)
 
@@ -106,24 +143,37 @@ def evaluate(
     seed: int = 0,
     profile: str = "",
     progress: bool | None = None,
-) -> pd.DataFrame:  # fmt: skip
+) -> pd.DataFrame:
     """The keypoint table of a few pairs, without writing anything."""
     chosen = select(len(pairs), limit)
     labels = labels_of(method, pairs, chosen, profile)
     rows = []
     with progress_bar(len(chosen), method, progress) as bar:
         for pair in (pairs[i] for i in chosen):
-            rows.append(rows_of(pair, method(pair.source, pair.target, pair.source_points, seed=seed), labels))
+            rows.append(
+                rows_of(
+                    pair, method(pair.source, pair.target, pair.source_points, seed=seed), labels
+                )
+            )
             bar.update()
     return score(pd.concat(rows, ignore_index=True))
 
 
 def store_features(
-    method: Any, views: Sequence[View], *, shard: tuple[int, int] = (0, 1), seed: int = 0, progress: bool | None = None
+    method: Any,
+    views: Sequence[View],
+    *,
+    shard: tuple[int, int] = (0, 1),
+    seed: int = 0,
+    progress: bool | None = None,
 ):
-    """Compute the features of shard (i, n) of `views` into the method's store. Raises TypeError where there is nothing to store."""
+    """Compute the features of shard (i, n) of `views` into the method's store. Raises TypeError
+    where there is nothing to store.
+    """
     if getattr(method, "store", None) is None:
-        raise TypeError(f"method {method.name!r} stores no features of single views; match its pairs directly")
+        raise TypeError(
+            f"method {method.name!r} stores no features of single views; match its pairs directly"
+        )
     i, n = shard
     if not 0 <= i < n:
         raise ValueError(f"shard {i}/{n} does not exist; shards of {n} are 0/{n} to {n - 1}/{n}")
@@ -138,12 +188,30 @@ def rows_of(pair: Pair, matches: Matches, labels: dict[str, Any]) -> pd.DataFram
     points, n = matches.points.detach().cpu().double(), len(pair.source_points)
     if tuple(points.shape) != (n, 2) or tuple(matches.score.shape) != (n,):
         got = f"points {tuple(points.shape)} and score {tuple(matches.score.shape)}"
-        raise ValueError(f"{labels['method']} answered pair {pair.id} with {got}; wanted ({n}, 2) and ({n},), one row a query")
+        raise ValueError(
+            f"{labels['method']} answered pair {pair.id} with {got}; wanted ({n}, 2) and "
+            f"({n},), one row a query"
+        )
     if not points.isfinite().all():
-        raise ValueError(f"{labels['method']} answered pair {pair.id} with numbers that are not finite; check its features for NaN")
-    columns: dict[str, Any] = {**labels, "pair": pair.id, "category": pair.category, "keypoint": list(map(str, pair.keypoints))}
-    for name, xy in (("source", pair.source_points), ("target", pair.target_points), ("predicted", points)):
-        columns[f"{name}_x"], columns[f"{name}_y"] = xy[:, 0].double().numpy(), xy[:, 1].double().numpy()
+        raise ValueError(
+            f"{labels['method']} answered pair {pair.id} with numbers that are not finite; "
+            "check its features for NaN"
+        )
+    columns: dict[str, Any] = {
+        **labels,
+        "pair": pair.id,
+        "category": pair.category,
+        "keypoint": list(map(str, pair.keypoints)),
+    }
+    for name, xy in (
+        ("source", pair.source_points),
+        ("target", pair.target_points),
+        ("predicted", points),
+    ):
+        columns[f"{name}_x"], columns[f"{name}_y"] = (
+            xy[:, 0].double().numpy(),
+            xy[:, 1].double().numpy(),
+        )
     columns |= {"source_image": pair.source.id, "target_image": pair.target.id}
     columns["score"] = matches.score.detach().cpu().double().numpy()
     for name, box in (("box_px", pair.target_box), ("source_box_px", pair.source_box)):
@@ -158,23 +226,34 @@ def rows_of(pair: Pair, matches: Matches, labels: dict[str, Any]) -> pd.DataFram
     return pd.DataFrame(columns, index=range(n))
 
 
-def labels_of(method: Any, pairs: Sequence[Pair], chosen: list[int], profile: str) -> dict[str, Any]:
-    """What every row of a result carries: method, preset, profile, "20 of 400 pairs" where a subset was looked at, the data set
-    and the rules of counting."""
+def labels_of(
+    method: Any, pairs: Sequence[Pair], chosen: list[int], profile: str
+) -> dict[str, Any]:
+    """What every row of a result carries: method, preset, profile, "20 of 400 pairs" where a subset
+    was looked at, the data set and the rules of counting."""
     of = getattr(pairs, "of", len(pairs))
     subset = "" if len(chosen) == of else f"{len(chosen)} of {of} pairs"
     data = pairs.heading() if hasattr(pairs, "heading") else "pairs"
-    names = {"method": getattr(method, "name", ""), "preset": getattr(method, "preset", ""), "profile": profile}
+    names = {
+        "method": getattr(method, "name", ""),
+        "preset": getattr(method, "preset", ""),
+        "profile": profile,
+    }
     return {**names, "subset": subset, "data": data, **protocol_for(pairs, chosen).labels()}
 
 
 def protocol_for(pairs: Sequence[Pair], chosen: Sequence[int] = (0,)) -> Protocol:
-    """The data set's protocol; for a plain list of pairs the library's default, by the image where its pairs have no boxes.
+    """The data set's protocol; for a plain list of pairs the library's default, by the image where
+    its pairs have no boxes.
 
-    Raises ValueError of a data set without pairs of keypoints (HPatches, DAVIS, JHMDB), which says what is published of it instead.
+    Raises ValueError of a data set without pairs of keypoints (HPatches, DAVIS, JHMDB), which says
+    what is published of it instead.
     """
     if measure := getattr(pairs, "measure", ""):
-        raise ValueError(f"{pairs!r} has no pairs of keypoints to match; published is {measure}. See corrlib.metrics")
+        raise ValueError(
+            f"{pairs!r} has no pairs of keypoints to match; published is {measure}. See "
+            "corrlib.metrics"
+        )
     if (protocol := getattr(pairs, "protocol", None)) is not None:
         return protocol
     return Protocol(base="box" if all(pairs[i].target_box for i in chosen) else "image")
@@ -182,7 +261,9 @@ def protocol_for(pairs: Sequence[Pair], chosen: Sequence[int] = (0,)) -> Protoco
 
 def digest_of(pairs: Sequence[Pair], chosen: list[int]) -> str:
     """Sixteen hex digits of the chosen pairs' names."""
-    names = getattr(pairs, "names", None)  # SPair knows its pairs' names without reading their files
+    names = getattr(
+        pairs, "names", None
+    )  # SPair knows its pairs' names without reading their files
     ids = (names[i] if names else pairs[i].id for i in chosen)
     return hashlib.sha256("\n".join(ids).encode()).hexdigest()[:16]
 
@@ -190,5 +271,8 @@ def digest_of(pairs: Sequence[Pair], chosen: list[int]) -> str:
 def progress_bar(total: int, method: Any, progress: bool | None) -> tqdm:
     """A progress bar on stderr; `progress` None shows it on a terminal only."""
     return tqdm(
-        total=total, desc=getattr(method, "name", "") or "pairs", leave=False, disable=None if progress is None else not progress
+        total=total,
+        desc=getattr(method, "name", "") or "pairs",
+        leave=False,
+        disable=None if progress is None else not progress,
     )

@@ -1,6 +1,7 @@
 """Profiles: what a run of the book uses (weights, data, sizes), read from `profiles/NAME.yml`.
 
-A profile never chooses an algorithm. `toybox` runs on a laptop in minutes, `paper` on a GPU at the papers' size.
+A profile never chooses an algorithm. `toybox` runs on a laptop in minutes, `paper` on a GPU at the
+papers' size.
 """
 
 import difflib
@@ -14,7 +15,9 @@ import yaml
 
 @dataclass(frozen=True, eq=False)
 class Profile(Mapping):
-    """The settings of `profiles/NAME.yml` as a read-only mapping, and the folders that belong to them."""
+    """The settings of `profiles/NAME.yml` as a read-only mapping, and the folders that belong to
+    them.
+    """
 
     name: str
     root: Path
@@ -23,7 +26,10 @@ class Profile(Mapping):
     def __getitem__(self, key: str) -> Any:
         if key not in self.settings:
             near = difflib.get_close_matches(key, self.settings, n=3) or sorted(self.settings)
-            raise KeyError(f"profile {self.name} has no section {key!r}; it has {', '.join(near)}: see profiles/{self.name}.yml")
+            raise KeyError(
+                f"profile {self.name} has no section {key!r}; it has {', '.join(near)}: see "
+                f"profiles/{self.name}.yml"
+            )
         return self.settings[key]
 
     def __iter__(self) -> Iterator[str]:
@@ -33,7 +39,9 @@ class Profile(Mapping):
         return len(self.settings)
 
     def path(self, *parts: str) -> Path:
-        """A path under the repository's root, `profile.path("notebooks")`; an absolute part is kept as it is."""
+        """A path under the repository's root, `profile.path("notebooks")`; an absolute part is kept
+        as it is.
+        """
         return self.root.joinpath(*parts)
 
     def build(self, *parts: str) -> Path:
@@ -42,26 +50,36 @@ class Profile(Mapping):
 
 
 def find_root(start: str | Path | None = None) -> Path:
-    """The repository's root: the nearest folder at or above `start` (default: the working folder) that holds profiles/,
-    else the one that this package was installed from. Raises FileNotFoundError."""
+    """The repository's root: the nearest folder at or above `start` (default: the working folder)
+    that holds profiles/, else the one that this package was installed from. Raises
+    FileNotFoundError."""
     start = Path(start or Path.cwd()).resolve()
     for folder in (start, *start.parents, Path(__file__).resolve().parents[1]):
         if (folder / "profiles").is_dir() and (folder / "corrlib").is_dir():
             return folder
-    raise FileNotFoundError(f"no profiles/ folder at or above {start}; run this inside a clone of the book's repository")
+    raise FileNotFoundError(
+        f"no profiles/ folder at or above {start}; run this inside a clone of the book's repository"
+    )
 
 
 def load_profile(name: str = "toybox", root: str | Path | None = None) -> Profile:
-    """The profile `name`. Raises FileNotFoundError naming the profiles there are, ValueError on a malformed file."""
+    """The profile `name`. Raises FileNotFoundError naming the profiles there are, ValueError on a
+    malformed file.
+    """
     root = Path(root) if root else find_root()
     path = root / "profiles" / f"{name}.yml"
     if not path.is_file():
         known = ", ".join(sorted(p.stem for p in path.parent.glob("*.yml"))) or "none"
-        raise FileNotFoundError(f"no profile {name!r}; there are: {known} (the files in {path.parent})")
+        raise FileNotFoundError(
+            f"no profile {name!r}; there are: {known} (the files in {path.parent})"
+        )
     try:
         settings = yaml.safe_load(path.read_text())
     except yaml.YAMLError as error:
         raise ValueError(f"{path} is not valid YAML: {error}") from error
     if not isinstance(settings, dict):
-        raise ValueError(f"{path} holds {type(settings).__name__}; wanted a mapping of sections, as in profiles/toybox.yml")
+        raise ValueError(
+            f"{path} holds {type(settings).__name__}; wanted a mapping of sections, as in "
+            "profiles/toybox.yml"
+        )
     return Profile(name, root, settings)

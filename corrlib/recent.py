@@ -8,7 +8,8 @@ Value = TypeVar("Value")
 
 
 class Recent(Generic[Value]):
-    """Values by key, of which those used last are kept: as many as `keep_bytes` hold, and `at_least` so many in any case.
+    """Values by key, of which those used last are kept: as many as `keep_bytes` hold, and
+    `at_least` so many in any case.
 
     `nbytes(value)` is asked each time a value is used, so that a value may grow.
     """
@@ -25,7 +26,9 @@ class Recent(Generic[Value]):
         return self.put(key, self._kept[key]) if key in self._kept else None
 
     def put(self, key: Hashable, value: Value) -> Value:
-        """Keep `value`, drop what was not used for longest where there is too much, and return `value`."""
+        """Keep `value`, drop what was not used for longest where there is too much, and return
+        `value`.
+        """
         self._total += (size := self._nbytes(value)) - self._sizes.get(key, 0)
         self._kept[key], self._sizes[key] = value, size
         self._kept.move_to_end(key)

@@ -1,6 +1,8 @@
-"""A cache of tensors on disk: one safetensors file an item, named by a hash of everything that decides its content.
+"""A cache of tensors on disk: one safetensors file an item, named by a hash of everything that
+decides its content.
 
-Files are written under another name and renamed, so a killed run leaves whole files or none; several processes may share a store.
+Files are written under another name and renamed, so a killed run leaves whole files or none;
+several processes may share a store.
 """
 
 import errno
@@ -35,7 +37,8 @@ class Store:
 
     @staticmethod
     def key(settings: Any, view: View, **extra: Any) -> str:
-        """64 hex digits from the repr of `settings` and `extra`, the view's id, category and the digest of its content.
+        """64 hex digits from the repr of `settings` and `extra`, the view's id, category and the
+        digest of its content.
 
         Raises ValueError when a repr holds a memory address: such a key would differ in every run.
         """
@@ -49,7 +52,8 @@ class Store:
         text = "\n".join(parts)
         if found := re.search(r"<[^<>]* at 0x[0-9a-fA-F]+", text):
             raise ValueError(
-                f"{found.group()}> cannot be part of a key, its repr differs in every run; use a frozen dataclass of plain values"
+                f"{found.group()}> cannot be part of a key, its repr differs in every run; use "
+                "a frozen dataclass of plain values"
             )
         return hashlib.sha256(text.encode()).hexdigest()
 
@@ -58,11 +62,17 @@ class Store:
         return self.root / key[:2] / f"{key}.safetensors"
 
     def get(self, key: str, device: str | torch.device = "cpu") -> dict[str, Tensor] | None:
-        """The tensors of an item, or None when there is none; a damaged file warns and counts as none."""
-        return self._read(key, lambda file: {name: file.get_tensor(name) for name in file.keys()}, str(device))
+        """The tensors of an item, or None when there is none; a damaged file warns and counts as
+        none.
+        """
+        return self._read(
+            key, lambda file: {name: file.get_tensor(name) for name in file.keys()}, str(device)
+        )
 
     def meta(self, key: str) -> dict[str, str] | None:
-        """The strings that were put beside the tensors, or None when there is no such item; reads only the file's header."""
+        """The strings that were put beside the tensors, or None when there is no such item; reads
+        only the file's header.
+        """
         return self._read(key, lambda file: file.metadata() or {})
 
     def _read(self, key: str, read: Callable[[Any], dict], device: str = "cpu") -> dict | None:
@@ -75,24 +85,35 @@ class Store:
         except FileNotFoundError:  # removed by another process meanwhile
             return None
         except SafetensorError as error:
-            warnings.warn(f"{path} is damaged ({error}); it counts as missing and will be computed again", stacklevel=3)
+            warnings.warn(
+                f"{path} is damaged ({error}); it counts as missing and will be computed again",
+                stacklevel=3,
+            )
             return None
 
-    def put(self, key: str, tensors: Mapping[str, Tensor], meta: Mapping[str, Any] | None = None) -> Path:
+    def put(
+        self, key: str, tensors: Mapping[str, Tensor], meta: Mapping[str, Any] | None = None
+    ) -> Path:
         """Write an item, replacing an older one. Values of `meta` become strings.
 
         Raises OSError with a hint when the disk is full; nothing half-written stays.
         """
         path = self.path(key)
-        # Views may share memory, which the format refuses: every tensor is copied to memory of its own.
-        whole = {name: t.detach().to("cpu").clone(memory_format=torch.contiguous_format) for name, t in tensors.items()}
+        # Views may share memory, which the format refuses: every tensor is copied to memory of its
+        # own.
+        whole = {
+            name: t.detach().to("cpu").clone(memory_format=torch.contiguous_format)
+            for name, t in tensors.items()
+        }
         try:
             with atomic(path) as part:
                 save_file(whole, part, {name: str(value) for name, value in (meta or {}).items()})
         except (OSError, SafetensorError) as error:
             if getattr(error, "errno", None) == errno.ENOSPC or "os error 28" in str(error):
                 raise OSError(
-                    errno.ENOSPC, f"the disk is full; free space or keep features in float16 (store at {self.root})"
+                    errno.ENOSPC,
+                    "the disk is full; free space or keep features in float16 (store at "
+                    f"{self.root})",
                 ) from error
             raise
         return path
@@ -110,15 +131,22 @@ class Store:
 
     @staticmethod
     def estimate(items: int, shape: Sequence[int], dtype: torch.dtype = torch.float16) -> int:
-        """Bytes that `items` tensors of one shape will need, headers included: say it before a long run."""
+        """Bytes that `items` tensors of one shape will need, headers included: say it before a long
+        run.
+        """
         return items * (math.prod(shape) * dtype.itemsize + 1024)
 
     def require_space(self, wanted: int) -> None:
         """Raise OSError when the disk under the store has fewer than `wanted` free bytes."""
-        folder = next(folder for folder in (self.root.absolute(), *self.root.absolute().parents) if folder.exists())
+        folder = next(
+            folder
+            for folder in (self.root.absolute(), *self.root.absolute().parents)
+            if folder.exists()
+        )
         free = shutil.disk_usage(folder).free
         if free < wanted:
             raise OSError(
                 errno.ENOSPC,
-                f"features need about {wanted / 1e9:.1f} GB, {folder} has {free / 1e9:.1f} GB free; choose another root",
+                f"features need about {wanted / 1e9:.1f} GB, {folder} has {free / 1e9:.1f} GB "
+                "free; choose another root",
             )

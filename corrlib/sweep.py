@@ -1,6 +1,8 @@
-"""Every layer at every timestep: what an ablation, a choice on validation pairs and the emergence table start from.
+"""Every layer at every timestep: what an ablation, a choice on validation pairs and the emergence
+table start from.
 
-One pass of a diffusion model yields all its layers, so the cost of a sweep is that of its timesteps.
+One pass of a diffusion model yields all its layers, so the cost of a sweep is that of its
+timesteps.
 """
 
 import math
@@ -20,29 +22,59 @@ from corrlib.types import Pair, View
 
 
 def sweep(
-    method: Any, pairs: Sequence[Pair], layers: Sequence[str], timesteps: Sequence[int], *, out: str | Path | None = None,
-    shard: tuple[int, int] = (0, 1), limit: int | None = None, seed: int = 0, profile: str = "",
-    keep_bytes: int = 2**30, progress: bool | None = None,
-) -> pd.DataFrame:  # fmt: skip
-    """The keypoint table of every (layer, timestep), with these two as columns; `method` is a FeatureMethod such as dift.
+    method: Any,
+    pairs: Sequence[Pair],
+    layers: Sequence[str],
+    timesteps: Sequence[int],
+    *,
+    out: str | Path | None = None,
+    shard: tuple[int, int] = (0, 1),
+    limit: int | None = None,
+    seed: int = 0,
+    profile: str = "",
+    keep_bytes: int = 2**30,
+    progress: bool | None = None,
+) -> pd.DataFrame:
+    """The keypoint table of every (layer, timestep), with these two as columns; `method` is a
+    FeatureMethod such as dift.
 
-    Each image passes through the model once a timestep, which gives all layers. Features are dropped after the last pair that
-    needs them; where they exceed `keep_bytes` even so, the longest unused ones are computed again when needed. With `out`, the
-    matches of each timestep are one part of that folder, `shard` takes every n-th timestep, and the result is the table of all
+    Each image passes through the model once a timestep, which gives all layers. Features are
+    dropped after the last pair that needs them; where they exceed `keep_bytes` even so, the longest
+    unused ones are computed again when needed. With `out`, the matches of each timestep are one
+    part of that folder, `shard` takes every n-th timestep, and the result is the table of all
     parts, or of this shard's where others are missing.
     """
     chosen = select(len(pairs), limit)
     labels = labels_of(method, pairs, chosen, profile)
-    run = {**labels, "settings": repr(method.settings), "weights": method.weights, "seed": seed, "layers": list(layers)}
+    run = {
+        **labels,
+        "settings": repr(method.settings),
+        "weights": method.weights,
+        "seed": seed,
+        "layers": list(layers),
+    }
     run["source"] = getattr(method, "source", "")
-    run |= {"timesteps": list(timesteps), "pairs": len(chosen), "of": len(pairs), "pair_ids": digest_of(pairs, chosen)}
+    run |= {
+        "timesteps": list(timesteps),
+        "pairs": len(chosen),
+        "of": len(pairs),
+        "pair_ids": digest_of(pairs, chosen),
+    }
     parts = Parts.start(out, run, len(timesteps)) if out is not None else None
     todo = parts.todo(shard) if parts else range(shard[0], len(timesteps), shard[1])
     tables = []
     with progress_bar(len(todo) * len(chosen), method, progress) as bar:
         for part in todo:
             rows = []
-            for block in _cells(method, [pairs[i] for i in chosen], layers, timesteps[part], seed, keep_bytes, labels):
+            for block in _cells(
+                method,
+                [pairs[i] for i in chosen],
+                layers,
+                timesteps[part],
+                seed,
+                keep_bytes,
+                labels,
+            ):
                 rows.append(block)
                 bar.update()
             tables.append(pd.concat(rows, ignore_index=True))
@@ -63,7 +95,10 @@ def _cells(method, pairs, layers, timestep, seed, keep_bytes, labels) -> Iterato
         return {layer: Target.of(found[layer, timestep]) for layer in layers}
 
     for pair in pairs:
-        a, b = (kept.of(view.id, lambda view=view: features(view)) for view in (pair.source, pair.target))
+        a, b = (
+            kept.of(view.id, lambda view=view: features(view))
+            for view in (pair.source, pair.target)
+        )
         blocks = []
         for layer in layers:
             matches = method.estimate(a[layer], b[layer], pair.source_points)
@@ -77,11 +112,17 @@ def _cells(method, pairs, layers, timestep, seed, keep_bytes, labels) -> Iterato
 
 def _nbytes(targets: dict[str, Target]) -> int:
     """Features, and about what a target keeps for matching."""
-    return sum(target.values.nbytes + 8 * math.prod(target.frame.image) for target in targets.values())
+    return sum(
+        target.values.nbytes + 8 * math.prod(target.frame.image) for target in targets.values()
+    )
 
 
-def grid(table: pd.DataFrame, alpha: float = 0.1, by: str = "point", strict: bool = False) -> pd.DataFrame:
-    """PCK in percent of every cell of a sweep's keypoint table: columns layer, t, pck, in its order; `viz.layer_grid` draws it."""
+def grid(
+    table: pd.DataFrame, alpha: float = 0.1, by: str = "point", strict: bool = False
+) -> pd.DataFrame:
+    """PCK in percent of every cell of a sweep's keypoint table: columns layer, t, pck, in its
+    order; `viz.layer_grid` draws it.
+    """
     cells = table.groupby(["layer", "timestep"], sort=False)
     found = {cell: metrics.pck(rows, alpha=alpha, by=by, strict=strict) for cell, rows in cells}
     return pd.DataFrame([{"layer": layer, "t": t, "pck": pck} for (layer, t), pck in found.items()])

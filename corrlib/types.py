@@ -16,9 +16,11 @@ from corrlib.coords import Frame, Points, Size, taps
 
 @dataclass(frozen=True)
 class View:
-    """What a method may see of an image: pixels, size and, where the protocol grants it, the category.
+    """What a method may see of an image: pixels, size and, where the protocol grants it, the
+    category.
 
-    `id` names the image within its data set and keys its noise and its cached features. Either `path` or `pixels` is given.
+    `id` names the image within its data set and keys its noise and its cached features. Either
+    `path` or `pixels` is given.
     """
 
     id: str
@@ -28,31 +30,49 @@ class View:
     pixels: Image.Image | None = field(default=None, compare=False, repr=False)
 
     @classmethod
-    def open(cls, path: str | Path, *, id: str | None = None, category: str | None = None) -> "View":
-        """A view of an image file; reads only the header. Raises FileNotFoundError or ValueError naming the file."""
+    def open(
+        cls, path: str | Path, *, id: str | None = None, category: str | None = None
+    ) -> "View":
+        """A view of an image file; reads only the header. Raises FileNotFoundError or ValueError
+        naming the file.
+        """
         path = Path(path)
         if not path.is_file():
-            raise FileNotFoundError(f"no image at {path}; check the path (folders and urls are not accepted)")
+            raise FileNotFoundError(
+                f"no image at {path}; check the path (folders and urls are not accepted)"
+            )
         try:
             with Image.open(path) as image:
                 return cls(id or path.name, image.size, category, path)
         except UnidentifiedImageError as error:
-            raise ValueError(f"{path} is not an image that Pillow can read; convert it to PNG or JPEG") from error
+            raise ValueError(
+                f"{path} is not an image that Pillow can read; convert it to PNG or JPEG"
+            ) from error
 
     def image(self) -> Image.Image:
-        """The pixels as an RGB Pillow image of `size`. Raises ValueError on a truncated or corrupt file."""
+        """The pixels as an RGB Pillow image of `size`. Raises ValueError on a truncated or corrupt
+        file.
+        """
         if self.pixels is not None:
             return self.pixels.convert("RGB")
         if self.path is None:
-            raise ValueError(f"view {self.id!r} has neither path nor pixels; use View.open(path) or View(..., pixels=image)")
+            raise ValueError(
+                f"view {self.id!r} has neither path nor pixels; use View.open(path) or "
+                "View(..., pixels=image)"
+            )
         try:
             with Image.open(self.path) as image:
                 return image.convert("RGB")
         except (OSError, SyntaxError) as error:
-            raise ValueError(f"cannot decode {self.path}: {error}; the file is truncated or corrupt, fetch it again") from error
+            raise ValueError(
+                f"cannot decode {self.path}: {error}; the file is truncated or corrupt, fetch "
+                "it again"
+            ) from error
 
     def digest(self) -> str:
-        """Sixteen hex digits of the image's content, for cache keys: a replaced file is never served from the cache."""
+        """Sixteen hex digits of the image's content, for cache keys: a replaced file is never
+        served from the cache.
+        """
         data = self.path.read_bytes() if self.path else self.image().tobytes()
         return hashlib.sha256(data).hexdigest()[:16]
 
@@ -61,8 +81,9 @@ class View:
 class Pair:
     """An evaluation item: two views and the answers, which never reach a method.
 
-    `source_points[i]` and `target_points[i]` are the same semantic point, in pixels of each original image.
-    `source_box` and `target_box` are object boxes (x1, y1, x2, y2) in pixels; `tags` holds what the data set says of the pair.
+    `source_points[i]` and `target_points[i]` are the same semantic point, in pixels of each
+    original image. `source_box` and `target_box` are object boxes (x1, y1, x2, y2) in pixels;
+    `tags` holds what the data set says of the pair.
     """
 
     id: str
@@ -79,30 +100,41 @@ class Pair:
 
 @dataclass(frozen=True)
 class DensePair(Pair):
-    """A pair whose truth is known at every pixel; its point lists are empty unless a benchmark has clicked points too.
+    """A pair whose truth is known at every pixel; its point lists are empty unless a benchmark has
+    clicked points too.
 
-    `homography` (3 x 3) maps homogeneous source pixels to target pixels. `flow()` and the masks read their files when called:
-    flow is source to target, H x W x 2 in pixels of the source's grid with NaN where it is not defined; masks are H x W.
+    `homography` (3 x 3) maps homogeneous source pixels to target pixels. `flow()` and the masks
+    read their files when called: flow is source to target, H x W x 2 in pixels of the source's grid
+    with NaN where it is not defined; masks are H x W.
     """
 
     homography: Float[Tensor, "3 3"] | None = None
-    flow: Callable[[], Float[Tensor, "H W 2"]] | None = field(default=None, compare=False, repr=False)
-    source_mask: Callable[[], Bool[Tensor, "H W"]] | None = field(default=None, compare=False, repr=False)
-    target_mask: Callable[[], Bool[Tensor, "H W"]] | None = field(default=None, compare=False, repr=False)
+    flow: Callable[[], Float[Tensor, "H W 2"]] | None = field(
+        default=None, compare=False, repr=False
+    )
+    source_mask: Callable[[], Bool[Tensor, "H W"]] | None = field(
+        default=None, compare=False, repr=False
+    )
+    target_mask: Callable[[], Bool[Tensor, "H W"]] | None = field(
+        default=None, compare=False, repr=False
+    )
 
 
 @dataclass(frozen=True)
 class Video:
     """An evaluation item of propagation: frames in order, and the answers for each of them.
 
-    `masks(i)` is frame i's map of object ids (H x W, 0 background); `joints` are frames x joints x 2 in pixels, NaN where unknown.
-    Either may be None. `objects` are the ids (of masks) or the names (of joints) in order.
+    `masks(i)` is frame i's map of object ids (H x W, 0 background); `joints` are frames x joints x
+    2 in pixels, NaN where unknown. Either may be None. `objects` are the ids (of masks) or the
+    names (of joints) in order.
     """
 
     id: str
     frames: tuple[View, ...]
     category: str = ""
-    masks: Callable[[int], UInt8[Tensor, "H W"]] | None = field(default=None, compare=False, repr=False)
+    masks: Callable[[int], UInt8[Tensor, "H W"]] | None = field(
+        default=None, compare=False, repr=False
+    )
     joints: Float[Tensor, "frames joints 2"] | None = field(default=None, compare=False, repr=False)
     objects: tuple[str, ...] = ()
     tags: Mapping[str, Any] = field(default_factory=dict)
@@ -121,12 +153,17 @@ class FeatureMap:
     def __post_init__(self):
         if self.values.ndim != 3 or tuple(self.values.shape[:0:-1]) != tuple(self.frame.grid):
             shape = tuple(self.values.shape)
-            raise ValueError(f"feature map of shape {shape} does not fit the grid {self.frame.grid} (width, height)")
+            raise ValueError(
+                f"feature map of shape {shape} does not fit the grid {self.frame.grid} (width, "
+                "height)"
+            )
 
     def at(self, points: Points) -> Float[Tensor, "n c"]:
-        """Bilinear samples at image points, clamped at the border as `interpolate(align_corners=False)` does.
+        """Bilinear samples at image points, clamped at the border as
+        `interpolate(align_corners=False)` does.
 
-        The result is float32 (float64 of a float64 map): half precision could not even hold the coordinates of a large image.
+        The result is float32 (float64 of a float64 map): half precision could not even hold the
+        coordinates of a large image.
         """
         dtype = torch.promote_types(self.values.dtype, torch.float32)
         cells = self.frame.to_grid(points.to(self.values.device, torch.float64))
@@ -137,12 +174,17 @@ class FeatureMap:
         def cell(y: Tensor, x: Tensor) -> Tensor:
             return self.values[:, y, x].to(dtype)
 
-        return ((1 - a) * ((1 - b) * cell(y0, x0) + b * cell(y0, x1)) + a * ((1 - b) * cell(y1, x0) + b * cell(y1, x1))).T
+        return (
+            (1 - a) * ((1 - b) * cell(y0, x0) + b * cell(y0, x1))
+            + a * ((1 - b) * cell(y1, x0) + b * cell(y1, x1))
+        ).T
 
 
 @dataclass(frozen=True)
 class Matches:
-    """Answers to query points: `points` in target pixels, `score` (higher is surer), and optionally the map each was read from."""
+    """Answers to query points: `points` in target pixels, `score` (higher is surer), and optionally
+    the map each was read from.
+    """
 
     points: Points
     score: Float[Tensor, "n"]
@@ -162,7 +204,9 @@ class Method(Protocol):
 
     settings: Any  # a frozen dataclass: hashable, printable, the cache key
 
-    def __call__(self, source: View, target: View, queries: Points, *, seed: int = 0) -> Matches: ...
+    def __call__(
+        self, source: View, target: View, queries: Points, *, seed: int = 0
+    ) -> Matches: ...
 
 
 Estimator = Callable[[FeatureMap, FeatureMap, Points], Matches]

@@ -1,11 +1,13 @@
-"""Fetch benchmarks and weights: downloads that go on where they broke off, are checked, and are put in place only when whole.
+"""Fetch benchmarks and weights: downloads that go on where they broke off, are checked, and are put
+in place only when whole.
 
     python data_scripts/fetch.py list
     python data_scripts/fetch.py spair pf_willow
     python data_scripts/fetch.py all --yes
     python data_scripts/fetch.py weights sd2-1
 
-Says first what will come, how large it is and how much disk is free, and asks. Typed again it finds what is there and does nothing.
+Says first what will come, how large it is and how much disk is free, and asks. Typed again it finds
+what is there and does nothing.
 """
 
 import argparse
@@ -23,14 +25,26 @@ from data_scripts.fetching import FetchError, assemble  # noqa: E402
 
 
 def parse(argv: list[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    what = f"list, all, weights MODEL ..., or benchmarks: {', '.join(BENCHMARKS)}. Models: {', '.join(hub_models())}"
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    what = (
+        f"list, all, weights MODEL ..., or benchmarks: {', '.join(BENCHMARKS)}. Models: "
+        f"{', '.join(hub_models())}"
+    )
     parser.add_argument("what", nargs="+", metavar="WHAT", help=what)
-    where = f"folder of all benchmarks (default {HOME}), or of weights (default: ${weights.VARIABLE}, else the hub's cache)"
+    where = (
+        f"folder of all benchmarks (default {HOME}), or of weights (default: "
+        f"${weights.VARIABLE}, else the hub's cache)"
+    )
     parser.add_argument("--out", type=Path, help=where)
     parser.add_argument("--yes", action="store_true", help="do not ask before downloading")
-    parser.add_argument("--replace", action="store_true", help="put a whole copy in the place of an incomplete one")
-    parser.add_argument("--no-extras", action="store_true", help="without masks, further lists and the like")
+    parser.add_argument(
+        "--replace", action="store_true", help="put a whole copy in the place of an incomplete one"
+    )
+    parser.add_argument(
+        "--no-extras", action="store_true", help="without masks, further lists and the like"
+    )
     parser.add_argument("--quiet", action="store_true", help="no progress bars")
     args = parser.parse_args(argv)
     first, rest = args.what[0], args.what[1:]
@@ -38,7 +52,9 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     names = rest if first in ("list", "all", "weights") else args.what
     for name in names:
         if name not in known:
-            parser.error(f"there is no {name!r} to fetch; {first} takes {', '.join(known) or 'nothing more'}")
+            parser.error(
+                f"there is no {name!r} to fetch; {first} takes {', '.join(known) or 'nothing more'}"
+            )
     if first == "weights" and not rest:
         parser.error(f"weights of which model? {', '.join(hub_models())}")
     return args
@@ -53,8 +69,17 @@ def show(home: Path) -> None:
     print(f"Benchmarks, into {home}:")
     for benchmark in BENCHMARKS.values():
         missing = benchmark.missing(home)
-        state = "not there" if not (home / benchmark.folder).exists() else "incomplete" if missing else "there"
-        print(f"  {benchmark.name:<10} {benchmark.title:<20} {human(benchmark.size):>7} to download, {state}")
+        state = (
+            "not there"
+            if not (home / benchmark.folder).exists()
+            else "incomplete"
+            if missing
+            else "there"
+        )
+        print(
+            f"  {benchmark.name:<10} {benchmark.title:<20} {human(benchmark.size):>7} to "
+            f"download, {state}"
+        )
         for part in benchmark.parts:
             print(f"      {describe(part)}")
     print("Weights (python data_scripts/fetch.py weights MODEL):")
@@ -67,8 +92,13 @@ def show(home: Path) -> None:
 
 def describe(part: Part) -> str:
     """One line: what, how large, where from, and whether a checksum is known."""
-    hashes = [mirror.hash.split(":")[0] if mirror.hash else "no checksum published" for mirror in part.mirrors]
-    hosts = ", then ".join(f"{mirror.host} ({known})" for mirror, known in zip(part.mirrors, hashes, strict=True))
+    hashes = [
+        mirror.hash.split(":")[0] if mirror.hash else "no checksum published"
+        for mirror in part.mirrors
+    ]
+    hosts = ", then ".join(
+        f"{mirror.host} ({known})" for mirror, known in zip(part.mirrors, hashes, strict=True)
+    )
     about = "" if part.mirrors[0].size else "about "
     extra = f" [{part.extra}]" if part.extra else ""
     return f"{part.place or part.mirrors[0].file}{extra}: {about}{human(part.size)} from {hosts}"
@@ -85,7 +115,9 @@ def agreed(yes: bool) -> bool:
 
 @contextmanager
 def alone(home: Path):
-    """Only one fetching into a folder at a time, where the system has locks. Raises FetchError when another is at work."""
+    """Only one fetching into a folder at a time, where the system has locks. Raises FetchError when
+    another is at work.
+    """
     work = home / assemble.WORK
     work.mkdir(parents=True, exist_ok=True)
     with open(work / "lock", "w") as file:
@@ -94,7 +126,9 @@ def alone(home: Path):
 
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise FetchError(f"another fetching into {home} is at work; wait for it, or stop it") from None
+            raise FetchError(
+                f"another fetching into {home} is at work; wait for it, or stop it"
+            ) from None
         except (ImportError, OSError):
             pass  # no such lock here (Windows, some network disks)
         for path in work.glob("tmp*"):
@@ -102,8 +136,17 @@ def alone(home: Path):
         yield
 
 
-def fetch(names: list[str], home: Path, yes: bool = False, replace: bool = False, extras: bool = True, quiet: bool = False) -> int:
-    """Bring these benchmarks below `home`; 1 if a part that is needed could not be had, else 0. Raises FetchError early."""
+def fetch(
+    names: list[str],
+    home: Path,
+    yes: bool = False,
+    replace: bool = False,
+    extras: bool = True,
+    quiet: bool = False,
+) -> int:
+    """Bring these benchmarks below `home`; 1 if a part that is needed could not be had, else 0.
+    Raises FetchError early.
+    """
     wanted: list[tuple[Benchmark, Part]] = []
     for benchmark in (BENCHMARKS[name] for name in names):
         missing = list(benchmark.missing(home, extras))
@@ -117,7 +160,10 @@ def fetch(names: list[str], home: Path, yes: bool = False, replace: bool = False
     for note in {benchmark.note: None for benchmark, _ in wanted if benchmark.note}:
         print(note)
     download, need = assemble.plan(wanted, home)
-    print(f"To download: {human(download)}. Disk needed below {home}: {human(need)}; free: {human(assemble.free_bytes(home))}.")
+    print(
+        f"To download: {human(download)}. Disk needed below {home}: {human(need)}; free: "
+        f"{human(assemble.free_bytes(home))}."
+    )
     print(f"Mind the terms of use: {', '.join({benchmark.page: None for benchmark, _ in wanted})}")
     if not agreed(yes):
         print("nothing was fetched")
@@ -129,32 +175,50 @@ def fetch(names: list[str], home: Path, yes: bool = False, replace: bool = False
                 assemble.fetch_part(benchmark, part, home, replace=replace, quiet=quiet)
                 print(f"{benchmark.name}: {home / benchmark.folder / part.place} is there")
             except FetchError as error:
-                print(f"{benchmark.name}: {f'without {part.extra}: ' if part.extra else ''}{error}", file=sys.stderr)
+                print(
+                    f"{benchmark.name}: {f'without {part.extra}: ' if part.extra else ''}{error}",
+                    file=sys.stderr,
+                )
                 failed += [] if part.extra else [benchmark.name]
                 continue
             for remark in part.remarks(home / benchmark.folder):
                 print(f"{benchmark.name}: other than usually reported: {remark}")
-    for benchmark in {benchmark.name: benchmark for benchmark, _ in wanted if benchmark.name not in failed}.values():
-        print(f"Look through it whole: python -m corrlib data check {benchmark.name} {home / benchmark.folder}")
+    for benchmark in {
+        benchmark.name: benchmark for benchmark, _ in wanted if benchmark.name not in failed
+    }.values():
+        print(
+            f"Look through it whole: python -m corrlib data check {benchmark.name} "
+            f"{home / benchmark.folder}"
+        )
     return 1 if failed else 0
 
 
 def fetch_weights(names: list[str], folder: Path | None, yes: bool = False) -> int:
-    """Bring these models here, from the first address of each that has them; into `folder`/MODEL, or the hub's cache."""
+    """Bring these models here, from the first address of each that has them; into `folder`/MODEL,
+    or the hub's cache.
+    """
     models = [weights.MODELS[name] for name in names]
     todo = [model for model in models if weights.present(model, folder) is None]
     for model in models:
         if model not in todo:
             print(f"{model.name}: {weights.present(model, folder)} is there, nothing to do")
         else:
-            print(f"{model.name}: {model.gigabytes:g} GB from the first that has it of (commits as public projects quote them)")
+            print(
+                f"{model.name}: {model.gigabytes:g} GB from the first that has it of (commits "
+                "as public projects quote them)"
+            )
             print("\n".join(f"    {source}" for source in model.sources))
     if not todo:
         return 0
     place, need = folder or weights.hub_cache(), sum(model.gigabytes for model in todo) * 1e9
-    print(f"To download: {human(need)}, into {place}; free on that disk: {human(assemble.free_bytes(place))}.")
+    print(
+        f"To download: {human(need)}, into {place}; free on that disk: "
+        f"{human(assemble.free_bytes(place))}."
+    )
     if need > assemble.free_bytes(place):
-        raise FetchError(f"{human(need)} are needed; make room, or choose another place with --out FOLDER")
+        raise FetchError(
+            f"{human(need)} are needed; make room, or choose another place with --out FOLDER"
+        )
     if not agreed(yes):
         print("nothing was fetched")
         return 1
@@ -173,7 +237,9 @@ def main(argv: list[str] | None = None) -> int:
         return 0
     try:
         if first == "weights":
-            folder = args.out or (Path(os.environ[weights.VARIABLE]) if os.environ.get(weights.VARIABLE) else None)
+            folder = args.out or (
+                Path(os.environ[weights.VARIABLE]) if os.environ.get(weights.VARIABLE) else None
+            )
             return fetch_weights(args.what[1:], folder, args.yes)
         names = list(BENCHMARKS) if first == "all" else list(dict.fromkeys(args.what))
         return fetch(names, home, args.yes, args.replace, not args.no_extras, args.quiet)

@@ -1,11 +1,13 @@
 """Label pairs of training pictures by prompt optimisation, without a keypoint, a box or a mask.
 
     python data_scripts/label_by_prompts.py                      all of it, in one process
-    python data_scripts/label_by_prompts.py --shard 0/2 &        two processes side by side; each again after a kill
-    python data_scripts/label_by_prompts.py --only-plan          only say how much there is to do
+    python data_scripts/label_by_prompts.py --shard 0/2 &        two processes side by side; each
+    again after a kill python data_scripts/label_by_prompts.py --only-plan          only say how
+    much there is to do
 
-What is done is kept in --work (embeddings one by one), and a run typed again goes on there. The process that finds all parts
-written looks up the toy world's answers, for judging the labels only, and writes the table and its card to --out.
+What is done is kept in --work (embeddings one by one), and a run typed again goes on there. The
+process that finds all parts written looks up the toy world's answers, for judging the labels only,
+and writes the table and its card to --out.
 """
 
 import argparse
@@ -72,24 +74,48 @@ def finish(parts: Sequence[Parts], pairs: SPair, out: Path, plan: Plan, command:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--root", type=Path, default=ROOT / "build/toybox/data/SPair-71k", help="the data set's folder")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--root",
+        type=Path,
+        default=ROOT / "build/toybox/data/SPair-71k",
+        help="the data set's folder",
+    )
     parser.add_argument("--split", default="trn", help="whose pictures are labelled")
-    parser.add_argument("--preset", default="toybox", help="of prompt_optimization, and of dift for the mask")
+    parser.add_argument(
+        "--preset", default="toybox", help="of prompt_optimization, and of dift for the mask"
+    )
     for name, default in vars(Plan()).items():
-        parser.add_argument(f"--{name}", type=type(default), default=default, help=f"see corrlib.labels.plan (default: {default})")
+        parser.add_argument(
+            f"--{name}",
+            type=type(default),
+            default=default,
+            help=f"see corrlib.labels.plan (default: {default})",
+        )
     parser.add_argument("--seed", type=int, default=0, help="another number, other embeddings")
-    parser.add_argument("--shard", type=shard, default=(0, 1), help="i/n: every n-th source picture from the i-th")
-    parser.add_argument("--work", type=Path, default=ROOT / "build/labels", help="folder of what is done so far")
-    parser.add_argument("--out", type=Path, default=SHIPPED.parent, help="folder of the table and its card")
+    parser.add_argument(
+        "--shard", type=shard, default=(0, 1), help="i/n: every n-th source picture from the i-th"
+    )
+    parser.add_argument(
+        "--work", type=Path, default=ROOT / "build/labels", help="folder of what is done so far"
+    )
+    parser.add_argument(
+        "--out", type=Path, default=SHIPPED.parent, help="folder of the table and its card"
+    )
     parser.add_argument("--device", default="cpu", help="cpu, cuda, mps")
     parser.add_argument("--only-plan", action="store_true", help="only say how much there is to do")
     args = parser.parse_args()
-    torch.set_num_threads(1)  # one thread gives the same sums everywhere; run shards side by side instead
+    torch.set_num_threads(
+        1
+    )  # one thread gives the same sums everywhere; run shards side by side instead
     plan = Plan(**{name: getattr(args, name) for name in vars(Plan())})
     pairs = SPair(args.root, args.split)
     work = rounds(pairs.views(), plan)
-    print(f"{args.root.name}, {args.split}: {sum(map(len, work))} source pictures, {plan}", flush=True)
+    print(
+        f"{args.root.name}, {args.split}: {sum(map(len, work))} source pictures, {plan}", flush=True
+    )
     if args.only_plan:
         return
     env = Env(args.device, Store(args.work / "embeddings"))
@@ -97,16 +123,34 @@ def main() -> None:
     back = methods.load("prompt_optimization", args.preset, env=env, embeddings=plan.cycle)
     dift = methods.load("dift", args.preset, env=replace(env, store=None))
     teacher = Teacher(method, back)
-    masks = {"features": lambda view: foreground(dift.features(view, seed=args.seed)), "oracle": pairs.mask}
-    run = {"settings": repr(method.settings), "weights": method.weights, "seed": args.seed, "split": args.split}
+    masks = {
+        "features": lambda view: foreground(dift.features(view, seed=args.seed)),
+        "oracle": pairs.mask,
+    }
+    run = {
+        "settings": repr(method.settings),
+        "weights": method.weights,
+        "seed": args.seed,
+        "split": args.split,
+    }
     run |= {"plan": repr(replace(plan, sources=0)), "mask": repr((dift.settings, LEVEL, NEAREST))}
     parts = [start(args.work / f"round-{i}", todo, run) for i, todo in enumerate(work)]
-    todo = [(done, part, todo[part]) for done, todo in zip(parts, work, strict=True) for part in done.todo(args.shard)]
+    todo = [
+        (done, part, todo[part])
+        for done, todo in zip(parts, work, strict=True)
+        for part in done.todo(args.shard)
+    ]
     for done, part, task in tqdm(todo, desc="label", mininterval=10):
         points = query_points(task.source, plan, masks[plan.mask])
         done.write(part, label(task, teacher, points, args.seed))
     if not any(done.todo((0, 1)) for done in parts):
-        finish(parts, pairs, args.out, plan, shlex.join(["python", "data_scripts/label_by_prompts.py", *sys.argv[1:]]))
+        finish(
+            parts,
+            pairs,
+            args.out,
+            plan,
+            shlex.join(["python", "data_scripts/label_by_prompts.py", *sys.argv[1:]]),
+        )
 
 
 if __name__ == "__main__":

@@ -2,10 +2,11 @@
 
     python data_scripts/make_toybox.py --out build/toybox/data
     python data_scripts/make_toybox.py --only tss,davis      some of them
-    python data_scripts/make_toybox.py --plan                what would be written, and how large it is
+    python data_scripts/make_toybox.py --plan                what would be written, and how large it
+    is
 
-The same --seed gives the same bytes, whatever the number of workers. A set appears under its name when it is whole; until then
-the one that stood there stays.
+The same --seed gives the same bytes, whatever the number of workers. A set appears under its name
+when it is whole; until then the one that stood there stays.
 """
 
 import argparse
@@ -31,7 +32,9 @@ from corrlib.data.toybox.sets.place import note, publish, workplace  # noqa: E40
 
 
 def choose(words: str) -> list[str]:
-    """Names of sets, from a list with commas. Raises ArgumentTypeError naming an unknown one and those there are."""
+    """Names of sets, from a list with commas. Raises ArgumentTypeError naming an unknown one and
+    those there are.
+    """
     names = [word.strip() for word in words.split(",")]
     if unknown := [name for name in names if name not in SETS]:
         raise argparse.ArgumentTypeError(f"no toy set {unknown[0]!r}; there are {', '.join(SETS)}")
@@ -41,25 +44,39 @@ def choose(words: str) -> list[str]:
 def plan(names: Sequence[str], limit: int | None = None) -> str:
     """A table of what will be written: images, files and megabytes, before anything is rendered."""
     total = sum((SETS[name].total(limit) for name in names), Load())
-    rows = [(name, f"{SETS[name].folder}/", SETS[name].total(limit), SETS[name].about) for name in names]
+    rows = [
+        (name, f"{SETS[name].folder}/", SETS[name].total(limit), SETS[name].about) for name in names
+    ]
     lines = [
-        f"  {name:<10} {folder:<29} {load.images:>5,} images {load.files:>6,} files {load.megabytes:>6.1f} MB  {about}".rstrip()
+        (
+            f"  {name:<10} {folder:<29} {load.images:>5,} images {load.files:>6,} files "
+            f"{load.megabytes:>6.1f} MB  {about}"
+        ).rstrip()
         for name, folder, load, about in [*rows, ("in all", "", total, "")]
     ]
     return "\n".join(lines)
 
 
-def make(out: Path, names: Sequence[str], *, seed: int = 0, workers: int = 1, limit: int | None = None) -> None:
-    """Write the sets to `out`; `limit` takes that many jobs of each, spread evenly. Raises OSError where the disk is too full."""
+def make(
+    out: Path, names: Sequence[str], *, seed: int = 0, workers: int = 1, limit: int | None = None
+) -> None:
+    """Write the sets to `out`; `limit` takes that many jobs of each, spread evenly. Raises OSError
+    where the disk is too full.
+    """
     out.mkdir(parents=True, exist_ok=True)
     needed = 1.2 * sum(SETS[name].total(limit).megabytes for name in names)
     if (free := shutil.disk_usage(out).free / 1e6) < needed:
         raise OSError(
-            f"{out} has {free:,.0f} MB free and needs {needed:,.0f}; make room, or name another --out, or fewer sets by --only"
+            f"{out} has {free:,.0f} MB free and needs {needed:,.0f}; make room, or name another "
+            "--out, or fewer sets by --only"
         )
     with workplace(out) as place, pool(workers) as submit:
         jobs = {name: SETS[name].some(limit) for name in names}
-        tasks = {(name, job): submit(work, place / SETS[name].folder, name, job, seed) for name in names for job in jobs[name]}
+        tasks = {
+            (name, job): submit(work, place / SETS[name].folder, name, job, seed)
+            for name in names
+            for job in jobs[name]
+        }
         with tqdm(total=len(tasks), desc="render", mininterval=2) as bar:
             for name in names:
                 results = []
@@ -69,7 +86,10 @@ def make(out: Path, names: Sequence[str], *, seed: int = 0, workers: int = 1, li
                 made = place / SETS[name].folder
                 counts = SETS[name].finish(made, results, seed)
                 publish(made, out / SETS[name].folder, place)
-                note(out / "toybox.json", {name: {"folder": SETS[name].folder, "seed": seed, **counts}})
+                note(
+                    out / "toybox.json",
+                    {name: {"folder": SETS[name].folder, "seed": seed, **counts}},
+                )
 
 
 def work(root: Path, name: str, job: tuple, seed: int) -> object:
@@ -80,7 +100,9 @@ def work(root: Path, name: str, job: tuple, seed: int) -> object:
 
 @contextmanager
 def pool(workers: int) -> Iterator:
-    """A function that takes a call and gives a function that waits for its result; one worker calls in this process."""
+    """A function that takes a call and gives a function that waits for its result; one worker calls
+    in this process.
+    """
     if workers <= 1:
         yield lambda function, *given: lambda: function(*given)
         return
@@ -88,12 +110,16 @@ def pool(workers: int) -> Iterator:
         try:
             yield lambda function, *given: executor.submit(function, *given).result
         except BaseException:
-            executor.shutdown(wait=True, cancel_futures=True)  # what runs ends before its folder is removed
+            executor.shutdown(
+                wait=True, cancel_futures=True
+            )  # what runs ends before its folder is removed
             raise
 
 
 def follow() -> None:
-    """In a worker: end when the run that it belongs to was killed, rather than wait for its next job for ever."""
+    """In a worker: end when the run that it belongs to was killed, rather than wait for its next
+    job for ever.
+    """
 
     def watch(parent: int) -> None:
         while os.getppid() == parent:
@@ -104,9 +130,15 @@ def follow() -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--out", type=Path, default=ROOT / "build/toybox/data", help="folder of the data sets")
-    parser.add_argument("--only", type=choose, default=list(SETS), metavar="SETS", help=f"some of {','.join(SETS)}")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--out", type=Path, default=ROOT / "build/toybox/data", help="folder of the data sets"
+    )
+    parser.add_argument(
+        "--only", type=choose, default=list(SETS), metavar="SETS", help=f"some of {','.join(SETS)}"
+    )
     parser.add_argument("--seed", type=int, default=0, help="another number, other toys")
     parser.add_argument("--workers", type=int, default=os.cpu_count(), help="processes")
     parser.add_argument("--limit", type=int, help="at most this many jobs of each set, for a look")
@@ -114,7 +146,10 @@ def main() -> None:
     args = parser.parse_args()
     if args.limit is not None and args.limit < 1:
         parser.error(f"--limit {args.limit}; wanted 1 or more")
-    print(f"toybox, seed {args.seed}, to {args.out}, about:\n{plan(args.only, args.limit)}", flush=True)
+    print(
+        f"toybox, seed {args.seed}, to {args.out}, about:\n{plan(args.only, args.limit)}",
+        flush=True,
+    )
     if not args.plan:
         make(args.out, args.only, seed=args.seed, workers=args.workers, limit=args.limit)
 

@@ -1,4 +1,6 @@
-"""Shared by all tests: one thread, no network, and a tiny Stable Diffusion folder with random weights."""
+"""Shared by all tests: one thread, no network, and a tiny Stable Diffusion folder with random
+weights.
+"""
 
 import os
 
@@ -21,7 +23,9 @@ torch.set_num_threads(1)
 def pytest_collection_modifyitems(config, items):
     """Full-size tests run only when asked for by `-m slow`."""
     if "slow" not in config.option.markexpr:
-        skip = pytest.mark.skip(reason="full-size models with random weights, minutes and 8 GB of memory: add -m slow")
+        skip = pytest.mark.skip(
+            reason="full-size models with random weights, minutes and 8 GB of memory: add -m slow"
+        )
         for item in items:
             if "slow" in item.keywords:
                 item.add_marker(skip)
@@ -29,17 +33,30 @@ def pytest_collection_modifyitems(config, items):
 
 def picture(width: int, height: int, seed: int = 0) -> Image.Image:
     """A smooth colourful random picture: no two places look alike."""
-    noise = np.random.default_rng(seed).integers(0, 256, (max(height // 8, 2), max(width // 8, 2), 3), dtype=np.uint8)
-    return Image.fromarray(noise).resize((width, height), Image.Resampling.BICUBIC).filter(ImageFilter.GaussianBlur(1))
+    noise = np.random.default_rng(seed).integers(
+        0, 256, (max(height // 8, 2), max(width // 8, 2), 3), dtype=np.uint8
+    )
+    return (
+        Image.fromarray(noise)
+        .resize((width, height), Image.Resampling.BICUBIC)
+        .filter(ImageFilter.GaussianBlur(1))
+    )
 
 
 def picture_view(width: int, height: int, seed: int = 0, category: str | None = None) -> View:
     """`picture` as a view whose id names its seed and size."""
-    return View(f"picture-{seed}-{width}x{height}", (width, height), category, pixels=picture(width, height, seed))
+    return View(
+        f"picture-{seed}-{width}x{height}",
+        (width, height),
+        category,
+        pixels=picture(width, height, seed),
+    )
 
 
 def tiny_networks(vae_levels: int = 3, seed: int = 0):
-    """U-Net (channels 32, 32, 64, 64), VAE with factor 2^(levels - 1), and CLIP text model, all random; a character tokenizer."""
+    """U-Net (channels 32, 32, 64, 64), VAE with factor 2^(levels - 1), and CLIP text model, all
+    random; a character tokenizer.
+    """
     from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
     from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
@@ -62,8 +79,15 @@ def tiny_networks(vae_levels: int = 3, seed: int = 0):
         sample_size=64,
     )
     letters = string.ascii_lowercase + string.digits + string.punctuation
-    tokens = [*letters, *(letter + "</w>" for letter in letters), "<|startoftext|>", "<|endoftext|>"]
-    tokenizer = CLIPTokenizer(vocab={token: i for i, token in enumerate(tokens)}, merges=[], model_max_length=77)
+    tokens = [
+        *letters,
+        *(letter + "</w>" for letter in letters),
+        "<|startoftext|>",
+        "<|endoftext|>",
+    ]
+    tokenizer = CLIPTokenizer(
+        vocab={token: i for i, token in enumerate(tokens)}, merges=[], model_max_length=77
+    )
     text = CLIPTextModel(
         CLIPTextConfig(
             vocab_size=len(tokens),
@@ -78,8 +102,16 @@ def tiny_networks(vae_levels: int = 3, seed: int = 0):
         )
     )
     betas = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear"}
-    scheduler = DDIMScheduler(**betas, clip_sample=False, steps_offset=1, prediction_type="v_prediction")
-    return {"vae": vae, "unet": unet, "text_encoder": text, "tokenizer": tokenizer, "scheduler": scheduler}
+    scheduler = DDIMScheduler(
+        **betas, clip_sample=False, steps_offset=1, prediction_type="v_prediction"
+    )
+    return {
+        "vae": vae,
+        "unet": unet,
+        "text_encoder": text,
+        "tokenizer": tokenizer,
+        "scheduler": scheduler,
+    }
 
 
 def save_folder(folder: Path, parts: dict, half: bool = False) -> Path:

@@ -1,4 +1,6 @@
-"""A local HTTP server that plays the mirrors of a benchmark, and archives of every good and bad kind. No network."""
+"""A local HTTP server that plays the mirrors of a benchmark, and archives of every good and bad
+kind. No network.
+"""
 
 import io
 import stat
@@ -15,11 +17,15 @@ from data_scripts.fetching import transfer
 
 
 class Mirrors:
-    """Files by path, what is to go wrong with each, and every request as (path, first byte asked for)."""
+    """Files by path, what is to go wrong with each, and every request as (path, first byte asked
+    for).
+    """
 
     def __init__(self):
         self.files: dict[str, bytes] = {}
-        self.broken: dict[str, list[int]] = {}  # path: after how many bytes each of the next transfers breaks
+        self.broken: dict[
+            str, list[int]
+        ] = {}  # path: after how many bytes each of the next transfers breaks
         self.heads: dict[str, dict[str, str]] = {}  # path: further headers, or others
         self.plain: set[str] = set()  # paths for which a range is ignored
         self.asked: list[tuple[str, int]] = []
@@ -57,8 +63,12 @@ def served():
                 return
             self.send_response(206 if begin else 200)
             if begin:
-                self.send_header("Content-Range", f"bytes {begin}-{len(content) - 1}/{len(content)}")
-            for name, value in ({"Content-Length": str(len(content) - begin), "ETag": tag} | heads).items():
+                self.send_header(
+                    "Content-Range", f"bytes {begin}-{len(content) - 1}/{len(content)}"
+                )
+            for name, value in (
+                {"Content-Length": str(len(content) - begin), "ETag": tag} | heads
+            ).items():
                 if value:
                     self.send_header(name, value)
             self.end_headers()
@@ -105,7 +115,9 @@ def tar(files: dict[str, bytes], *extra: tarfile.TarInfo, mode: str = "w:gz") ->
     return out.getvalue()
 
 
-def entry(name: str, type: bytes = tarfile.REGTYPE, target: str = "", size: int = 0) -> tarfile.TarInfo:
+def entry(
+    name: str, type: bytes = tarfile.REGTYPE, target: str = "", size: int = 0
+) -> tarfile.TarInfo:
     """One tar entry of any kind."""
     info = tarfile.TarInfo(name)
     info.type, info.linkname, info.size = type, target, size

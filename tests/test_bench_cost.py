@@ -1,4 +1,6 @@
-"""Counted cost against known numbers, the clock's arithmetic, the benchmark at a size of seconds, and its drawings."""
+"""Counted cost against known numbers, the clock's arithmetic, the benchmark at a size of seconds,
+and its drawings.
+"""
 
 import json
 from dataclasses import replace
@@ -38,7 +40,9 @@ def full_cost(full):
 
 
 def test_full_size_passes(full_cost):
-    """Against an analytic count of convolutions, linears and attention products, made by hand from the configuration."""
+    """Against an analytic count of convolutions, linears and attention products, made by hand from
+    the configuration.
+    """
     assert full_cost.encode / GIGA == pytest.approx(558, abs=0.5)
     assert full_cost.whole / GIGA == pytest.approx(401.6, abs=0.1)
     assert full_cost.forward / GIGA == pytest.approx(239.7, abs=0.1)
@@ -46,7 +50,10 @@ def test_full_size_passes(full_cost):
 
 
 def test_a_convolution_and_a_product_by_hand():
-    conv, x = torch.nn.Conv2d(3, 5, 3, padding=1, device="meta"), torch.empty(2, 3, 8, 8, device="meta")
+    conv, x = (
+        torch.nn.Conv2d(3, 5, 3, padding=1, device="meta"),
+        torch.empty(2, 3, 8, 8, device="meta"),
+    )
     assert cost.multiply_adds(lambda: conv(x)) == 2 * 8 * 8 * 5 * 3 * 9
     a, b = torch.empty(4, 6, device="meta"), torch.empty(6, 7, device="meta")
     assert cost.multiply_adds(lambda: a @ b) == 4 * 6 * 7
@@ -57,8 +64,12 @@ def test_skeletons_have_no_memory_and_the_same_cost():
     diffuser = Diffuser(**parts)
     unet, vae = cost.skeleton(diffuser.unet), cost.skeleton(diffuser.vae)
     assert all(parameter.is_meta for parameter in [*unet.parameters(), *vae.parameters()])
-    assert sum(p.numel() for p in unet.parameters()) == sum(p.numel() for p in diffuser.unet.parameters())
-    settings = replace(methods.settings("prompt_optimization", "paper"), size=8 * diffuser.factor, layers=(0,))
+    assert sum(p.numel() for p in unet.parameters()) == sum(
+        p.numel() for p in diffuser.unet.parameters()
+    )
+    settings = replace(
+        methods.settings("prompt_optimization", "paper"), size=8 * diffuser.factor, layers=(0,)
+    )
     found = cost.pass_cost(unet, vae, settings)
     assert 0 < found.forward < found.whole and 0 < found.backward and found.encode > 0
     last = cost.look_cost(unet, vae, settings.size, f"up_blocks.{len(unet.up_blocks) - 1}")
@@ -75,36 +86,58 @@ def test_savings_are_those_of_the_paper(full_cost):
 
 
 def test_savings_count_passes():
-    settings = replace(methods.settings("prompt_optimization", "paper"), steps=10, embeddings=2, crops=6)
+    settings = replace(
+        methods.settings("prompt_optimization", "paper"), steps=10, embeddings=2, crops=6
+    )
     table = cost.savings(settings, PassCost(1000, 100, 10, 1), points=2, reuses=5)
     assert table["multiply_adds"].tolist() == [
-        32 * 1100 + 20, 32 * 1010 + 20, (7 + 4) * 1000 + 320 + 20, 320 + 20, 160 + 10, 10 * 2 * (2 + 6) + 4, 10 * (2 + 6) + 2,
-    ]  # fmt: skip
+        32 * 1100 + 20,
+        32 * 1010 + 20,
+        (7 + 4) * 1000 + 320 + 20,
+        320 + 20,
+        160 + 10,
+        10 * 2 * (2 + 6) + 4,
+        10 * (2 + 6) + 2,
+    ]
 
 
 def test_bytes_and_pool_of_the_paper(full):
     settings = methods.settings("prompt_optimization", "paper")
     assert cost.pool(settings) == 36**2 and cost.pool(replace(settings, crop_stride=5)) == 8**2
     found = {name: value / 2**20 for name, value in cost.attention_bytes(*full, settings).items()}
-    assert found["stored"] == pytest.approx(185, abs=2) and found["read"] == pytest.approx(4.2, abs=0.05)
+    assert found["stored"] == pytest.approx(185, abs=2) and found["read"] == pytest.approx(
+        4.2, abs=0.05
+    )
     assert found["written"] > 5 * 512  # five explicit self-attentions of 4096 x 4096, and more
 
 
 def test_seconds_of_a_match():
-    """Two pairs of one source with the same two points, and a third pair: 3 sources' points over 6 matches."""
+    """Two pairs of one source with the same two points, and a third pair: 3 sources' points over 6
+    matches.
+    """
     views = [View(name, (8, 8)) for name in "abcd"]
     two = torch.zeros(2, 2)
     pairs = [
-        Pair(f"{a.id}{b.id}", a, b, two, two, ("x", "y"), "cat") for a, b in zip(views[:1] * 2 + views[2:3], views[1:], strict=True)
+        Pair(f"{a.id}{b.id}", a, b, two, two, ("x", "y"), "cat")
+        for a, b in zip(views[:1] * 2 + views[2:3], views[1:], strict=True)
     ]
     demand = Demand.of(pairs)
     assert demand == Demand(pairs=3, matches=6, points=4, images=4)
     unit = {"step": 1.0, "crop": 0.1, "read": 0.01, "encode": 1000.0}
-    settings = replace(methods.settings("prompt_optimization", "paper"), size=96, crop=0.999, steps=10, embeddings=2, crops=6)
+    settings = replace(
+        methods.settings("prompt_optimization", "paper"),
+        size=96,
+        crop=0.999,
+        steps=10,
+        embeddings=2,
+        crops=6,
+    )
     assert cost.pool(settings) == 4
     kept = cost.match_seconds(unit, demand, settings, kept=True)
     assert kept == pytest.approx(4 / 6 * 20 + 1.2 + 0.01 + 4 * 4 / 6 * 1000)
-    alone = cost.match_seconds(unit, demand, replace(settings, crop=1.0), kept=False)  # one place: each image once a pair
+    alone = cost.match_seconds(
+        unit, demand, replace(settings, crop=1.0), kept=False
+    )  # one place: each image once a pair
     assert alone == pytest.approx(20 + 1.2 + 0.01 + 2 / 2 * 1000)
 
 
@@ -137,8 +170,13 @@ def test_parts_are_taken_out_of_what_holds_them(monkeypatch):
                 spend(16)
         with clock.part("forward"):
             spend(32)
-    assert clock.seconds == {("find", "crops"): 8, ("find", "forward"): 20, ("find", "rest"): 2, ("ask", "forward"): 32,
-                             ("ask", "rest"): 1}  # fmt: skip
+    assert clock.seconds == {
+        ("find", "crops"): 8,
+        ("find", "forward"): 20,
+        ("find", "rest"): 2,
+        ("ask", "forward"): 32,
+        ("ask", "rest"): 1,
+    }
     assert clock.calls["find", "forward"] == 1 and sum(clock.seconds.values()) == 63
 
 
@@ -150,7 +188,10 @@ class Worker:
 def test_watching_leaves_no_trace(monkeypatch):
     clock, _ = ticking(monkeypatch)
     worker, original = Worker(), vars(Worker)["work"]
-    with pytest.raises(ZeroDivisionError), clock.watch((worker, "work", "own"), (Worker, "work", "class")):
+    with (
+        pytest.raises(ZeroDivisionError),
+        clock.watch((worker, "work", "own"), (Worker, "work", "class")),
+    ):
         assert worker.work() == 3 and Worker().work() == 3
         raise ZeroDivisionError
     assert vars(Worker)["work"] is original and "work" not in vars(worker)
@@ -159,21 +200,41 @@ def test_watching_leaves_no_trace(monkeypatch):
 
 def test_the_machine_is_named():
     found = _clock.machine()
-    assert found["processor"] and found["threads"] == torch.get_num_threads() and found["torch"] == torch.__version__
+    assert (
+        found["processor"]
+        and found["threads"] == torch.get_num_threads()
+        and found["torch"] == torch.__version__
+    )
 
 
 def test_unit_prices_are_found_again():
     price = {"step": 0.01, "crop": 0.002, "read": 0.0005}
     sweep = [(5, 1, 4), (15, 1, 20), (30, 5, 6)]
     rows = [
-        {"steps": s, "embeddings": e, "crops": c, "encode": 0.1, "point": price["step"] * s * e,
-         "match": price["crop"] * e * c + price["read"]} for s, e, c in sweep
-    ]  # fmt: skip
+        {
+            "steps": s,
+            "embeddings": e,
+            "crops": c,
+            "encode": 0.1,
+            "point": price["step"] * s * e,
+            "match": price["crop"] * e * c + price["read"],
+        }
+        for s, e, c in sweep
+    ]
     assert unit(rows) == pytest.approx({**price, "encode": 0.1})
 
 
 def test_the_benchmark():
-    result = bench.run("prompt_cost", runs=1, points=2, steps=2, embeddings=2, crops=5, places=2, sweep=((1, 1, 4), (2, 1, 5)))
+    result = bench.run(
+        "prompt_cost",
+        runs=1,
+        points=2,
+        steps=2,
+        embeddings=2,
+        crops=5,
+        places=2,
+        sweep=((1, 1, 4), (2, 1, 5)),
+    )
     assert json.loads(json.dumps(result))["benchmark"] == "prompt_cost"
     plain, ours = (result["ways"][way] for way in ("straightforward", "ours"))
     passes = {"find": 2 * 2, "ask": 2 * 5}  # of one point: every step and crop of every embedding
@@ -183,7 +244,9 @@ def test_the_benchmark():
         assert calls["backward"] == (count if phase == "find" else 0)
         assert set(plain["seconds"][phase]) == set(PARTS)
         assert sum(ours["seconds"][phase].values()) < sum(plain["seconds"][phase].values())
-    assert ours["calls"]["find"]["forward"] == 2 and ours["calls"]["ask"]["forward"] == 5  # all samples share a pass
+    assert (
+        ours["calls"]["find"]["forward"] == 2 and ours["calls"]["ask"]["forward"] == 5
+    )  # all samples share a pass
     assert ours["calls"]["find"]["vae"] <= 8 and 4 <= ours["calls"]["ask"]["vae"] <= 8
     kinds = [row["method"] for row in result["matches"]]
     assert kinds[:4] == ["prompt_optimization"] * 2 + ["dift"] * 2
@@ -198,11 +261,23 @@ def test_the_committed_record_is_of_this_benchmark():
     record = json.loads(path.read_text())
     assert record["command"].endswith(f"> {path.relative_to(find_root())}")
     assert {"processor", "threads", "torch", "commit", "date"} <= set(record["platform"])
-    assert record["unit"] == pytest.approx(unit([row for row in record["matches"] if row["method"] == "prompt_optimization"]))
+    assert record["unit"] == pytest.approx(
+        unit([row for row in record["matches"] if row["method"] == "prompt_optimization"])
+    )
 
 
-@pytest.mark.parametrize(("value", "words"), [(31.2, "31 s"), (1.44, "1.4 s"), (0.312, "0.31 s"), (0.0432, "43 ms"),
-                                              (0.0996, "0.10 s"), (0.00064, "0.64 ms"), (0.0031, "3.1 ms")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        (31.2, "31 s"),
+        (1.44, "1.4 s"),
+        (0.312, "0.31 s"),
+        (0.0432, "43 ms"),
+        (0.0996, "0.10 s"),
+        (0.00064, "0.64 ms"),
+        (0.0031, "3.1 ms"),
+    ],
+)
 def test_times_in_words(value, words):
     assert seconds(value) == words
 
@@ -215,7 +290,9 @@ def test_bars_are_as_long_as_they_say():
     texts = [text.get_text() for text in ax.texts]
     assert texts == ["75 %", "96 %", "25 %", "4.0 s", "0.52 s"] and ax.get_ylim() == (1.5, -0.5)
     ax = time_bars(plt.figure().subplots(), table, share=True)
-    assert [bar.get_width() for bar in ax.patches] == pytest.approx([75, 100 * 0.5 / 0.52, 25, 100 * 0.02 / 0.52])
+    assert [bar.get_width() for bar in ax.patches] == pytest.approx(
+        [75, 100 * 0.5 / 0.52, 25, 100 * 0.02 / 0.52]
+    )
     assert ax.texts[-1].get_text() == "0.52 s"
     with pytest.raises(ValueError, match="negative"):
         time_bars(ax, -table)
@@ -230,9 +307,18 @@ def test_front():
 
 def test_pareto_names_the_front_only():
     table = pd.DataFrame(
-        {"seconds": [0.1, 1, 2, 0.01], "pck": [20.0, 40, 30, 50], "group": ["a", "b", "b", "c"], "label": [*"xyzw"]}
+        {
+            "seconds": [0.1, 1, 2, 0.01],
+            "pck": [20.0, 40, 30, 50],
+            "group": ["a", "b", "b", "c"],
+            "label": [*"xyzw"],
+        }
     )
-    ax = pareto(plt.figure().subplots(), table.assign(low=table["pck"] - 1, high=table["pck"] + 1), aside=["c"])
+    ax = pareto(
+        plt.figure().subplots(),
+        table.assign(low=table["pck"] - 1, high=table["pck"] + 1),
+        aside=["c"],
+    )
     assert [text.get_text() for text in ax.texts] == ["w", "x", "y"] and ax.get_xscale() == "log"
     assert np.allclose(ax.lines[0].get_xydata(), [[0.1, 20], [1, 40]])
     assert ax.get_legend_handles_labels()[1] == ["a", "b", "c"]

@@ -21,16 +21,26 @@ def test_the_written_tree_is_one_of_spair(tree):
     pairs = load("spair", tree)
     assert len(pairs) == 3 * 8 * 7 and pairs.counts() == {"aeroplane": 56, "cat": 56, "dog": 56}
     assert pairs[0].source.size == (500, 375) and len(pairs[0].keypoints) == 8
-    assert np.asarray(pairs[0].source.image()).std() > 20  # pictures, not a flat colour that decodes too fast
+    assert (
+        np.asarray(pairs[0].source.image()).std() > 20
+    )  # pictures, not a flat colour that decodes too fast
 
 
 def test_the_result(tree):
     result = bench.run("data", root=str(tree), pairs=12, keypoints=4_000, runs=1)
     assert json.loads(json.dumps(result)) == result and result["benchmark"] == "data"
-    assert (result["tree"], result["pairs"], result["median_image"], result["workers"]) == ("given", 12, [500, 375], 1)
+    assert (result["tree"], result["pairs"], result["median_image"], result["workers"]) == (
+        "given",
+        12,
+        [500, 375],
+        1,
+    )
     for name in ("annotations", "with_images"):
         assert 0 < result[name]["per_second"] and 0 < result[name]["per_processor_second"]
-    assert result["with_images"]["per_processor_second"] < result["annotations"]["per_processor_second"]
+    assert (
+        result["with_images"]["per_processor_second"]
+        < result["annotations"]["per_processor_second"]
+    )
     counted = result["pck_table"]
     assert (counted["keypoints"], counted["pairs"], counted["categories"]) == (4000, 500, 18)
     assert counted["cells"] == 9 + 18 * 2 * 3 and counted["processor_seconds"] < 0.5
@@ -65,7 +75,9 @@ def test_a_whole_table_of_a_hundred_thousand_keypoints():
     cat = measured[measured["category"] == "category3"]
     shown = whole.query("by == 'image' and alpha == 0.15 and category == 'category3'")["pck"].item()
     assert shown == metrics.pck(cat, 0.15, "image")
-    right = (cat["distance_px"] <= 0.15 * cat["box_px"]).groupby(cat["pair"]).mean().mean()  # the same by pandas
+    right = (
+        (cat["distance_px"] <= 0.15 * cat["box_px"]).groupby(cat["pair"]).mean().mean()
+    )  # the same by pandas
     assert shown == pytest.approx(100 * right)
 
 
@@ -73,8 +85,15 @@ def test_a_whole_table_of_a_hundred_thousand_keypoints():
 def test_every_base_is_fast(base):
     """Keypoint boxes of 12,500 pairs, too, in resized frames."""
     table = data.keypoint_table(100_000)
-    sides = {"source_width": 400.0, "source_height": 300.0, "target_width": 300.0, "target_height": 310.0}
-    boxes = {f"{side}_box_{axis}": 150.0 for side in ("source", "target") for axis in ("width", "height")}
+    sides = {
+        "source_width": 400.0,
+        "source_height": 300.0,
+        "target_width": 300.0,
+        "target_height": 310.0,
+    }
+    boxes = {
+        f"{side}_box_{axis}": 150.0 for side in ("source", "target") for axis in ("width", "height")
+    }
     table = table.assign(**sides, **boxes, source_box_px=150.0, image_px=310.0)
     start = time.process_time()
     for frame in (None, (240, 240)):

@@ -1,4 +1,6 @@
-"""The benchmark of prompt optimisation, at a size of seconds: what it reports, and that both sides agree."""
+"""The benchmark of prompt optimisation, at a size of seconds: what it reports, and that both sides
+agree.
+"""
 
 import json
 
@@ -7,9 +9,20 @@ from corrlib.bench.prompt_optimization import settings_of, toys
 
 
 def test_both_sides_in_one_run():
-    result = bench.run("prompt_optimization", runs=1, points=2, steps=2, embeddings=2, crops=4, reuses=2, memory_runs=1)
+    result = bench.run(
+        "prompt_optimization",
+        runs=1,
+        points=2,
+        steps=2,
+        embeddings=2,
+        crops=4,
+        reuses=2,
+        memory_runs=1,
+    )
     assert json.loads(json.dumps(result))["benchmark"] == "prompt_optimization"
-    assert result["same_answer"] and result["points"] == 2 and len(result["differences_px"]) == 2  # on one thread, and on all
+    assert (
+        result["same_answer"] and result["points"] == 2 and len(result["differences_px"]) == 2
+    )  # on one thread, and on all
     assert result["time_ratio"] > 1.2 and result["time_ratio_amortised"] > result["time_ratio"]
     assert {"time_ratio_all_threads", "all_threads"} <= set(result)
     assert result["peak_mib"] > 0 and result["straightforward_peak_mib"] > 0
@@ -17,7 +30,12 @@ def test_both_sides_in_one_run():
 
 def test_the_work_is_the_papers():
     settings = settings_of("toybox", 4, steps=26, embeddings=5, crops=4)
-    assert (settings.layers, settings.noise, settings.timestep, settings.at_once) == ((7, 8, 9, 10), "gaussian", 140, 20)
+    assert (settings.layers, settings.noise, settings.timestep, settings.at_once) == (
+        (7, 8, 9, 10),
+        "gaussian",
+        140,
+        20,
+    )
     assert abs(settings.sigma / settings.size - 27.97853 / 512) < 1e-6
     views, points = toys(2, 4)
     assert len(views) == 2 and points.shape == (4, 2) and views[0].id != views[1].id

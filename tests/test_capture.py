@@ -43,12 +43,16 @@ def test_stops_after_the_last_name_and_gives_the_same_tensors(net):
         net(X)
         raise AssertionError("the body goes on after the pass was stopped")
     assert net.ends == 0 and hooks(net) == 0
-    assert torch.equal(out["first"], net.first(X)) and torch.equal(out["middle"], net.middle(net.first(X))[0])
+    assert torch.equal(out["first"], net.first(X)) and torch.equal(
+        out["middle"], net.middle(net.first(X))[0]
+    )
     assert not out["first"].requires_grad
     with capture(net, ["first", "middle"], stop=False) as whole:
         result = net(X)
     assert net.ends == 1 and torch.equal(result, net(X))
-    assert all(torch.equal(out[name], whole[name]) for name in out)  # although the ReLU after "middle" works in place
+    assert all(
+        torch.equal(out[name], whole[name]) for name in out
+    )  # although the ReLU after "middle" works in place
 
 
 def test_order_of_names_does_not_matter_and_one_may_be_a_string(net):
@@ -157,7 +161,9 @@ def test_attention_probabilities_and_an_unchanged_pass(unet):
     assert torch.equal(before, during) and unet.attn_processors == processors
     assert len(out) == 4 and all(name.endswith("attn2") for name in out)
     one = out["mid_block.attentions.0.transformer_blocks.0.attn2"]
-    assert one.shape == (2, 4, 12, 7) and torch.allclose(one.sum(-1), torch.ones(2, 4, 12), atol=1e-5)
+    assert one.shape == (2, 4, 12, 7) and torch.allclose(
+        one.sum(-1), torch.ones(2, 4, 12), atol=1e-5
+    )
     with attention(unet) as mean:
         run(unet)
         pytest.fail("stop=True did not stop")
@@ -168,7 +174,10 @@ def test_attention_probabilities_and_an_unchanged_pass(unet):
 def test_attention_reproduces_the_layer(unet):
     """Probabilities times values, projected, are the layer's own output."""
     name = "up_blocks.1.attentions.0.transformer_blocks.0.attn2"
-    with capture(unet, [f"{name}.to_v", name], stop=False) as layer, attention(unet, under=name, heads="all", stop=False) as out:
+    with (
+        capture(unet, [f"{name}.to_v", name], stop=False) as layer,
+        attention(unet, under=name, heads="all", stop=False) as out,
+    ):
         run(unet)
     values = layer[f"{name}.to_v"].unflatten(-1, (4, -1)).transpose(1, 2)
     mixed = (out[name] @ values).transpose(1, 2).flatten(2)

@@ -1,4 +1,6 @@
-"""The command line on data sets: list, info, check, and evaluations that say how they were counted."""
+"""The command line on data sets: list, info, check, and evaluations that say how they were
+counted.
+"""
 
 import ast
 import importlib
@@ -18,7 +20,9 @@ from corrlib.evaluate import protocol_of, score
 from corrlib.protocol import Protocol
 
 DATA = Path(os.environ.get("CORRLIB_DATA", Path(__file__).parents[2] / "shared" / "data"))
-real = pytest.mark.skipif(not DATA.is_dir(), reason=f"real benchmark bytes are not at {DATA}; set CORRLIB_DATA")
+real = pytest.mark.skipif(
+    not DATA.is_dir(), reason=f"real benchmark bytes are not at {DATA}; set CORRLIB_DATA"
+)
 HEAD = "source,target,source_x,source_y,target_x,target_y,category\n"
 
 
@@ -35,15 +39,32 @@ def folder(tmp_path) -> Path:
     for i, size in enumerate([(64, 48), (40, 80)]):
         pixels = np.random.default_rng(i).integers(0, 256, (*size[::-1], 3), dtype=np.uint8)
         Image.fromarray(pixels).save(root / f"{i}.png")
-    (root / "pairs.csv").write_text(HEAD + "0.png,1.png,16,12,10,20,cat\n0.png,1.png,32,24,20,40,cat\n1.png,0.png,5,6,30,40,dog\n")
+    (root / "pairs.csv").write_text(
+        HEAD
+        + "0.png,1.png,16,12,10,20,cat\n0.png,1.png,32,24,20,40,cat\n1.png,0.png,5,6,30,40,dog\n"
+    )
     return root
 
 
 def test_every_registered_data_set_is_a_selection_with_a_check(capsys):
     code, out, _ = run(capsys, "data", "list")
     lines = dict(line.split(maxsplit=1) for line in out.splitlines())
-    assert code == 0 and list(lines) == sorted(data.REGISTRY) and all(len(about) > 20 for about in lines.values())
-    assert set(lines) == {"spair", "pf_pascal", "pf_willow", "cub", "tss", "hpatches", "davis", "jhmdb", "folder"}
+    assert (
+        code == 0
+        and list(lines) == sorted(data.REGISTRY)
+        and all(len(about) > 20 for about in lines.values())
+    )
+    assert set(lines) == {
+        "spair",
+        "pf_pascal",
+        "pf_willow",
+        "cub",
+        "tss",
+        "hpatches",
+        "davis",
+        "jhmdb",
+        "folder",
+    }
     for name, where in data.REGISTRY.items():
         module, attribute = where.split(":")
         assert issubclass(getattr(importlib.import_module(module), attribute), Selection), name
@@ -53,15 +74,35 @@ def test_every_registered_data_set_is_a_selection_with_a_check(capsys):
 @pytest.mark.parametrize("name", sorted(data.REGISTRY))
 def test_a_wrong_root_is_an_error_and_a_problem_of_every_data_set(capsys, name, tmp_path):
     code, _, err = run(capsys, "data", "info", name, tmp_path / "nowhere")
-    assert code == 2 and err.startswith("error: no ") and "nowhere" in err and "Traceback" not in err
+    assert (
+        code == 2 and err.startswith("error: no ") and "nowhere" in err and "Traceback" not in err
+    )
     code, out, _ = run(capsys, "data", "check", name, tmp_path / "nowhere")
     assert code == 1 and out.startswith("problem: no ") and out.endswith("nowhere: 1 problem\n")
 
 
 def test_info_says_the_protocol_and_takes_options(capsys, folder):
-    code, out, _ = run(capsys, "data", "info", "folder", folder, "--option", "base=keypoints", "--option", "frame=32x32")
-    assert code == 0 and "PCK per image, base tight box of the target's keypoints, <=, frame 32 x 32, first pixel 0" in out
-    assert [line.split() for line in out.splitlines()[1:]] == [["cat", "1", "pairs"], ["dog", "1", "pairs"]]
+    code, out, _ = run(
+        capsys,
+        "data",
+        "info",
+        "folder",
+        folder,
+        "--option",
+        "base=keypoints",
+        "--option",
+        "frame=32x32",
+    )
+    assert (
+        code == 0
+        and "PCK per image, base tight box of the target's keypoints, <=, frame 32 x 32, first "
+        "pixel 0"
+        in out
+    )
+    assert [line.split() for line in out.splitlines()[1:]] == [
+        ["cat", "1", "pairs"],
+        ["dog", "1", "pairs"],
+    ]
     code, _, err = run(capsys, "data", "info", "folder", folder, "--option", "bse=image")
     assert code == 2 and "folder has no option 'bse'" in err
 
@@ -90,7 +131,18 @@ def test_a_subset_is_noticed_and_not_called_wrong(capsys, name, where, notice):
 
 
 def copying(folder, out, *options) -> tuple:
-    return "evaluate", "--data", "folder", "--root", folder, "--method", "copy_position", "--out", out, *options
+    return (
+        "evaluate",
+        "--data",
+        "folder",
+        "--root",
+        folder,
+        "--method",
+        "copy_position",
+        "--out",
+        out,
+        *options,
+    )
 
 
 def evaluate(capsys, folder, out, *options) -> str:
@@ -101,21 +153,51 @@ def evaluate(capsys, folder, out, *options) -> str:
 
 def test_every_evaluation_says_how_it_was_counted(capsys, folder, tmp_path):
     said = evaluate(capsys, folder, tmp_path / "a")
-    assert "folder: 2 pairs, 3 keypoints\nPCK per image, base target image, <=, original pixels, first pixel 0; in percent" in said
-    assert [line.split(":")[0] for line in said.splitlines() if line.startswith("PCK@")] == ["PCK@0.05", "PCK@0.1", "PCK@0.15"]
-    assert "PCK@0.1: by point 66.7, by image 50.0 *, by category 50.0\n" in said  # two points right, one wrong in the other pair
-    options = [f"--option={rule}" for rule in ("strict=True", "base=keypoints", "by=point", "alphas=(0.5,)", "frame=100x100")]
+    assert (
+        "folder: 2 pairs, 3 keypoints\nPCK per image, base target image, <=, original pixels, "
+        "first pixel 0; in percent" in said
+    )
+    assert [line.split(":")[0] for line in said.splitlines() if line.startswith("PCK@")] == [
+        "PCK@0.05",
+        "PCK@0.1",
+        "PCK@0.15",
+    ]
+    assert (
+        "PCK@0.1: by point 66.7, by image 50.0 *, by category 50.0\n" in said
+    )  # two points right, one wrong in the other pair
+    options = [
+        f"--option={rule}"
+        for rule in ("strict=True", "base=keypoints", "by=point", "alphas=(0.5,)", "frame=100x100")
+    ]
     strict = evaluate(capsys, folder, tmp_path / "b", *options, "--limit", 1)
-    assert "PCK per point, base tight box of the target's keypoints, <, frame 100 x 100" in strict and "a subset: 1 of 2" in strict
-    assert [line.split(":")[0] for line in strict.splitlines() if line.startswith("PCK@")] == ["PCK@0.5"]
-    code, out, _ = run(capsys, "table", tmp_path / "a", tmp_path / "b", "--out", tmp_path / "tables")
+    assert (
+        "PCK per point, base tight box of the target's keypoints, <, frame 100 x 100" in strict
+        and "a subset: 1 of 2" in strict
+    )
+    assert [line.split(":")[0] for line in strict.splitlines() if line.startswith("PCK@")] == [
+        "PCK@0.5"
+    ]
+    code, out, _ = run(
+        capsys, "table", tmp_path / "a", tmp_path / "b", "--out", tmp_path / "tables"
+    )
     assert code == 0
-    assert "a: PCK per image, base target image, <=, original pixels, first pixel 0, alpha 0.1" in out
-    rows = {row["name"]: row for row in json.loads((tmp_path / "tables" / "results.json").read_text())["rows"]}
-    assert rows["a"]["definition"] == "0.1 image" and rows["b"]["definition"] == "0.1 keypoints at 100 x 100, strict"
+    assert (
+        "a: PCK per image, base target image, <=, original pixels, first pixel 0, alpha 0.1" in out
+    )
+    rows = {
+        row["name"]: row
+        for row in json.loads((tmp_path / "tables" / "results.json").read_text())["rows"]
+    }
+    assert (
+        rows["a"]["definition"] == "0.1 image"
+        and rows["b"]["definition"] == "0.1 keypoints at 100 x 100, strict"
+    )
     assert rows["b"]["protocol"].startswith("PCK per point, base tight box")
     by_category = json.loads((tmp_path / "tables" / "categories.json").read_text())["rows"]
-    assert [row["definition"] for row in by_category] == ["per point, 0.1 image", "per point, 0.1 keypoints at 100 x 100, strict"]
+    assert [row["definition"] for row in by_category] == [
+        "per point, 0.1 image",
+        "per point, 0.1 keypoints at 100 x 100, strict",
+    ]
 
 
 def test_another_rule_is_another_run(capsys, folder, tmp_path):
@@ -132,7 +214,9 @@ def test_there_is_no_pck_without_points(capsys, folder, tmp_path):
 
 def test_the_rows_carry_the_protocol_and_score_follows_it(capsys, folder, tmp_path):
     evaluate(capsys, folder, tmp_path / "a")
-    matches = pd.concat([pd.read_parquet(part) for part in sorted((tmp_path / "a").glob("part-*.parquet"))])
+    matches = pd.concat(
+        [pd.read_parquet(part) for part in sorted((tmp_path / "a").glob("part-*.parquet"))]
+    )
     assert set(matches["data"]) == {"folder"}
     table = score(matches)
     assert protocol_of(table) == Protocol(base="image", by="image")
@@ -153,16 +237,47 @@ def test_list_needs_no_torch():
     source = Path(data.__file__).parent
     for name in data.REGISTRY:
         module = data.REGISTRY[name].split(":")[0].rpartition(".")[2]
-        assert data.about(name) == ast.get_docstring(ast.parse((source / f"{module}.py").read_text())).split("\n")[0]
+        assert (
+            data.about(name)
+            == ast.get_docstring(ast.parse((source / f"{module}.py").read_text())).split("\n")[0]
+        )
 
 
 @real
 def test_willow_and_cub_through_the_command_line(capsys, tmp_path):
     common = ("evaluate", "--method", "copy_position", "--limit", 20)
-    code, out, err = run(capsys, *common, "--data", "pf_willow", "--root", DATA / "pf_willow", "--out", tmp_path / "w")
+    code, out, err = run(
+        capsys,
+        *common,
+        "--data",
+        "pf_willow",
+        "--root",
+        DATA / "pf_willow",
+        "--out",
+        tmp_path / "w",
+    )
     assert code == 0, err
-    assert "PF-Willow, test: 20 pairs, 200 keypoints" in out and "base tight box of the target's keypoints" in out
-    code, out, err = run(capsys, *common, "--data", "cub", "--root", DATA / "cub200_subset", "--out", tmp_path / "c",
-                         "--option", "variant=asic", "--option", "classes=(1,)")  # fmt: skip
+    assert (
+        "PF-Willow, test: 20 pairs, 200 keypoints" in out
+        and "base tight box of the target's keypoints" in out
+    )
+    code, out, err = run(
+        capsys,
+        *common,
+        "--data",
+        "cub",
+        "--root",
+        DATA / "cub200_subset",
+        "--out",
+        tmp_path / "c",
+        "--option",
+        "variant=asic",
+        "--option",
+        "classes=(1,)",
+    )
     assert code == 0, err
-    assert "CUB-200-2011, test (asic, all images of the split): 20 pairs" in out and "PCK@0.01" in out and "by point" in out
+    assert (
+        "CUB-200-2011, test (asic, all images of the split): 20 pairs" in out
+        and "PCK@0.01" in out
+        and "by point" in out
+    )

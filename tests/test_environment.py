@@ -1,4 +1,6 @@
-"""pyproject.toml, constraints.txt and environment.yml say the same, and the code imports only what they name."""
+"""pyproject.toml, constraints.txt and environment.yml say the same, and the code imports only what
+they name.
+"""
 
 import ast
 import re
@@ -17,12 +19,17 @@ ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 EXTRAS = PROJECT["optional-dependencies"]
 NEEDS = [Requirement(line) for line in [*PROJECT["dependencies"], *EXTRAS["book"], *EXTRAS["dev"]]]
-PINS = [Requirement(line) for line in (ROOT / "constraints.txt").read_text().splitlines() if line and line.lstrip()[0] not in "#-"]
+PINS = [
+    Requirement(line)
+    for line in (ROOT / "constraints.txt").read_text().splitlines()
+    if line and line.lstrip()[0] not in "#-"
+]
 CONDA = yaml.safe_load((ROOT / "environment.yml").read_text())["dependencies"]
 PIP = next(item["pip"] for item in CONDA if isinstance(item, dict))
 PYTHONS = ["3.11", "3.12", "3.13"]
 
-# import name -> name of the package, where they differ; packages that are needed without being imported by us
+# import name -> name of the package, where they differ; packages that are needed without being
+# imported by us
 PACKAGES = {"PIL": "pillow", "cv2": "opencv-python-headless", "yaml": "pyyaml"}
 PACKAGES |= {"IPython": "ipykernel", "matplotlib_inline": "ipykernel"}
 COMMANDS = {"jupyter-book", "snakemake", "papermill", "jupytext", "ruff", "uv"}
@@ -31,10 +38,18 @@ BACKGROUND = {"accelerate", "pyarrow", "ipywidgets", "beartype", "pytest-xdist"}
 
 def pin_of(name: str, python: str) -> Version:
     """The one locked version of a package for a Python on Linux."""
-    place = {"python_version": python, "python_full_version": f"{python}.0", "sys_platform": "linux", "platform_system": "Linux"}
+    place = {
+        "python_version": python,
+        "python_full_version": f"{python}.0",
+        "sys_platform": "linux",
+        "platform_system": "Linux",
+    }
     fits = [pin for pin in PINS if canonicalize_name(pin.name) == canonicalize_name(name)]
     fits = [pin for pin in fits if pin.marker is None or pin.marker.evaluate(place)]
-    assert len(fits) == 1, f"{name} has {len(fits)} pins for Python {python} in constraints.txt; lock again (see pyproject.toml)"
+    assert len(fits) == 1, (
+        f"{name} has {len(fits)} pins for Python {python} in constraints.txt; lock again (see "
+        "pyproject.toml)"
+    )
     return Version(str(fits[0].specifier).removeprefix("=="))
 
 
@@ -42,20 +57,28 @@ def pin_of(name: str, python: str) -> Version:
 def test_lock_satisfies_the_project(python):
     for need in NEEDS:
         pin = pin_of(need.name, python)
-        assert pin in need.specifier, f"{need} does not allow the locked {pin}; lock again (see pyproject.toml)"
+        assert pin in need.specifier, (
+            f"{need} does not allow the locked {pin}; lock again (see pyproject.toml)"
+        )
 
 
 def test_lock_serves_cpu_and_gpu_alike():
     labelled = [str(pin) for pin in PINS if "+" in str(pin.specifier)]
     assert not labelled, f"local labels fit only one kind of machine: {labelled}"
-    assert str(next(need for need in NEEDS if need.name == "torch").specifier).startswith("=="), "torch is installed alone, exactly"
+    assert str(next(need for need in NEEDS if need.name == "torch").specifier).startswith("=="), (
+        "torch is installed alone, exactly"
+    )
 
 
 def test_conda_lists_what_the_project_needs():
     assert PIP[0] == "-c constraints.txt" and PIP[-1] == "-e .[book,dev]"
-    assert sorted(Requirement(line).name for line in PIP[1:-1]) == sorted(need.name for need in NEEDS)
+    assert sorted(Requirement(line).name for line in PIP[1:-1]) == sorted(
+        need.name for need in NEEDS
+    )
     exact = [line for line in PIP[1:-1] if Requirement(line).specifier]
-    assert exact == [str(need) for need in NEEDS if need.name == "torch"], "versions belong in pyproject.toml and the lock"
+    assert exact == [str(need) for need in NEEDS if need.name == "torch"], (
+        "versions belong in pyproject.toml and the lock"
+    )
 
 
 def test_conda_python_fits():
@@ -74,8 +97,13 @@ def third_party(folder: str) -> set[str]:
                 names |= {alias.name.split(".")[0] for alias in node.names}
             elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
                 names.add(node.module.split(".")[0])
-    own = {"corrlib", "book", "tests", "data_scripts", "conftest"} | {path.stem for path in (ROOT / "data_scripts").rglob("*")}
-    return {canonicalize_name(PACKAGES.get(name, name)) for name in names - set(sys.stdlib_module_names) - own}
+    own = {"corrlib", "book", "tests", "data_scripts", "conftest"} | {
+        path.stem for path in (ROOT / "data_scripts").rglob("*")
+    }
+    return {
+        canonicalize_name(PACKAGES.get(name, name))
+        for name in names - set(sys.stdlib_module_names) - own
+    }
 
 
 def test_the_library_imports_only_what_it_declares():
@@ -86,9 +114,20 @@ def test_the_library_imports_only_what_it_declares():
 
 
 def test_every_declared_package_is_used():
-    used = third_party("corrlib") | third_party("data_scripts") | third_party("book") | third_party("tests") | COMMANDS | BACKGROUND
+    used = (
+        third_party("corrlib")
+        | third_party("data_scripts")
+        | third_party("book")
+        | third_party("tests")
+        | COMMANDS
+        | BACKGROUND
+    )
     notebooks = " ".join(path.read_text() for path in (ROOT / "notebooks").glob("*.ipynb"))
-    unused = [need.name for need in NEEDS if canonicalize_name(need.name) not in used and f"import {need.name}" not in notebooks]
+    unused = [
+        need.name
+        for need in NEEDS
+        if canonicalize_name(need.name) not in used and f"import {need.name}" not in notebooks
+    ]
     assert not unused, f"declared and not used: {unused}"
 
 

@@ -36,8 +36,12 @@ class Shifted:
 
 
 def pairs_of(n: int, images: int = 6) -> list[Pair]:
-    """n pairs over a few pictures of 64 x 48; both sides of a pair have their points in the same places."""
-    views = [picture_view(64, 48, seed, category="cat" if seed % 2 else "dog") for seed in range(images)]
+    """n pairs over a few pictures of 64 x 48; both sides of a pair have their points in the same
+    places.
+    """
+    views = [
+        picture_view(64, 48, seed, category="cat" if seed % 2 else "dog") for seed in range(images)
+    ]
     points = torch.tensor([[10.0, 12.0], [40.0, 30.0], [55.0, 20.0]])
     result = []
     for i in range(n):
@@ -47,7 +51,16 @@ def pairs_of(n: int, images: int = 6) -> list[Pair]:
         xy = points[: len(keypoints)]
         result.append(
             Pair(
-                f"pair-{i:03d}", a, b, xy, xy, keypoints, a.category, box, box, {"viewpoint": i % 3, "azimuth_difference": 10.0 * i}
+                f"pair-{i:03d}",
+                a,
+                b,
+                xy,
+                xy,
+                keypoints,
+                a.category,
+                box,
+                box,
+                {"viewpoint": i % 3, "azimuth_difference": 10.0 * i},
             )
         )
     return result
@@ -69,10 +82,25 @@ def test_one_row_a_keypoint_with_exact_distances():
     assert table["tolerance_px"].unique().tolist() == [40.0, 41.0]
     assert metrics.pck(table, alpha=0.1) == 100 and metrics.pck(table, alpha=0.1, strict=True) == 50
     first = table.iloc[0]
-    assert (first["pair"], first["keypoint"], first["predicted_x"], first["target_x"]) == ("pair-000", "nose", 14, 10)
+    assert (first["pair"], first["keypoint"], first["predicted_x"], first["target_x"]) == (
+        "pair-000",
+        "nose",
+        14,
+        10,
+    )
     assert (first["source_image"], first["target_image"]) == ("picture-0-64x48", "picture-1-64x48")
-    assert (first["viewpoint"], first["azimuth_difference"], first["image_px"], first["source_box_px"]) == (0, 0, 64, 40)
-    assert (first["method"], first["preset"], first["profile"], first["subset"]) == ("shifted", "toybox", "toybox", "")
+    assert (
+        first["viewpoint"],
+        first["azimuth_difference"],
+        first["image_px"],
+        first["source_box_px"],
+    ) == (0, 0, 64, 40)
+    assert (first["method"], first["preset"], first["profile"], first["subset"]) == (
+        "shifted",
+        "toybox",
+        "toybox",
+        "",
+    )
 
 
 def test_without_boxes_the_tolerance_is_that_of_the_image():
@@ -100,7 +128,9 @@ def test_shards_in_any_order_give_the_numbers_of_one_run(tmp_path, env):
     backwards = evaluate(small(env), pairs[::-1], seed=3)
     key = ["pair", "keypoint"]
     pd.testing.assert_frame_equal(
-        memory.sort_values(key, ignore_index=True), backwards.sort_values(key, ignore_index=True), check_exact=True
+        memory.sort_values(key, ignore_index=True),
+        backwards.sort_values(key, ignore_index=True),
+        check_exact=True,
     )
 
 
@@ -118,7 +148,9 @@ def test_a_folder_never_mixes_two_runs(tmp_path):
     match_pairs(Shifted(), pairs_of(5), tmp_path)
     changed = Shifted()
     changed.settings = "other"
-    with pytest.raises(ValueError, match="settings: .*shifted.* there, .*other.* now.*name another --out"):
+    with pytest.raises(
+        ValueError, match="settings: .*shifted.* there, .*other.* now.*name another --out"
+    ):
         match_pairs(changed, pairs_of(5), tmp_path)
     with pytest.raises(ValueError, match="pair_ids"):
         match_pairs(Shifted(), pairs_of(6)[1:], tmp_path)
@@ -128,7 +160,10 @@ def test_a_folder_never_mixes_two_runs(tmp_path):
 @pytest.mark.parametrize(
     ("answer", "said"),
     [
-        (Matches(torch.zeros(9, 2), torch.zeros(9)), r"points \(9, 2\) and score \(9,\); wanted \(1, 2\) and \(1,\)"),
+        (
+            Matches(torch.zeros(9, 2), torch.zeros(9)),
+            r"points \(9, 2\) and score \(9,\); wanted \(1, 2\) and \(1,\)",
+        ),
         (Matches(torch.full((1, 2), float("nan")), torch.zeros(1)), "not finite"),
     ],
 )
@@ -201,7 +236,9 @@ def test_a_sweep_holds_the_numbers_of_single_runs(tmp_path, env):
     assert len(table) == 4 * sum(len(pair.keypoints) for pair in pairs)
     for layer in layers:
         for t in timesteps:
-            cell = table[(table["layer"] == layer) & (table["timestep"] == t)].reset_index(drop=True)
+            cell = table[(table["layer"] == layer) & (table["timestep"] == t)].reset_index(
+                drop=True
+            )
             single = evaluate(small(env, layer=layer, timestep=t), pairs, seed=1)
             columns = ["pair", "keypoint", "predicted_x", "predicted_y", "score", "distance_px"]
             pd.testing.assert_frame_equal(cell[columns], single[columns], check_exact=True)
@@ -220,7 +257,9 @@ def test_a_sweep_extracts_once_and_stays_in_its_memory(env):
     pairs, calls = pairs_of(12), []
     method = small(env)
     original = method.extract.cells
-    method.extract.cells = lambda view, *args, **kwargs: calls.append(view.id) or original(view, *args, **kwargs)
+    method.extract.cells = lambda view, *args, **kwargs: (
+        calls.append(view.id) or original(view, *args, **kwargs)
+    )
     roomy = sweep(method, pairs, ["up_blocks.1"], [51, 101])
     assert len(calls) == 2 * len(views_of(pairs))
     calls.clear()
@@ -244,7 +283,9 @@ def test_features_stored_by_shards_serve_the_matching(tmp_path, env):
     direct = evaluate(small(env), pairs)
     env.store = Store(tmp_path)
     views = views_of(pairs)
-    assert [view.id for view in views] == sorted({v.id for p in pairs for v in (p.source, p.target)})
+    assert [view.id for view in views] == sorted(
+        {v.id for p in pairs for v in (p.source, p.target)}
+    )
     for i in (1, 0):
         store_features(small(env), views, shard=(i, 2))
     assert len(env.store.keys()) == len(views)

@@ -8,7 +8,9 @@ from corrlib.types import FeatureMap
 
 
 def random_map(c=5, w=7, h=4, seed=0, box=None, dtype=torch.float32):
-    values = torch.randn(c, h, w, generator=torch.Generator().manual_seed(seed), dtype=torch.float64).to(dtype)
+    values = torch.randn(
+        c, h, w, generator=torch.Generator().manual_seed(seed), dtype=torch.float64
+    ).to(dtype)
     return FeatureMap(values, Frame((50, 33), (w, h), box))
 
 
@@ -50,7 +52,10 @@ def test_joint_pca_finds_a_planted_plane(c):
     g = torch.Generator().manual_seed(3)
     plane = torch.linalg.qr(torch.randn(c, 2, generator=g))[0]
     coordinates = torch.randn(2, 2, 4, 7, generator=g) * torch.tensor([5.0, 1.0])[:, None, None]
-    maps = [FeatureMap(torch.einsum("ck,khw->chw", plane, x) + 3, Frame((50, 33), (7, 4))) for x in coordinates]
+    maps = [
+        FeatureMap(torch.einsum("ck,khw->chw", plane, x) + 3, Frame((50, 33), (7, 4)))
+        for x in coordinates
+    ]
     small = features.joint_pca(maps, 2)
     assert [m.values.shape for m in small] == [(2, 4, 7)] * 2
 
@@ -58,9 +63,14 @@ def test_joint_pca_finds_a_planted_plane(c):
     def cells(ms):
         return torch.cat([m.values.double().flatten(1).T for m in ms])
 
-    assert torch.allclose(torch.cdist(cells(small), cells(small)), torch.cdist(cells(maps), cells(maps)), atol=1e-4)
+    assert torch.allclose(
+        torch.cdist(cells(small), cells(small)), torch.cdist(cells(maps), cells(maps)), atol=1e-4
+    )
     assert cells(small)[:, 0].var() > 5 * cells(small)[:, 1].var()
-    assert all(torch.equal(m.values, n.values) for m, n in zip(small, features.joint_pca(maps, 2), strict=True))
+    assert all(
+        torch.equal(m.values, n.values)
+        for m, n in zip(small, features.joint_pca(maps, 2), strict=True)
+    )
 
 
 def test_joint_pca_refuses_what_it_cannot_do():

@@ -1,4 +1,6 @@
-"""One file from one address: broken transfers go on, wrong files are refused, and nothing half-written has the file's name."""
+"""One file from one address: broken transfers go on, wrong files are refused, and nothing
+half-written has the file's name.
+"""
 
 import hashlib
 import random
@@ -68,14 +70,20 @@ def test_a_file_that_changed_meanwhile_is_not_patched_together(mirrors, tmp_path
 @pytest.mark.parametrize("known, second", [(SHA, FIRST), (None, 0)])
 def test_without_a_version_only_a_checksum_lets_it_go_on(mirrors, tmp_path, known, second):
     mirror = Mirror(mirrors.put("data.bin", CONTENT, breaks=(FIRST,), ETag=""), hash=known)
-    assert fetch(mirror, tmp_path) == CONTENT and [begin for _, begin in mirrors.asked] == [0, second]
+    assert fetch(mirror, tmp_path) == CONTENT and [begin for _, begin in mirrors.asked] == [
+        0,
+        second,
+    ]
 
 
 def test_a_transfer_that_never_gets_on_is_given_up_and_kept(mirrors, tmp_path):
     mirror = Mirror(mirrors.put("data.bin", CONTENT, breaks=(FIRST,) * 20), hash=SHA)
     with pytest.raises(FetchError):
         fetch(mirror, tmp_path)
-    assert len(mirrors.asked) == 1 + transfer.TRIES and transfer.part_of(mirror, tmp_path).stat().st_size == FIRST
+    assert (
+        len(mirrors.asked) == 1 + transfer.TRIES
+        and transfer.part_of(mirror, tmp_path).stat().st_size == FIRST
+    )
 
 
 def test_a_wrong_checksum_is_refused_and_nothing_stays(mirrors, tmp_path):
@@ -101,7 +109,9 @@ def test_a_stream_without_end_is_cut(mirrors, tmp_path):
 
 
 def test_a_web_page_is_not_the_file(mirrors, tmp_path):
-    mirror = Mirror(mirrors.put("data.bin", b"<html>sign in</html>", Content_Type="text/html; charset=utf-8"))
+    mirror = Mirror(
+        mirrors.put("data.bin", b"<html>sign in</html>", Content_Type="text/html; charset=utf-8")
+    )
     with pytest.raises(FetchError, match="a web page"):
         fetch(mirror, tmp_path)
     assert tree(tmp_path) == []

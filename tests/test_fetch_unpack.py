@@ -1,4 +1,6 @@
-"""Archives of every bad kind are refused, and nothing of them stays; good ones of every kind are unpacked."""
+"""Archives of every bad kind are refused, and nothing of them stays; good ones of every kind are
+unpacked.
+"""
 
 import gzip
 import io
@@ -21,7 +23,9 @@ def unpacked(tmp_path, content: bytes, most: int = MOST):
     return unpack.unpack(archive, tmp_path / "into/tree", most)
 
 
-def refused(tmp_path, content: bytes, match: str, kind=unpack.UnsafeArchive, most: int = MOST) -> None:
+def refused(
+    tmp_path, content: bytes, match: str, kind=unpack.UnsafeArchive, most: int = MOST
+) -> None:
     outside = tmp_path / "outside"
     outside.mkdir()
     with pytest.raises(kind, match=match):
@@ -37,7 +41,16 @@ def test_good_archives_of_every_kind(tmp_path, mode):
     assert (done.files, done.size, done.left_out) == (2, 3003, 0)
 
 
-NAMES = ["../evil", "set/../../evil", "/evil", "//evil", "C:/evil", "\\evil", "..\\evil", "set\\..\\..\\evil"]
+NAMES = [
+    "../evil",
+    "set/../../evil",
+    "/evil",
+    "//evil",
+    "C:/evil",
+    "\\evil",
+    "..\\evil",
+    "set\\..\\..\\evil",
+]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -53,7 +66,11 @@ def test_names_in_a_zip_that_leave_the_folder_are_refused(tmp_path, name):
 @pytest.mark.parametrize("target", ["/etc/passwd", "../../outside", "..\\..\\outside"])
 @pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE])
 def test_links_that_point_outside_are_refused(tmp_path, target, kind):
-    refused(tmp_path, tar(GOOD, entry("set/link", kind, target)), "has a link .* (absolute path|leaves the folder)")
+    refused(
+        tmp_path,
+        tar(GOOD, entry("set/link", kind, target)),
+        "has a link .* (absolute path|leaves the folder)",
+    )
 
 
 def test_a_zip_s_link_that_points_outside_is_refused(tmp_path):
@@ -61,8 +78,13 @@ def test_a_zip_s_link_that_points_outside_is_refused(tmp_path):
 
 
 def test_no_file_is_written_through_a_link(tmp_path):
-    """The way out in two steps: a link to a folder of the archive's own, moved away afterwards by a chain of them."""
-    chain = [entry("a/b/up", tarfile.SYMTYPE, "../.."), entry("a/b/out", tarfile.SYMTYPE, "up/../outside")]
+    """The way out in two steps: a link to a folder of the archive's own, moved away afterwards by a
+    chain of them.
+    """
+    chain = [
+        entry("a/b/up", tarfile.SYMTYPE, "../.."),
+        entry("a/b/out", tarfile.SYMTYPE, "up/../outside"),
+    ]
     content = tar(GOOD, *chain, entry("a/b/out/evil", size=3))
     done = unpacked(tmp_path, content)
     assert done.left_out == 2 and not any(path.is_symlink() for path in tmp_path.rglob("*"))
@@ -70,7 +92,10 @@ def test_no_file_is_written_through_a_link(tmp_path):
 
 
 def test_links_inside_are_left_out_and_hard_links_become_copies(tmp_path):
-    links = entry("set/soft", tarfile.SYMTYPE, "a/one.txt"), entry("set/hard", tarfile.LNKTYPE, "set/a/one.txt")
+    links = (
+        entry("set/soft", tarfile.SYMTYPE, "a/one.txt"),
+        entry("set/hard", tarfile.LNKTYPE, "set/a/one.txt"),
+    )
     done = unpacked(tmp_path, tar(GOOD, *links))
     assert done.left_out == 1 and not (tmp_path / "into/tree/set/soft").exists()
     assert (tmp_path / "into/tree/set/hard").read_bytes() == b"one"
@@ -82,7 +107,11 @@ def test_devices_are_refused(tmp_path, kind):
 
 
 def test_a_declared_bomb_is_refused_before_a_byte_of_it_is_written(tmp_path, monkeypatch):
-    refused(tmp_path, tar({**GOOD, "bomb": bytes(2 * MOST)}), "declares .* 2.0 MB; expected 1.0 MB at most")
+    refused(
+        tmp_path,
+        tar({**GOOD, "bomb": bytes(2 * MOST)}),
+        "declares .* 2.0 MB; expected 1.0 MB at most",
+    )
 
 
 def test_a_zip_bomb_is_refused(tmp_path):
@@ -121,7 +150,11 @@ def test_a_header_that_would_fill_the_memory_is_refused(tmp_path):
 
 def test_a_sparse_file_is_refused(tmp_path):
     info = tarfile.TarInfo("sparse")
-    info.pax_headers = {"GNU.sparse.major": "1", "GNU.sparse.minor": "0", "GNU.sparse.realsize": str(10**12)}
+    info.pax_headers = {
+        "GNU.sparse.major": "1",
+        "GNU.sparse.minor": "0",
+        "GNU.sparse.realsize": str(10**12),
+    }
     info.size = 512
     out = io.BytesIO()
     with tarfile.open(fileobj=out, mode="w", format=tarfile.PAX_FORMAT) as file:
@@ -134,7 +167,11 @@ def test_too_many_entries_are_refused(tmp_path, monkeypatch):
     refused(tmp_path, tar({f"{i}": b"" for i in range(22)}), "more than 20 entries")
 
 
-@pytest.mark.parametrize("content", [tar(GOOD)[:-60], zipped(GOOD)[:-60], tar(GOOD, mode="w")[:1200]], ids=["gz", "zip", "tar"])
+@pytest.mark.parametrize(
+    "content",
+    [tar(GOOD)[:-60], zipped(GOOD)[:-60], tar(GOOD, mode="w")[:1200]],
+    ids=["gz", "zip", "tar"],
+)
 def test_a_cut_archive_is_refused(tmp_path, content):
     refused(tmp_path, content, "damaged or cut off", FetchError)
 
@@ -152,7 +189,9 @@ def test_a_zip_with_a_password_is_refused(tmp_path):
     refused(tmp_path, bytes(content), "encrypted", FetchError)
 
 
-@pytest.mark.parametrize("content", [b"<html>quota</html>", b"", tar({})], ids=["page", "nothing", "empty tar"])
+@pytest.mark.parametrize(
+    "content", [b"<html>quota</html>", b"", tar({})], ids=["page", "nothing", "empty tar"]
+)
 def test_what_is_no_archive_or_empty_is_refused(tmp_path, content):
     refused(tmp_path, content, "no archive|holds no file", FetchError)
 
@@ -162,7 +201,10 @@ def test_entries_in_each_other_s_way_are_refused(tmp_path):
 
 
 def test_the_litter_of_a_system_is_left_out(tmp_path):
-    unpacked(tmp_path, zipped({**GOOD, "__MACOSX/set/._one.txt": b"x", "set/.DS_Store": b"x", "set/._two": b"x"}))
+    unpacked(
+        tmp_path,
+        zipped({**GOOD, "__MACOSX/set/._one.txt": b"x", "set/.DS_Store": b"x", "set/._two": b"x"}),
+    )
     assert tree(tmp_path / "into/tree") == sorted(GOOD)
 
 

@@ -1,4 +1,5 @@
-"""Stable Diffusion at its real size with random weights: shapes, early exit, peak memory. Minutes and 8 GB.
+"""Stable Diffusion at its real size with random weights: shapes, early exit, peak memory. Minutes
+and 8 GB.
 
 ./run python -m pytest -m slow -s
 """
@@ -50,7 +51,13 @@ def full(request) -> tuple[str, Diffuser]:
     name = request.param
     torch.manual_seed(0)
     unet, vae = published(name, "cpu")
-    shape = dict(zip(("hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads"), TEXT[name], strict=True))
+    shape = dict(
+        zip(
+            ("hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads"),
+            TEXT[name],
+            strict=True,
+        )
+    )
     text = CLIPTextModel(CLIPTextConfig(vocab_size=49408, max_position_embeddings=77, **shape))
     small = tiny_networks()
     return name, Diffuser(vae, unet, text, small["tokenizer"], small["scheduler"], name=name)
@@ -65,7 +72,11 @@ def test_full_size(full):
     view = picture_view(500, 375, category="cat")
     found = method.features(view, seed=0)
     channels, side = SHAPES[name][1]
-    assert found.values.shape == (channels, side, side) and found.values.isfinite().all() and found.frame.image == (500, 375)
+    assert (
+        found.values.shape == (channels, side, side)
+        and found.values.isfinite().all()
+        and found.frame.image == (500, 375)
+    )
     early = peak_gb()
 
     posterior = method.extract._posterior(view)
@@ -80,4 +91,7 @@ def test_full_size(full):
     assert [(t.shape[1], t.shape[2], t.shape[3]) for t in (whole[layer] for layer in layers)] == [
         (c, s, s) for c, s in SHAPES[name]
     ]
-    print(f"\n{name}: peak memory {early:.1f} GB for DIFT features (models included), {peak_gb():.1f} GB with the whole pass")
+    print(
+        f"\n{name}: peak memory {early:.1f} GB for DIFT features (models included), "
+        f"{peak_gb():.1f} GB with the whole pass"
+    )

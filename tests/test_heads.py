@@ -1,4 +1,6 @@
-"""Heads: convolutions that commute, mixing weights in order, the gathered loss, training that resumes, files that explain."""
+"""Heads: convolutions that commute, mixing weights in order, the gathered loss, training that
+resumes, files that explain.
+"""
 
 import dataclasses
 import math
@@ -34,7 +36,9 @@ def bank_of(ids: str, seed: int = 0) -> dict:
 
     def cells(view: View) -> dict:
         return {
-            (layer, t): FeatureMap(torch.randn(SIZES[layer], generator=g), Frame(view.size, SIZES[layer][:0:-1]))
+            (layer, t): FeatureMap(
+                torch.randn(SIZES[layer], generator=g), Frame(view.size, SIZES[layer][:0:-1])
+            )
             for layer, t in SMALL.cells
         }
 
@@ -54,7 +58,9 @@ def test_convolutions_before_enlarging_give_what_convolutions_behind_it_give(inp
         if isinstance(module, torch.nn.GroupNorm):
             torch.nn.init.uniform_(module.weight, 0.5, 1.5, generator=rng(1))
     x = torch.randn(2, inputs, 4, 6, generator=rng(), dtype=torch.float64)
-    big = interpolate(x, grid[::-1], mode="bilinear", align_corners=False)  # as released: enlarge, then convolve
+    big = interpolate(
+        x, grid[::-1], mode="bilinear", align_corners=False
+    )  # as released: enlarge, then convolve
     y = block.conv3(block.conv2(block.conv1(big).relu()).relu())
     wanted = (y + (big if block.shortcut is None else block.shortcut(big))).relu()
     torch.testing.assert_close(block(x, grid), wanted, rtol=1e-12, atol=1e-12)
@@ -69,9 +75,13 @@ def test_the_paper_s_head_has_the_released_number_of_parameters_under_the_releas
     assert parameters(AggregationHead(HeadSettings(layers, channels, (0,)))) == 6_529_548
     names = set(head.state_dict())
     parts = [
-        f"{conv}.{what}" for conv in ("conv1", "conv2", "conv3", "shortcut") for what in ("weight", "norm.weight", "norm.bias")
+        f"{conv}.{what}"
+        for conv in ("conv1", "conv2", "conv3", "shortcut")
+        for what in ("weight", "norm.weight", "norm.bias")
     ]
-    assert names == {"mixing_weights"} | {f"bottleneck_layers.{i}.0.{part}" for i in range(12) for part in parts}
+    assert names == {"mixing_weights"} | {
+        f"bottleneck_layers.{i}.0.{part}" for i in range(12) for part in parts
+    }
 
 
 def test_weights_begin_by_kaiming_s_rule_and_do_not_touch_the_caller_s_random_state():
@@ -83,7 +93,9 @@ def test_weights_begin_by_kaiming_s_rule_and_do_not_touch_the_caller_s_random_st
     assert weight.std().item() == pytest.approx((2 / (128 * 9)) ** 0.5, rel=0.02)
     assert torch.equal(head.bottleneck_layers[0][0].conv3.norm.weight, torch.ones(256))
     again = AggregationHead(head.settings)
-    assert all(torch.equal(a, b) for a, b in zip(head.parameters(), again.parameters(), strict=True))
+    assert all(
+        torch.equal(a, b) for a, b in zip(head.parameters(), again.parameters(), strict=True)
+    )
 
 
 def test_mixing_weights_run_over_layers_first_and_sum_to_one():
@@ -111,13 +123,22 @@ def test_describe_puts_the_map_on_its_image():
     head = AggregationHead(SMALL)
     found = head.describe(bank_of("a")["a"])
     assert found.frame == Frame((60, 40), (6, 4)) and not found.values.requires_grad
-    mixed = bank_of("a")["a"] | {("low", 1): FeatureMap(torch.zeros(6, 2, 3), Frame((61, 40), (3, 2)))}
+    mixed = bank_of("a")["a"] | {
+        ("low", 1): FeatureMap(torch.zeros(6, 2, 3), Frame((61, 40), (3, 2)))
+    }
     with pytest.raises(ValueError, match="2 different regions"):
         head.describe(mixed)
 
 
 @pytest.mark.parametrize(
-    "changes", [{"channels": (6,)}, {"timesteps": ()}, {"timesteps": (1, 1)}, {"groups": 3}, {"layers": ("a", "a")}]
+    "changes",
+    [
+        {"channels": (6,)},
+        {"timesteps": ()},
+        {"timesteps": (1, 1)},
+        {"groups": 3},
+        {"layers": ("a", "a")},
+    ],
 )
 def test_wrong_settings_are_refused(changes):
     with pytest.raises(ValueError, match="wanted|must divide"):
@@ -125,9 +146,14 @@ def test_wrong_settings_are_refused(changes):
 
 
 def test_the_loss_is_the_full_symmetric_one_read_at_the_points():
-    a, b = torch.randn(5, 4, 6, generator=rng(), dtype=torch.float64), torch.randn(5, 3, 7, generator=rng(1), dtype=torch.float64)
+    a, b = (
+        torch.randn(5, 4, 6, generator=rng(), dtype=torch.float64),
+        torch.randn(5, 3, 7, generator=rng(1), dtype=torch.float64),
+    )
     ours, theirs = torch.tensor([0, 7, 23, 7]), torch.tensor([20, 3, 3, 11])
-    full = normalize(a.flatten(1), dim=0).T @ normalize(b.flatten(1), dim=0) / 0.07  # every cell against every cell
+    full = (
+        normalize(a.flatten(1), dim=0).T @ normalize(b.flatten(1), dim=0) / 0.07
+    )  # every cell against every cell
     wanted = (cross_entropy(full[ours], theirs) + cross_entropy(full.T[theirs], ours)) / 2
     torch.testing.assert_close(correspondence_loss(a, b, ours, theirs, 0.07), wanted)
     torch.testing.assert_close(correspondence_loss(b, a, theirs, ours, 0.07), wanted)  # symmetric
@@ -137,12 +163,16 @@ def test_the_loss_is_the_full_symmetric_one_read_at_the_points():
 
 def test_equal_descriptors_have_the_loss_of_a_blind_guess():
     one = torch.ones(5, 4, 6)
-    assert correspondence_loss(one, one, torch.tensor([3]), torch.tensor([9])).item() == pytest.approx(math.log(24), rel=1e-6)
+    assert correspondence_loss(
+        one, one, torch.tensor([3]), torch.tensor([9])
+    ).item() == pytest.approx(math.log(24), rel=1e-6)
 
 
 def test_points_belong_to_the_nearest_cell():
     frame = Frame((60, 40), (6, 4))  # cells of 10 x 10 pixels, centres at 4.5, 14.5, ...
-    points = torch.tensor([[0.0, 0.0], [9.4, 0.0], [9.6, 0.0], [59.5, 39.5], [-0.5, 14.5], [24.5, 4.5]])
+    points = torch.tensor(
+        [[0.0, 0.0], [9.4, 0.0], [9.6, 0.0], [59.5, 39.5], [-0.5, 14.5], [24.5, 4.5]]
+    )
     assert to_cells(points, frame).tolist() == [0, 0, 1, 23, 6, 2]
 
 
@@ -152,8 +182,15 @@ def test_training_learns_and_a_seed_gives_the_same_bits():
     losses = train(first, bank, todo, 30, Fit(learning_rate=0.01), progress=False)
     assert losses[-1] < 0.5 * losses[0] and not first.training
     assert train(second, bank, todo, 30, Fit(learning_rate=0.01), progress=False) == losses
-    assert all(torch.equal(a, b) for a, b in zip(first.parameters(), second.parameters(), strict=True))
-    assert train(AggregationHead(SMALL), bank, todo, 3, Fit(learning_rate=0.01, seed=1), progress=False) != losses[:3]
+    assert all(
+        torch.equal(a, b) for a, b in zip(first.parameters(), second.parameters(), strict=True)
+    )
+    assert (
+        train(
+            AggregationHead(SMALL), bank, todo, 3, Fit(learning_rate=0.01, seed=1), progress=False
+        )
+        != losses[:3]
+    )
 
 
 @pytest.mark.parametrize("pairs", [1, 2])
@@ -164,7 +201,9 @@ def test_a_run_that_was_stopped_ends_in_the_same_bits(pairs, tmp_path):
     file = tmp_path / "run" / "head.safetensors"
     train(parts[0], bank, todo, 5, fit, checkpoint=file, every=2, progress=False)
     assert train(parts[1], bank, todo, 9, fit, checkpoint=file, progress=False) == losses
-    assert all(torch.equal(a, b) for a, b in zip(whole.parameters(), parts[1].parameters(), strict=True))
+    assert all(
+        torch.equal(a, b) for a, b in zip(whole.parameters(), parts[1].parameters(), strict=True)
+    )
     with pytest.raises(ValueError, match="another training: items differ"):
         train(AggregationHead(SMALL), bank, todo[:2], 9, fit, checkpoint=file, progress=False)
     assert [path.name for path in file.parent.iterdir()] == [file.name]

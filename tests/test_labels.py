@@ -1,4 +1,6 @@
-"""Labels without clicks: spread points, saliency, confidence, the plan, the teacher, and the toy world's answers."""
+"""Labels without clicks: spread points, saliency, confidence, the plan, the teacher, and the toy
+world's answers.
+"""
 
 import subprocess
 import sys
@@ -25,7 +27,16 @@ from corrlib.methods.base import Env
 from corrlib.types import FeatureMap, View
 
 ROOT = Path(__file__).parents[1]
-SMALL = {"size": 32, "layers": (10, 13), "steps": 2, "sigma": 3.0, "crops": 5, "at_once": 4, "learning_rate": 0.05, "tokens": 5}
+SMALL = {
+    "size": 32,
+    "layers": (10, 13),
+    "steps": 2,
+    "sigma": 3.0,
+    "crops": 5,
+    "at_once": 4,
+    "learning_rate": 0.05,
+    "tokens": 5,
+}
 
 
 def square(height: int, width: int, top: int, left: int, side: int) -> torch.Tensor:
@@ -61,7 +72,9 @@ def test_what_does_not_look_like_the_border_is_salient():
     assert torch.equal(contrast, square(8, 8, 3, 2, 3).float())
     mask = foreground(fm)
     rows, columns = mask.nonzero().T
-    assert rows.min() >= 30 and rows.max() < 60 and columns.min() >= 20 and columns.max() < 50  # inside of the object's pixels
+    assert (
+        rows.min() >= 30 and rows.max() < 60 and columns.min() >= 20 and columns.max() < 50
+    )  # inside of the object's pixels
     assert foreground(fm, level=0.0).all() or foreground(fm, level=0.0).sum() > mask.sum()
     with pytest.raises(ValueError, match="level is 1"):
         foreground(fm, level=1)
@@ -88,18 +101,30 @@ def test_the_second_peak_lies_outside_of_the_first_one_s_disc():
 
 
 def test_agreement_is_the_largest_distance_between_members():
-    places = torch.tensor([[[0.0, 0.0], [5.0, 5.0]], [[3.0, 4.0], [5.0, 5.0]], [[3.0, 0.0], [5.0, 5.0]]])
+    places = torch.tensor(
+        [[[0.0, 0.0], [5.0, 5.0]], [[3.0, 4.0], [5.0, 5.0]], [[3.0, 0.0], [5.0, 5.0]]]
+    )
     assert spread(places).tolist() == [5.0, 0.0]
     assert spread(places[:1]).tolist() == [0.0, 0.0]
 
 
 def measured(**columns) -> pd.DataFrame:
     n = len(next(iter(columns.values())))
-    return pd.DataFrame({"agreement_px": [1.0] * n, "peak": [0.5] * n, "peak_ratio": [1.0] * n, "cycle_px": [1.0] * n, **columns})
+    return pd.DataFrame(
+        {
+            "agreement_px": [1.0] * n,
+            "peak": [0.5] * n,
+            "peak_ratio": [1.0] * n,
+            "cycle_px": [1.0] * n,
+            **columns,
+        }
+    )
 
 
 def test_confidence_is_the_mean_rank_of_three_groups():
-    labels = measured(agreement_px=[0.0, 9.0], peak=[0.1, 0.2], peak_ratio=[1.0, 2.0], cycle_px=[3.0, 50.0])
+    labels = measured(
+        agreement_px=[0.0, 9.0], peak=[0.1, 0.2], peak_ratio=[1.0, 2.0], cycle_px=[3.0, 50.0]
+    )
     assert confidence(labels).tolist() == pytest.approx([(1 + 0.5 + 1) / 3, (0.5 + 1 + 0.5) / 3])
     scaled = labels.assign(cycle_px=labels["cycle_px"] ** 3, peak=labels["peak"] * 7)
     assert confidence(scaled).equals(confidence(labels))  # units do not matter
@@ -117,7 +142,11 @@ def test_the_surest_keep_the_table_s_order():
 
 
 def views(n: int) -> list[View]:
-    return [View(f"{category}/trn_{i:04d}", (40, 30), category) for category in ("dog", "cat") for i in range(n)]
+    return [
+        View(f"{category}/trn_{i:04d}", (40, 30), category)
+        for category in ("dog", "cat")
+        for i in range(n)
+    ]
 
 
 def test_rounds_take_all_categories_in_turn_and_targets_around_the_ring():
@@ -127,10 +156,18 @@ def test_rounds_take_all_categories_in_turn_and_targets_around_the_ring():
         ["cat/trn_0000", "dog/trn_0000"],
         ["cat/trn_0001", "dog/trn_0001"],
     ]
-    assert [view.id for view in todo[2][0].targets] == ["cat/trn_0003", "cat/trn_0000", "cat/trn_0001"]
+    assert [view.id for view in todo[2][0].targets] == [
+        "cat/trn_0003",
+        "cat/trn_0000",
+        "cat/trn_0001",
+    ]
     for task in (task for part in todo for task in part):
         ids = {view.id for view in task.targets}
-        assert len(ids) == 3 and task.source.id not in ids and {view.category for view in task.targets} == {task.source.category}
+        assert (
+            len(ids) == 3
+            and task.source.id not in ids
+            and {view.category for view in task.targets} == {task.source.category}
+        )
     assert rounds(views(5), replace(plan, sources=2)) == todo[:2]
     with pytest.raises(ValueError, match="fewer than the 6 wanted"):
         rounds(views(5), replace(plan, images=6))
@@ -148,21 +185,36 @@ def test_query_points_come_from_the_mask_that_is_given():
 @pytest.fixture
 def teacher(tiny_diffuser) -> Teacher:
     env = Env(models={"toybox": tiny_diffuser})
-    return Teacher(*(methods.load("prompt_optimization", "toybox", env=env, **SMALL, embeddings=n) for n in (2, 1)))
+    return Teacher(
+        *(
+            methods.load("prompt_optimization", "toybox", env=env, **SMALL, embeddings=n)
+            for n in (2, 1)
+        )
+    )
 
 
 def test_the_teacher_answers_as_the_method_and_shares_its_embeddings(teacher):
-    a, b, points = picture_view(40, 30, 1), picture_view(30, 40, 2), torch.tensor([[3.0, 4.0], [20.0, 10.0]])
+    a, b, points = (
+        picture_view(40, 30, 1),
+        picture_view(30, 40, 2),
+        torch.tensor([[3.0, 4.0], [20.0, 10.0]]),
+    )
     found = teacher(a, b, points)
     answers = teacher.method(a, b, points).points.double()
     np.testing.assert_allclose(found[["target_x", "target_y"]], answers, atol=1e-5)
     assert found[["source_x", "source_y"]].to_numpy().tolist() == points.tolist()
-    again = teacher.back(b, a, torch.tensor(found[["target_x", "target_y"]].to_numpy(), dtype=torch.float32)).points
+    again = teacher.back(
+        b, a, torch.tensor(found[["target_x", "target_y"]].to_numpy(), dtype=torch.float32)
+    ).points
     np.testing.assert_allclose(found["cycle_px"], (again - points).norm(dim=1), atol=1e-4)
-    single = [teacher.method.answer(teacher.method.maps(a, b, points)[:, [m]], b)[0] for m in (0, 1)]
+    single = [
+        teacher.method.answer(teacher.method.maps(a, b, points)[:, [m]], b)[0] for m in (0, 1)
+    ]
     np.testing.assert_allclose(found["agreement_px"], (single[0] - single[1]).norm(dim=1))
     assert (found["peak_ratio"] >= 1).all() and found["peak"].between(0, 1).all()
-    assert teacher(a, b, points[1:]).equals(found[1:].reset_index(drop=True))  # a label does not depend on its neighbours
+    assert teacher(a, b, points[1:]).equals(
+        found[1:].reset_index(drop=True)
+    )  # a label does not depend on its neighbours
 
 
 class ToyPairs:
@@ -226,12 +278,17 @@ def test_a_table_without_labels_is_refused(tmp_path):
 def test_the_shipped_labels_are_labels_of_training_pictures_and_the_card_describes_them():
     labels = table.shipped()
     assert labels[list(table.COLUMNS)].notna().all().all()
-    assert labels["source_image"].str.contains("/trn_").all() and labels["target_image"].str.contains("/trn_").all()
+    assert (
+        labels["source_image"].str.contains("/trn_").all()
+        and labels["target_image"].str.contains("/trn_").all()
+    )
     assert (labels["source_image"] != labels["target_image"]).all() and not labels.duplicated(
         ["pair", "source_x", "source_y"]
     ).any()
     text = (table.SHIPPED.parent / "README.md").read_text()
-    for line in card(labels, dict.fromkeys(("settings", "plan", "split", "weights", "seed"), ""), 0.0, "").splitlines()[-9:]:
+    for line in card(
+        labels, dict.fromkeys(("settings", "plan", "split", "weights", "seed"), ""), 0.0, ""
+    ).splitlines()[-9:]:
         assert line in text
 
 

@@ -9,12 +9,20 @@ from corrlib.laws import Comparison, Law, compare
 
 
 def keypoints(right, images=12):
-    """A keypoint table of ordered pairs of `images`, four points each; `right(pair, point)` says which are within the tolerance."""
+    """A keypoint table of ordered pairs of `images`, four points each; `right(pair, point)` says
+    which are within the tolerance.
+    """
     rows = []
     for number, (i, j) in enumerate((i, j) for i in range(images) for j in range(images) if i != j):
         for k in range(4):
             distance = 1.0 if right(number, k) else 30.0
-            names = {"pair": f"p{number}", "category": "cat", "keypoint": str(k), "source_image": f"v{i}", "target_image": f"v{j}"}
+            names = {
+                "pair": f"p{number}",
+                "category": "cat",
+                "keypoint": str(k),
+                "source_image": f"v{i}",
+                "target_image": f"v{j}",
+            }
             rows.append({**names, "distance_px": distance, "tolerance_px": 100.0})
     return pd.DataFrame(rows)
 
@@ -30,7 +38,8 @@ def part(low, high):
 
 
 @pytest.mark.parametrize(
-    ("low", "high", "says"), [(0.1, 2, "holds"), (-2, -0.1, "does not"), (-1, 1, "cannot tell"), (0, 1, "cannot tell")]
+    ("low", "high", "says"),
+    [(0.1, 2, "holds"), (-2, -0.1, "does not"), (-1, 1, "cannot tell"), (0, 1, "cannot tell")],
 )
 def test_the_interval_decides(low, high, says):
     assert laws.verdict(low, high) == says == part(low, high).verdict
@@ -38,15 +47,27 @@ def test_the_interval_decides(low, high, says):
 
 def test_a_difference_that_is_there_and_one_that_is_not():
     found = compare("three - half", THREE, HALF)
-    assert found.interval == pytest.approx((25, 25, 25)) and found.verdict == "holds" and found.pairs == 132
+    assert (
+        found.interval == pytest.approx((25, 25, 25))
+        and found.verdict == "holds"
+        and found.pairs == 132
+    )
     assert compare("half - three", HALF, THREE).verdict == "does not"
     none = compare("others - half", OTHERS, HALF)
-    assert none.interval.value == pytest.approx(0) and none.interval.low < 0 < none.interval.high and none.verdict == "cannot tell"
+    assert (
+        none.interval.value == pytest.approx(0)
+        and none.interval.low < 0 < none.interval.high
+        and none.verdict == "cannot tell"
+    )
 
 
 def test_a_margin_is_granted_and_added():
     found = compare("half - three", HALF, THREE, margin=30)
-    assert found.interval == pytest.approx((5, 5, 5)) and found.margin == 30 and found.verdict == "holds"
+    assert (
+        found.interval == pytest.approx((5, 5, 5))
+        and found.margin == 30
+        and found.verdict == "holds"
+    )
 
 
 def test_only_pairs_of_both_tables_count():
@@ -57,7 +78,9 @@ def test_only_pairs_of_both_tables_count():
 
 
 def test_images_are_resampled_not_pairs():
-    clustered = keypoints(lambda pair, k: (pair // 11) % 2 == 0)  # right or wrong with the source image
+    clustered = keypoints(
+        lambda pair, k: (pair // 11) % 2 == 0
+    )  # right or wrong with the source image
     wide, narrow = (compare("", clustered, HALF, over=over).interval for over in ("image", "pair"))
     assert wide.high - wide.low > 1.5 * (narrow.high - narrow.low)
 

@@ -1,4 +1,6 @@
-"""J, F and their statistics by hand, against OpenCV's dilation, and on a real sequence with a known score."""
+"""J, F and their statistics by hand, against OpenCV's dilation, and on a real sequence with a known
+score.
+"""
 
 import math
 import os
@@ -13,8 +15,13 @@ from PIL import Image
 from corrlib import metrics
 from corrlib.metrics import masks
 
-REAL = Path(os.environ.get("CORRLIB_DATA", Path(__file__).parents[2] / "shared" / "data")) / "davis_car_shadow"
-real = pytest.mark.skipif(not REAL.is_dir(), reason=f"real DAVIS bytes are not at {REAL}; set CORRLIB_DATA")
+REAL = (
+    Path(os.environ.get("CORRLIB_DATA", Path(__file__).parents[2] / "shared" / "data"))
+    / "davis_car_shadow"
+)
+real = pytest.mark.skipif(
+    not REAL.is_dir(), reason=f"real DAVIS bytes are not at {REAL}; set CORRLIB_DATA"
+)
 
 
 def square(x, y, side=4, size=(20, 16)):
@@ -31,13 +38,21 @@ def test_jaccard_by_hand():
     assert metrics.jaccard(empty, empty) == 1 and metrics.jaccard(empty, square(2, 2)) == 0
     void = square(2, 2, 2)  # a quarter of the first square: neither for nor against
     assert metrics.jaccard(square(2, 2), square(2, 2) & ~void, void) == 1
-    assert metrics.jaccard(torch.tensor(square(2, 2)), square(4, 2), square(0, 0, 16)) == 1  # nothing left to count
+    assert (
+        metrics.jaccard(torch.tensor(square(2, 2)), square(4, 2), square(0, 0, 16)) == 1
+    )  # nothing left to count
 
 
 def test_boundaries():
     edge = masks.boundary(square(5, 5, 3))
     # half a pixel up and left: a 4 x 4 ring from (4, 4)
-    assert edge.sum() == 12 and edge[4, 4:8].all() and edge[7, 4:8].all() and not edge[5:7, 5:7].any() and not edge[8].any()
+    assert (
+        edge.sum() == 12
+        and edge[4, 4:8].all()
+        and edge[7, 4:8].all()
+        and not edge[5:7, 5:7].any()
+        and not edge[8].any()
+    )
     whole = np.ones((6, 6), bool)
     assert not masks.boundary(whole).any()  # the image's border is none
     half = whole.copy()
@@ -58,15 +73,23 @@ def test_boundary_f_by_hand():
     assert metrics.boundary_f(a, a) == 1 and metrics.boundary_f(empty, empty) == 1
     assert metrics.boundary_f(empty, a) == metrics.boundary_f(a, empty) == 0
     assert metrics.boundary_f(a, square(7, 6)) == 1  # one pixel: ceil(0.008 * hypot(16, 20)) = 1
-    assert metrics.boundary_f(a, square(8, 6)) < 1 and metrics.boundary_f(a, square(8, 6), tolerance=2) == 1
-    # a ring of 16 against the ring of the same square moved by 2 with no tolerance of theirs beyond 1 pixel, by brute force
+    assert (
+        metrics.boundary_f(a, square(8, 6)) < 1
+        and metrics.boundary_f(a, square(8, 6), tolerance=2) == 1
+    )
+    # a ring of 16 against the ring of the same square moved by 2 with no tolerance of theirs beyond
+    # 1 pixel, by brute force
     ours, theirs = (masks.boundary(m) for m in (a, square(8, 6)))
 
     def share(these, those):
-        return np.mean([min(math.dist(p, q) for q in np.argwhere(those)) <= 1 for p in np.argwhere(these)])
+        return np.mean(
+            [min(math.dist(p, q) for q in np.argwhere(those)) <= 1 for p in np.argwhere(these)]
+        )
 
     precision, recall = share(ours, theirs), share(theirs, ours)
-    assert metrics.boundary_f(a, square(8, 6)) == pytest.approx(2 * precision * recall / (precision + recall))
+    assert metrics.boundary_f(a, square(8, 6)) == pytest.approx(
+        2 * precision * recall / (precision + recall)
+    )
     assert metrics.boundary_f(a, square(6, 6, 8), void=square(6, 6, 8) & ~a) == 1
 
 
@@ -74,7 +97,9 @@ def test_statistics_of_frames():
     assert metrics.frame_statistics([1, 1, 1, 1]) == (1, 1, 0)
     mean, recall, decay = metrics.frame_statistics([1.0, 0.8, 0.6, 0.5, 0.4, 0.3, 0.2, 0.0])
     assert mean == pytest.approx(3.8 / 8) and recall == 3 / 8  # 0.5 itself is not above 0.5
-    assert decay == pytest.approx((1.0 + 0.8 + 0.6) / 3 - (0.3 + 0.2 + 0.0) / 3)  # quarters end at frames 1, 3, 5(4.5), 6, 8
+    assert decay == pytest.approx(
+        (1.0 + 0.8 + 0.6) / 3 - (0.3 + 0.2 + 0.0) / 3
+    )  # quarters end at frames 1, 3, 5(4.5), 6, 8
     assert metrics.frame_statistics([0.7]) == (pytest.approx(0.7), 1, 0)
     with pytest.raises(ValueError, match="no frame"):
         metrics.frame_statistics([])
@@ -93,11 +118,13 @@ def clip(n=6):
 def test_a_sequence():
     true = clip()
     scores = metrics.score_objects(true, true, sequence="s")
-    assert scores["frame"].unique().tolist() == [1, 2, 3, 4] and scores["object"].unique().tolist() == [1, 2]
+    assert scores["frame"].unique().tolist() == [1, 2, 3, 4] and scores[
+        "object"
+    ].unique().tolist() == [1, 2]
     table = metrics.object_table(scores)
-    assert (table[["J", "F", "J&F", "J_recall", "F_recall"]] == 1).all(axis=None) and (table[["J_decay", "F_decay"]] == 0).all(
-        axis=None
-    )
+    assert (table[["J", "F", "J&F", "J_recall", "F_recall"]] == 1).all(axis=None) and (
+        table[["J_decay", "F_decay"]] == 0
+    ).all(axis=None)
     assert metrics.mask_summary(table)["J&F"] == 1 and metrics.mask_summary(table)["objects"] == 2
     lazy = metrics.score_objects(lambda i: torch.tensor(true[i]), lambda i: true[i], 6, trim=False)
     assert lazy["frame"].max() == 5 and (lazy["J"] == 1).all()
@@ -106,7 +133,9 @@ def test_a_sequence():
 def test_an_object_that_is_missing_counts_as_empty():
     only_first = [np.where(frame == 1, frame, 0) for frame in clip()]
     scores = metrics.score_objects(only_first, clip(), sequence="a")
-    one = metrics.score_objects([f == 1 for f in clip()], [(f == 1).astype(np.uint8) for f in clip()], sequence="b")
+    one = metrics.score_objects(
+        [f == 1 for f in clip()], [(f == 1).astype(np.uint8) for f in clip()], sequence="b"
+    )
     table = metrics.object_table(scores)
     assert table["J"].tolist() == [1, 0] and table["F"].tolist() == [1, 0]
     import pandas as pd
@@ -165,12 +194,18 @@ def test_known_score_of_a_real_sequence():
         return (np.array(Image.open(result[i])) == 1).astype(np.uint8)
 
     table = metrics.object_table(metrics.score_objects(predicted, true, 40, sequence="car-shadow"))
-    assert (round(table["J"][0], 4), round(table["F"][0], 4), table["frames"][0]) == (0.9219, 0.9622, 38)
+    assert (round(table["J"][0], 4), round(table["F"][0], 4), table["frames"][0]) == (
+        0.9219,
+        0.9622,
+        38,
+    )
     assert round(table["J&F"][0], 4) == 0.9421 and table["J_recall"][0] == table["F_recall"][0] == 1
     osvos = REAL / "predictions_osvos" / "car-shadow"
     if osvos.is_dir():
         files = sorted(osvos.glob("*.png"))
         other = metrics.object_table(
-            metrics.score_objects(lambda i: (np.array(Image.open(files[i])) > 0).astype(np.uint8), true, 40)
+            metrics.score_objects(
+                lambda i: (np.array(Image.open(files[i])) > 0).astype(np.uint8), true, 40
+            )
         )
         assert (round(other["J"][0], 4), round(other["F"][0], 4)) == (0.9284, 0.9174)

@@ -17,11 +17,15 @@ def table(rows, tolerance=100.0, **columns):
 
 SMALL = table(
     [
-        ("p1", "cat", "nose", 5.0), ("p1", "cat", "tail", 20.0), ("p1", "cat", "ear", 10.0), ("p1", "cat", "paw", 11.0),
+        ("p1", "cat", "nose", 5.0),
+        ("p1", "cat", "tail", 20.0),
+        ("p1", "cat", "ear", 10.0),
+        ("p1", "cat", "paw", 11.0),
         ("p2", "cat", "nose", 0.0),
-        ("p3", "dog", "nose", 30.0), ("p3", "dog", "tail", 1.0),
+        ("p3", "dog", "nose", 30.0),
+        ("p3", "dog", "tail", 1.0),
     ]
-)  # fmt: skip
+)
 
 
 def test_three_averages_by_hand():
@@ -41,10 +45,15 @@ def test_the_limit_itself_counts_unless_strict():
 def test_tidy_table_and_groups():
     two = pd.concat([SMALL.assign(method="a"), SMALL.assign(method="b", distance_px=0.0)])
     tidy = metrics.pck_table(two, alphas=(0.1,), group=("method",))
-    assert list(tidy.columns) == ["method", "by", "alpha", "pck", "keypoints", "pairs"] and len(tidy) == 6
+    assert (
+        list(tidy.columns) == ["method", "by", "alpha", "pck", "keypoints", "pairs"]
+        and len(tidy) == 6
+    )
     assert tidy.query("method == 'b'")["pck"].tolist() == [100.0] * 3
     categories = metrics.pck_table(two, alphas=(0.1,), by=("point",), group=("method", "category"))
-    assert categories["pck"].tolist() == pytest.approx([60, 50, 100, 100]) and categories["keypoints"].tolist() == [5, 2, 5, 2]
+    assert categories["pck"].tolist() == pytest.approx([60, 50, 100, 100]) and categories[
+        "keypoints"
+    ].tolist() == [5, 2, 5, 2]
     with pytest.raises(ValueError, match="several values of 'method'; group it first"):
         metrics.pck(two)
 
@@ -67,11 +76,24 @@ POINTS = [(10.0, 20.0), (40.0, 25.0), (15.0, 60.0), (np.nan, np.nan)]
 
 
 def test_tolerances():
-    pair = dict(target_box=(1, 25, 333, 494), source_box=(0, 0, 50, 20), target_size=(640, 480), target_points=POINTS)
-    wanted = {"box": 469, "image": 640, "keypoints": 40, "padded_keypoints_compat": 61, "source_box": 50}
+    pair = dict(
+        target_box=(1, 25, 333, 494),
+        source_box=(0, 0, 50, 20),
+        target_size=(640, 480),
+        target_points=POINTS,
+    )
+    wanted = {
+        "box": 469,
+        "image": 640,
+        "keypoints": 40,
+        "padded_keypoints_compat": 61,
+        "source_box": 50,
+    }
     wanted |= {"box_x_factor_compat": 469, "box_y_factor_compat": 469}
     assert {base: metrics.tolerance_px(base, **pair) for base in metrics.BASES} == wanted
-    full = np.stack([np.arange(40.0) + 7, np.full(40, 3.0)], 1)  # forty points leave no room for padding
+    full = np.stack(
+        [np.arange(40.0) + 7, np.full(40, 3.0)], 1
+    )  # forty points leave no room for padding
     assert metrics.tolerance_px("padded_keypoints_compat", target_points=full) == 39
     with pytest.raises(ValueError, match="needs source_box"):
         metrics.tolerance_px("source_box", target_box=(0, 0, 1, 1))
@@ -80,12 +102,28 @@ def test_tolerances():
 
 
 def test_tolerances_from_the_table():
-    known = SMALL.assign(box_px=50.0, image_px=200.0, target_x=[0, 30, 10, 5, 4, 0, 8.0], target_y=[0, 10, 10, 5, 4, 0, 6.0])
+    known = SMALL.assign(
+        box_px=50.0,
+        image_px=200.0,
+        target_x=[0, 30, 10, 5, 4, 0, 8.0],
+        target_y=[0, 10, 10, 5, 4, 0, 6.0],
+    )
     assert metrics.with_tolerance(known, "image")["tolerance_px"].eq(200).all()
     pairs = known[known["pair"] != "p2"]  # one keypoint has no extent
     both = pd.concat([pairs.assign(method="a"), pairs.assign(method="b")])
-    assert metrics.with_tolerance(both, "keypoints")["tolerance_px"].tolist() == [30, 30, 30, 30, 8, 8] * 2
-    assert metrics.with_tolerance(known, "padded_keypoints_compat")["tolerance_px"].tolist() == [31, 31, 31, 31, 5, 9, 9]
+    assert (
+        metrics.with_tolerance(both, "keypoints")["tolerance_px"].tolist()
+        == [30, 30, 30, 30, 8, 8] * 2
+    )
+    assert metrics.with_tolerance(known, "padded_keypoints_compat")["tolerance_px"].tolist() == [
+        31,
+        31,
+        31,
+        31,
+        5,
+        9,
+        9,
+    ]
     with pytest.raises(ValueError, match="no column source_box_px"):
         metrics.with_tolerance(known, "source_box")
 
@@ -116,14 +154,20 @@ def test_bootstrap_agrees_with_resampling_by_hand(by):
     groups, rng = [part for _, part in small.groupby("pair")], np.random.default_rng(2)
     draws = []
     for _ in range(300):
-        drawn = pd.concat([groups[i].assign(pair=k) for k, i in enumerate(rng.integers(30, size=30))])
+        drawn = pd.concat(
+            [groups[i].assign(pair=k) for k, i in enumerate(rng.integers(30, size=30))]
+        )
         draws.append(metrics.pck(drawn, by=by))
     assert (low, high) == pytest.approx(np.quantile(draws, [0.025, 0.975]), abs=1.5)
 
 
 def test_bootstrap_is_seeded_and_knows_certainty():
     data = simulated()
-    assert metrics.bootstrap(data, seed=3) == metrics.bootstrap(data, seed=3) != metrics.bootstrap(data, seed=4)
+    assert (
+        metrics.bootstrap(data, seed=3)
+        == metrics.bootstrap(data, seed=3)
+        != metrics.bootstrap(data, seed=4)
+    )
     sure = metrics.bootstrap(data.assign(distance_px=0.0))
     assert sure == (100, 100, 100)
     narrow, wide = metrics.bootstrap(data, level=0.5), metrics.bootstrap(data)
@@ -131,16 +175,24 @@ def test_bootstrap_is_seeded_and_knows_certainty():
 
 
 def test_interval_covers_the_truth():
-    covered = sum(low <= 60 <= high for _, low, high in (metrics.bootstrap(simulated(100, s), n=200) for s in range(100)))
-    assert 88 <= covered <= 100  # nominal 95; the clipped normal's mean is 0.6 by symmetry up to 0.3 points
+    covered = sum(
+        low <= 60 <= high
+        for _, low, high in (metrics.bootstrap(simulated(100, s), n=200) for s in range(100))
+    )
+    assert (
+        88 <= covered <= 100
+    )  # nominal 95; the clipped normal's mean is 0.6 by symmetry up to 0.3 points
 
 
 def test_resampling_images():
     data = simulated()
     by_pair, by_image = metrics.bootstrap(data), metrics.bootstrap(data, over="image")
     assert by_image.value == by_pair.value and by_image.low < by_image.value < by_image.high
-    # a table in which an image decides over all its pairs is far less certain than its number of pairs suggests
-    fate = data.assign(distance_px=np.where(data["source_image"].str[1:].astype(int) % 2, 1.0, 99.0))
+    # a table in which an image decides over all its pairs is far less certain than its number of
+    # pairs suggests
+    fate = data.assign(
+        distance_px=np.where(data["source_image"].str[1:].astype(int) % 2, 1.0, 99.0)
+    )
     pair, image = metrics.bootstrap(fate), metrics.bootstrap(fate, over="image")
     assert image.high - image.low > 1.5 * (pair.high - pair.low)
     with pytest.raises(ValueError, match="no column source_image"):
@@ -150,9 +202,13 @@ def test_resampling_images():
 def test_paired_difference_is_sharper_than_two_intervals():
     a = simulated()
     worse = (np.random.default_rng(9).random(len(a)) < 0.03) & (a["distance_px"] < 10)
-    b = a.assign(distance_px=a["distance_px"].where(~worse, 99.0)).sample(frac=1, random_state=0)  # another order
+    b = a.assign(distance_px=a["distance_px"].where(~worse, 99.0)).sample(
+        frac=1, random_state=0
+    )  # another order
     difference, low, high = metrics.paired_bootstrap(a, b, "point", 1000, 0)
-    assert difference == pytest.approx(metrics.pck(a) - metrics.pck(b)) and 0 < low < difference < high
+    assert (
+        difference == pytest.approx(metrics.pck(a) - metrics.pck(b)) and 0 < low < difference < high
+    )
     one = metrics.bootstrap(a)
     assert high - low < 0.5 * (one.high - one.low)
     assert metrics.paired_bootstrap(a, a.iloc[::-1]) == (0, 0, 0)

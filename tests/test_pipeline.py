@@ -1,4 +1,6 @@
-"""The graph reruns what an edit asks for and nothing else; a killed step resumes; the book builds from one small notebook."""
+"""The graph reruns what an edit asks for and nothing else; a killed step resumes; the book builds
+from one small notebook.
+"""
 
 import json
 import os
@@ -29,12 +31,16 @@ def cell(kind: str, source: str, *tags: str) -> dict:
 
 def write_notebook(path: Path, *cells: dict) -> None:
     kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
-    path.write_text(json.dumps({"cells": list(cells), "metadata": kernel, "nbformat": 4, "nbformat_minor": 5}))
+    path.write_text(
+        json.dumps({"cells": list(cells), "metadata": kernel, "nbformat": 4, "nbformat_minor": 5})
+    )
 
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory) -> Path:
-    """A copy of all that the graph reads, with one more notebook that only draws, as if everything had been made long ago."""
+    """A copy of all that the graph reads, with one more notebook that only draws, as if everything
+    had been made long ago.
+    """
     house = tmp_path_factory.mktemp("house")
     for name in ("Snakefile", "pyproject.toml", "constraints.txt", "CHANGELOG.md"):
         shutil.copy(ROOT / name, house)
@@ -48,10 +54,14 @@ def finished(tmp_path_factory) -> Path:
     for output, rule in plan(house).items():
         path = house / output
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.mkdir(exist_ok=True) if rule == "notebook" and "." not in path.name else path.write_text("as it was\n")
+        path.mkdir(
+            exist_ok=True
+        ) if rule == "notebook" and "." not in path.name else path.write_text("as it was\n")
     for path in house.rglob("*"):
         os.utime(path, (LONG_AGO, LONG_AGO))
-    subprocess.run([*SNAKEMAKE, "--touch", "--cores", "1"], cwd=house, capture_output=True, check=True)  # records what was done
+    subprocess.run(
+        [*SNAKEMAKE, "--touch", "--cores", "1"], cwd=house, capture_output=True, check=True
+    )  # records what was done
     return house
 
 
@@ -63,7 +73,13 @@ def house(finished, tmp_path) -> Path:
 
 def plan(house: Path) -> dict[str, str]:
     """Outputs that a run would make, each with the rule that makes it."""
-    done = subprocess.run([*SNAKEMAKE, "--summary"], cwd=house, capture_output=True, text=True, env=os.environ | {"PYTHONPATH": ""})
+    done = subprocess.run(
+        [*SNAKEMAKE, "--summary"],
+        cwd=house,
+        capture_output=True,
+        text=True,
+        env=os.environ | {"PYTHONPATH": ""},
+    )
     assert done.returncode == 0, done.stderr
     rows = [line.split("\t") for line in done.stdout.splitlines()[1:]]
     return {row[0]: row[2] for row in rows if row[5] == "update pending"}
@@ -108,7 +124,9 @@ def test_an_edit_reruns_what_depends_on_it(house, change):
 def test_an_interrupted_run_goes_on_with_what_is_missing(house):
     edit(house / "corrlib/match.py")
     begun = "build/toybox/matches/test-pixels/.begun"
-    subprocess.run([*SNAKEMAKE, "--cores", "1", "--", begun], cwd=house, capture_output=True, check=True)
+    subprocess.run(
+        [*SNAKEMAKE, "--cores", "1", "--", begun], cwd=house, capture_output=True, check=True
+    )
     todo = plan(house)
     assert begun not in todo and "build/toybox/done/matches-test-pixels-0of1" in todo
 
@@ -118,13 +136,22 @@ def test_one_notebook_reruns_alone(house):
     changed = plan(house)
     assert {path for path, rule in changed.items() if rule == "notebook"} == {
         f"build/toybox/{part}"
-        for part in ("notebooks/90_drawing.ipynb", "figures/90_drawing", "tables/90_drawing", "values/90_drawing.json")
+        for part in (
+            "notebooks/90_drawing.ipynb",
+            "figures/90_drawing",
+            "tables/90_drawing",
+            "values/90_drawing.json",
+        )
     }
     assert set(changed.values()) <= PAGES
 
 
 def test_one_run_of_the_profile_reruns_alone(house):
-    edit(house / "profiles/toybox.yml", "test-pixels: {method: pixels", "test-pixels: {limit: 9, method: pixels")
+    edit(
+        house / "profiles/toybox.yml",
+        "test-pixels: {method: pixels",
+        "test-pixels: {limit: 9, method: pixels",
+    )
     matched = {path for path, rule in plan(house).items() if rule in ("begin", "matches")}
     assert matched and all("test-pixels" in path for path in matched)
 
@@ -134,7 +161,19 @@ def test_the_paper_profile_is_the_same_graph(house):
     done = subprocess.run(command, cwd=house, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     rules = {line.split("\t")[2] for line in done.stdout.splitlines()[1:]}
-    assert rules == {"data", "store", "features", "begin", "matches", "trials", "tables", "fonts", "fitted", "notebook", "book"}
+    assert rules == {
+        "data",
+        "store",
+        "features",
+        "begin",
+        "matches",
+        "trials",
+        "tables",
+        "fonts",
+        "fitted",
+        "notebook",
+        "book",
+    }
 
 
 def test_a_step_resumes_only_what_it_began(tmp_path):
@@ -160,15 +199,28 @@ def test_closure_follows_imports_inside_of_functions(tmp_path):
     package = tmp_path / "corrlib"
     (package / "methods").mkdir(parents=True)
     register = "def register(name): return print\n\n\n@register('{}')\ndef f(): ...\n"
-    files = {"__init__": "", "methods/__init__": "", "low": "", "apart": "", "top": "import corrlib.methods"}
-    files |= {"high": "def f():\n    from corrlib.low import x\n", "methods/one": register.format("one")}
+    files = {
+        "__init__": "",
+        "methods/__init__": "",
+        "low": "",
+        "apart": "",
+        "top": "import corrlib.methods",
+    }
+    files |= {
+        "high": "def f():\n    from corrlib.low import x\n",
+        "methods/one": register.format("one"),
+    }
     files |= {"methods/two": register.format("two") + "import corrlib.apart\n"}
     for name, text in files.items():
         (package / f"{name}.py").write_text(text)
     names = {path.stem for path in depends.closure(tmp_path, "corrlib/high.py")}
     assert names == {"high", "low", "__init__"}
-    assert {"one", "two", "apart"} <= {path.stem for path in depends.closure(tmp_path, "corrlib/top.py")}
-    assert "two" not in {path.stem for path in depends.closure(tmp_path, "corrlib/top.py", methods=["one"])}
+    assert {"one", "two", "apart"} <= {
+        path.stem for path in depends.closure(tmp_path, "corrlib/top.py")
+    }
+    assert "two" not in {
+        path.stem for path in depends.closure(tmp_path, "corrlib/top.py", methods=["one"])
+    }
     with pytest.raises(KeyError, match="registers 'three'"):
         depends.method_file(tmp_path, "three")
 
@@ -183,7 +235,8 @@ import matplotlib.pyplot as plt, numpy as np, pandas as pd
 from corrlib import book
 run = book.setup("05_bytes")
 fig, axes = plt.subplots(1, 2)
-axes[0].imshow(np.random.default_rng(0).random((8, 8))); axes[1].plot([1, 3, 2], label="$x_t$"); axes[1].legend()
+axes[0].imshow(np.random.default_rng(0).random((8, 8)))
+axes[1].plot([1, 3, 2], label="$x_t$"); axes[1].legend()
 run.save(fig, "two")
 run.table(pd.DataFrame({"method": ["dift"], "pck": [41.26]}), "pck")
 print(run.value("pck", 41.26, ".1f"))
@@ -191,12 +244,18 @@ print(run.value("pck", 41.26, ".1f"))
     seen = []
     for seed in ("1", "2"):
         env = os.environ | {"PYTHONHASHSEED": seed, "PYTHONPATH": str(ROOT)}
-        done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=env, capture_output=True, text=True)
+        done = subprocess.run(
+            [sys.executable, "-c", code], cwd=tmp_path, env=env, capture_output=True, text=True
+        )
         assert done.returncode == 0, done.stderr
         assert done.stdout.strip() == "41.3"
         build = tmp_path / "build/toybox"
         seen.append(
-            {path.name: path.read_bytes() for part in ("figures", "tables") for path in (build / part / "05_bytes").iterdir()}
+            {
+                path.name: path.read_bytes()
+                for part in ("figures", "tables")
+                for path in (build / part / "05_bytes").iterdir()
+            }
         )
         shutil.rmtree(build)
     assert set(seen[0]) == {"two.svg", "two.png", "pck.csv"}

@@ -22,7 +22,28 @@ def test_the_papers_crop_is_477_of_512():
     assert corners(512, 477) == [(0, 0), (0, 35), (35, 0), (35, 35)]
 
 
-@pytest.mark.parametrize("p", [0, 0.5, 71, 71.99, 72, 73.5, 105.9, 106, 107, 256.25, 406, 406.99, 407, 440.9, 441, 511.5, 512])
+@pytest.mark.parametrize(
+    "p",
+    [
+        0,
+        0.5,
+        71,
+        71.99,
+        72,
+        73.5,
+        105.9,
+        106,
+        107,
+        256.25,
+        406,
+        406.99,
+        407,
+        440.9,
+        441,
+        511.5,
+        512,
+    ],
+)
 def test_the_range_of_offsets_is_the_written_rule(p):
     low, high = math.floor(min(max(p - 406, 0), 35)), math.floor(min(max(p - 71, 0), 35))
     assert offset_range(p, 512, 477) == (low, high)
@@ -47,22 +68,30 @@ def test_offsets_are_uniform_over_the_range_and_replayed_by_the_generator():
     drawn = [draw_offset((256.0, 110.0), 512, 477, g) for g in [generator(3)] for _ in range(4000)]
     again = [draw_offset((256.0, 110.0), 512, 477, g) for g in [generator(3)] for _ in range(4000)]
     assert drawn == again
-    xs, ys = (torch.bincount(torch.tensor(values), minlength=36) for values in zip(*drawn, strict=True))
+    xs, ys = (
+        torch.bincount(torch.tensor(values), minlength=36) for values in zip(*drawn, strict=True)
+    )
     assert len(xs) == 36 and xs.min() > 60 and xs.max() < 170  # 111 expected, standard deviation 10
     assert offset_range(110.0, 512, 477) == (0, 35) and len(ys) == 36
     one = generator(5)
-    assert draw_offset((256.0, 110.0), 512, 477, generator(5)) == tuple(int(torch.randint(0, 36, (), generator=one)) for _ in "xy")
+    assert draw_offset((256.0, 110.0), 512, 477, generator(5)) == tuple(
+        int(torch.randint(0, 36, (), generator=one)) for _ in "xy"
+    )
 
 
 def test_near_a_corner_only_one_crop_is_left():
-    for point, wanted in zip([(0.0, 0.0), (0.0, 512.0), (512.0, 0.0), (512.0, 512.0)], corners(512, 477), strict=True):
+    for point, wanted in zip(
+        [(0.0, 0.0), (0.0, 512.0), (512.0, 0.0), (512.0, 512.0)], corners(512, 477), strict=True
+    ):
         assert {draw_offset(point, 512, 477, generator(seed)) for seed in range(20)} == {wanted}
 
 
 def test_a_stride_takes_multiples_only():
     drawn = {draw_offset((256.0, 90.0), 512, 477, generator(seed), stride=5) for seed in range(400)}
     assert {x for x, _ in drawn} == set(range(0, 36, 5)) and {y for _, y in drawn} == {0, 5, 10, 15}
-    assert {draw_offset((409.5, 256.0), 512, 477, generator(seed), stride=40)[0] for seed in range(9)} == {3}  # none: the least
+    assert {
+        draw_offset((409.5, 256.0), 512, 477, generator(seed), stride=40)[0] for seed in range(9)
+    } == {3}  # none: the least
 
 
 def test_the_point_in_the_crop_is_a_share_of_its_side():
@@ -85,7 +114,9 @@ def test_the_gaussian_is_the_formula_written_out():
     for r, c in ((0, 0), (400, 100), (401, 100), (380, 131), (511, 511)):
         wanted = math.exp(-((c - centre[0]) ** 2 + (r - centre[1]) ** 2) / (2 * sigma**2))
         assert ours[r, c].item() == pytest.approx(wanted, abs=1e-6)
-    assert gaussian(torch.tensor([[100.0, 400.0]]), 512, sigma)[0, 400, 100] == 1  # the peak is 1, not the sum
+    assert (
+        gaussian(torch.tensor([[100.0, 400.0]]), 512, sigma)[0, 400, 100] == 1
+    )  # the peak is 1, not the sum
 
 
 def test_the_targets_own_loss_is_that_of_the_sheet():
@@ -97,7 +128,9 @@ def test_the_targets_own_loss_is_that_of_the_sheet():
 def test_enlarging_is_torchs_bilinear(cells):
     maps = torch.rand(2, 3, cells, cells, generator=generator())
     wanted = interpolate(maps, (477, 477), mode="bilinear", align_corners=False)
-    torch.testing.assert_close(Enlarged(cells, 477)(maps), wanted, atol=5e-6, rtol=0)  # torch rounds its weights to float32
+    torch.testing.assert_close(
+        Enlarged(cells, 477)(maps), wanted, atol=5e-6, rtol=0
+    )  # torch rounds its weights to float32
 
 
 @pytest.mark.parametrize("cells", [6, 16, 32])
@@ -112,31 +145,46 @@ def test_the_quadratic_form_is_the_squared_distance_of_enlarged_maps(cells):
         matrix = property(lambda self: self._exact)
         overlap = property(lambda self: self._exact.T @ self._exact)
 
-    torch.testing.assert_close(Exact(cells, 512).squared_distance(maps, x, y), wanted, rtol=1e-12, atol=1e-12)
+    torch.testing.assert_close(
+        Exact(cells, 512).squared_distance(maps, x, y), wanted, rtol=1e-12, atol=1e-12
+    )
     ours = Enlarged(cells, 512).squared_distance(maps.float(), x.float(), y.float())
     torch.testing.assert_close(ours.double(), wanted, rtol=1e-5, atol=1e-3)
 
 
 def test_the_loss_and_its_gradient_are_those_of_enlarged_maps():
     sides, centres = (8, 16), torch.tensor([[30.0, 40.0], [90.5, 10.25]])
-    small = {str(side): torch.rand(2, side, side, generator=generator(side)).requires_grad_() for side in sides}
+    small = {
+        str(side): torch.rand(2, side, side, generator=generator(side)).requires_grad_()
+        for side in sides
+    }
     ours = loss(small, centres, 9.0, {side: Enlarged(side, 128) for side in sides})
     ours.sum().backward()
     grads = {name: values.grad.clone() for name, values in small.items()}
-    large = torch.stack([interpolate(values[None], (128, 128), mode="bilinear")[0] for values in small.values()], 1)
+    large = torch.stack(
+        [interpolate(values[None], (128, 128), mode="bilinear")[0] for values in small.values()], 1
+    )
     plain = ((large - gaussian(centres, 128, 9.0)[:, None]) ** 2).mean((1, 2, 3))
     torch.testing.assert_close(ours, plain, rtol=1e-5, atol=1e-7)
-    for (name, values), wanted in zip(small.items(), torch.autograd.grad(plain.sum(), list(small.values())), strict=True):
+    for (name, values), wanted in zip(
+        small.items(), torch.autograd.grad(plain.sum(), list(small.values())), strict=True
+    ):
         torch.testing.assert_close(grads[name], wanted, rtol=1e-4, atol=1e-8, msg=name)
         assert values.shape[-1] == int(name)
 
 
 def test_settings_are_checked():
     for bad, said in (
-        ({"crops": 3}, "4 crops or more"), ({"crop": 0.4}, "0.5 to 1"), ({"noise": "poisson"}, "gaussian or uniform"),
-        ({"layers": (7, 7)}, "different layers"), ({"token": 77}, "0 to 76"),
-        ({"timestep": 1000}, "0 .* to 999"), ({"steps": 0}, "1 or more"), ({"sigma": 0.0}, "sigma"), ({"heads": ()}, "heads"),
-    ):  # fmt: skip
+        ({"crops": 3}, "4 crops or more"),
+        ({"crop": 0.4}, "0.5 to 1"),
+        ({"noise": "poisson"}, "gaussian or uniform"),
+        ({"layers": (7, 7)}, "different layers"),
+        ({"token": 77}, "0 to 76"),
+        ({"timestep": 1000}, "0 .* to 999"),
+        ({"steps": 0}, "1 or more"),
+        ({"sigma": 0.0}, "sigma"),
+        ({"heads": ()}, "heads"),
+    ):
         with pytest.raises(ValueError, match=said):
             PromptSettings(**bad)
     assert hash(PAPER) == hash(PromptSettings())

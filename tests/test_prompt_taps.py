@@ -13,7 +13,11 @@ def unet_of(channels=(16, 16, 32, 32), heads=8, groups=8, width=16, seed=0):
 
     torch.manual_seed(seed)
     unet = UNet2DConditionModel(
-        block_out_channels=channels, layers_per_block=2, cross_attention_dim=width, attention_head_dim=heads, norm_num_groups=groups
+        block_out_channels=channels,
+        layers_per_block=2,
+        cross_attention_dim=width,
+        attention_head_dim=heads,
+        norm_num_groups=groups,
     )
     return unet.eval().requires_grad_(False)
 
@@ -25,7 +29,9 @@ def unet():
 
 def inputs(batch=2, side=16, width=16, seed=1):
     g = torch.Generator().manual_seed(seed)
-    return torch.randn(batch, 4, side, side, generator=g), 3 * torch.randn(batch, 7, width, generator=g)
+    return torch.randn(batch, 4, side, side, generator=g), 3 * torch.randn(
+        batch, 7, width, generator=g
+    )
 
 
 def blocks(layers):
@@ -34,26 +40,55 @@ def blocks(layers):
 
 def test_sixteen_layers_down_mid_up_with_the_sides_of_the_sheet(unet):
     layers = cross_attentions(unet, 64)
-    assert [layer.side for layer in layers] == [64, 64, 32, 32, 16, 16, 8, 16, 16, 16, 32, 32, 32, 64, 64, 64]
+    assert [layer.side for layer in layers] == [
+        64,
+        64,
+        32,
+        32,
+        16,
+        16,
+        8,
+        16,
+        16,
+        16,
+        32,
+        32,
+        32,
+        64,
+        64,
+        64,
+    ]
     assert blocks(layers)[4:11] == [
-        "down_blocks.2.attentions.0", "down_blocks.2.attentions.1", "mid_block.attentions.0",
-        *(f"up_blocks.1.attentions.{i}" for i in range(3)), "up_blocks.2.attentions.0",
-    ]  # fmt: skip
-    assert {layer.heads for layer in layers} == {8} and all(layer.name.endswith("attn2") for layer in layers)
+        "down_blocks.2.attentions.0",
+        "down_blocks.2.attentions.1",
+        "mid_block.attentions.0",
+        *(f"up_blocks.1.attentions.{i}" for i in range(3)),
+        "up_blocks.2.attentions.0",
+    ]
+    assert {layer.heads for layer in layers} == {8} and all(
+        layer.name.endswith("attn2") for layer in layers
+    )
 
 
 def test_the_papers_numbers_and_the_released_codes_are_the_same_four_layers(unet):
     paper = choose(unet, (7, 8, 9, 10), 64)
     official = choose(unet, (5, 6, 7, 8), 64, largest_map=32, heads=(4, 5, 6, 7))
     wanted = [*(f"up_blocks.1.attentions.{i}" for i in range(3)), "up_blocks.2.attentions.0"]
-    assert paper == official and blocks(paper) == wanted and [layer.side for layer in paper] == [16, 16, 16, 32]
+    assert (
+        paper == official
+        and blocks(paper) == wanted
+        and [layer.side for layer in paper] == [16, 16, 16, 32]
+    )
     eleven = choose(unet, range(11), 64, largest_map=32)
     assert len(eleven) == 11 and blocks(eleven)[0] == "down_blocks.1.attentions.0"
     assert choose(unet, (10, 7, 9, 8), 64) == paper  # a set: the order of the pass counts
 
 
 def test_what_does_not_exist_is_an_error(unet):
-    with pytest.raises(ValueError, match=r"no layer 11: the 11 cross-attentions with maps up to 32 x 32 are 0 down_blocks.1"):
+    with pytest.raises(
+        ValueError,
+        match=r"no layer 11: the 11 cross-attentions with maps up to 32 x 32 are 0 down_blocks.1",
+    ):
         choose(unet, (5, 11), 64, largest_map=32)
     with pytest.raises(ValueError, match="no layer 16: the 16 cross-attentions are"):
         choose(unet, (16,), 64)
@@ -65,7 +100,9 @@ def test_what_does_not_exist_is_an_error(unet):
 
 @pytest.mark.parametrize("side", [16, 10])
 def test_maps_are_the_soft_max_of_the_layer(unet, side):
-    """Against probabilities written out by the library's other reader, for all heads and some; odd sides too."""
+    """Against probabilities written out by the library's other reader, for all heads and some; odd
+    sides too.
+    """
     z, context = inputs(side=side)
     layers = choose(unet, (2, 6, 8, 10), side)
     with torch.no_grad(), attention(unet, heads="all", stop=False) as every:
@@ -81,14 +118,22 @@ def test_maps_are_the_soft_max_of_the_layer(unet, side):
             wanted = chosen[..., token].mean(1).unflatten(1, (layer.side, layer.side))
             torch.testing.assert_close(maps[layer.name], wanted, atol=1e-6, rtol=1e-5)
     heads = every[layers[0].name]
-    assert (heads[:, :4].mean(1) - heads[:, 4:].mean(1)).abs().max() > 1e-3  # so that a wrong half would be seen
+    assert (
+        heads[:, :4].mean(1) - heads[:, 4:].mean(1)
+    ).abs().max() > 1e-3  # so that a wrong half would be seen
 
 
 def test_the_pass_ends_at_the_last_soft_max_and_equals_the_whole_one(unet):
     z, context = inputs()
     layers, ran = choose(unet, (7, 8, 9, 10), 16), []
-    watched = [f"{layers[-1].name}.{part}" for part in ("to_v", "to_out.0")] + ["up_blocks.2.attentions.1", "conv_out"]
-    handles = [unet.get_submodule(name).register_forward_hook(lambda *a, name=name: ran.append(name)) for name in watched]
+    watched = [f"{layers[-1].name}.{part}" for part in ("to_v", "to_out.0")] + [
+        "up_blocks.2.attentions.1",
+        "conv_out",
+    ]
+    handles = [
+        unet.get_submodule(name).register_forward_hook(lambda *a, name=name: ran.append(name))
+        for name in watched
+    ]
     processors = dict(unet.attn_processors)
     with torch.no_grad(), token_maps(unet, layers) as early:
         unet(z, 140, context)
@@ -117,7 +162,9 @@ def test_only_the_chosen_layers_have_a_processor_of_their_own(unet):
         type(unet.get_submodule("mid_block.attentions.0.transformer_blocks.0.attn1").processor),
     )
     with torch.no_grad(), token_maps(unet, layers):
-        own = [name for name, processor in unet.attn_processors.items() if type(processor) is not plain]
+        own = [
+            name for name, processor in unet.attn_processors.items() if type(processor) is not plain
+        ]
         assert own == [f"{layer.name}.processor" for layer in layers]
         unet(*inputs()[:1], 140, inputs()[1])
     assert plain.__name__ == "AttnProcessor2_0"  # the fused one
@@ -129,7 +176,9 @@ def test_the_gradient_reaches_the_embedding_and_nothing_else(unet):
     with token_maps(unet, choose(unet, (7, 8, 9, 10), 16)) as maps:
         unet(z, 140, context)
     sum((values**2).sum() for values in maps.values()).backward()
-    assert context.grad.abs().amax(2).min() > 0  # every token of every sample, not only the one that is read
+    assert (
+        context.grad.abs().amax(2).min() > 0
+    )  # every token of every sample, not only the one that is read
     assert z.grad is None and all(parameter.grad is None for parameter in unet.parameters())
 
 
@@ -160,7 +209,9 @@ def test_enlarged_queries_keep_the_place_and_refine_it(unet):
         unet(z, 140, context)
     for layer in layers:
         assert fine[layer.name].shape[-1] == 3 * layer.side
-        centres = fine[layer.name][:, 1::3, 1::3]  # bicubic at an odd scale passes through the cells' centres
+        centres = fine[layer.name][
+            :, 1::3, 1::3
+        ]  # bicubic at an odd scale passes through the cells' centres
         torch.testing.assert_close(centres, plain[layer.name], atol=1e-6, rtol=1e-4)
 
 

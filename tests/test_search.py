@@ -1,4 +1,6 @@
-"""A search draws what its space says, whatever else is drawn; the best of n is counted exactly; luck is told from merit."""
+"""A search draws what its space says, whatever else is drawn; the best of n is counted exactly;
+luck is told from merit.
+"""
 
 import json
 import math
@@ -31,7 +33,9 @@ timestep: {log_integer: [10, 640]}
 
 
 def keypoints(skill, seed=0, sources=12, block=4, points=4, shared=0.5):
-    """A search's keypoint table: trial i is right with logit skill[i], plus what trial and source, and each point, share."""
+    """A search's keypoint table: trial i is right with logit skill[i], plus what trial and source,
+    and each point, share.
+    """
     rng, rows = np.random.default_rng(seed), []
     luck, easy = rng.normal(0, shared, (len(skill), sources)), rng.normal(0, 0.7, sources)
     for pair in range(sources * block):
@@ -39,8 +43,20 @@ def keypoints(skill, seed=0, sources=12, block=4, points=4, shared=0.5):
         for trial, of in enumerate(skill):
             right = rng.random(points) < 1 / (1 + np.exp(-(of + luck[trial, s] + easy[s] + point)))
             names = (search.trial_name(trial), f"pair{pair}", "cat")
-            rows += [(*names, str(k), f"s{s}", f"t{t}", 1.0 if ok else 50.0, 100.0) for k, ok in enumerate(right)]
-    columns = ["trial", "pair", "category", "keypoint", "source_image", "target_image", "distance_px", "tolerance_px"]
+            rows += [
+                (*names, str(k), f"s{s}", f"t{t}", 1.0 if ok else 50.0, 100.0)
+                for k, ok in enumerate(right)
+            ]
+    columns = [
+        "trial",
+        "pair",
+        "category",
+        "keypoint",
+        "source_image",
+        "target_image",
+        "distance_px",
+        "tolerance_px",
+    ]
     return pd.DataFrame(rows, columns=columns)
 
 
@@ -50,11 +66,17 @@ SKILLED = keypoints(np.linspace(-2, 1.5, 12))
 
 def test_few_draws_are_the_first_of_many_and_others_of_another_seed():
     many = search.draws(SPACE, 50, seed=3)
-    assert search.draws(SPACE, 16, seed=3) == many[:16] and search.draws(SPACE, 1, seed=3) == many[:1]
+    assert (
+        search.draws(SPACE, 16, seed=3) == many[:16] and search.draws(SPACE, 1, seed=3) == many[:1]
+    )
     other = search.draws(SPACE, 50, seed=4)
     assert all(a["sigma"] != b["sigma"] for a, b in zip(many, other, strict=True))
-    code = f"import json; from corrlib.search import draws; print(json.dumps(draws({SPACE!r}, 50, 3)))"
-    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    code = (
+        f"import json; from corrlib.search import draws; print(json.dumps(draws({SPACE!r}, 50, 3)))"
+    )
+    told = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    ).stdout
     assert json.loads(told) == many  # of another process too
 
 
@@ -68,17 +90,34 @@ def test_draws_follow_their_laws():
     drawn = search.table(SPACE, 4000)
     assert list(drawn) == ["trial", *SPACE] and drawn["trial"].iloc[7] == "draw-007"
     share = math.log(0.1 / 0.02) / math.log(0.3 / 0.02)
-    assert drawn["learning_rate"].between(0.02, 0.3).all() and (drawn["learning_rate"] < 0.1).mean() == pytest.approx(
-        share, abs=0.03
+    assert drawn["learning_rate"].between(0.02, 0.3).all() and (
+        drawn["learning_rate"] < 0.1
+    ).mean() == pytest.approx(share, abs=0.03)
+    assert drawn["sigma"].between(3, 12).all() and drawn["sigma"].mean() == pytest.approx(
+        7.5, abs=0.15
     )
-    assert drawn["sigma"].between(3, 12).all() and drawn["sigma"].mean() == pytest.approx(7.5, abs=0.15)
-    assert drawn["crop"].between(0.5, 1).all() and (drawn["crop"] < 0.75).mean() == pytest.approx(0.5, abs=0.03)
-    assert drawn["steps"].value_counts(normalize=True).to_dict() == pytest.approx(dict.fromkeys(range(5, 9), 0.25), abs=0.03)
-    assert drawn["layers"].map(len).mean() == pytest.approx(1.5, abs=0.03) and drawn["layers"].iloc[0] in ([10], [10, 11])
+    assert drawn["crop"].between(0.5, 1).all() and (drawn["crop"] < 0.75).mean() == pytest.approx(
+        0.5, abs=0.03
+    )
+    assert drawn["steps"].value_counts(normalize=True).to_dict() == pytest.approx(
+        dict.fromkeys(range(5, 9), 0.25), abs=0.03
+    )
+    assert drawn["layers"].map(len).mean() == pytest.approx(1.5, abs=0.03) and drawn["layers"].iloc[
+        0
+    ] in ([10], [10, 11])
     octaves = pd.cut(drawn["timestep"], [9, 19, 39, 79, 159, 319, 640]).value_counts(normalize=True)
-    assert drawn["timestep"].between(10, 640).all() and octaves.to_numpy() == pytest.approx(np.full(6, 1 / 6), abs=0.03)
+    assert drawn["timestep"].between(10, 640).all() and octaves.to_numpy() == pytest.approx(
+        np.full(6, 1 / 6), abs=0.03
+    )
     assert not np.corrcoef(drawn["sigma"], drawn["crop"])[0, 1] > 0.05
-    kinds = {"learning_rate": float, "sigma": float, "steps": int, "crop": float, "layers": list, "timestep": int}
+    kinds = {
+        "learning_rate": float,
+        "sigma": float,
+        "steps": int,
+        "crop": float,
+        "layers": list,
+        "timestep": int,
+    }
     assert {name: type(value) for name, value in search.draws(SPACE, 1)[0].items()} == kinds
     one = {"a": {"uniform": [2, 2]}, "b": {"integer": [3, 3]}, "c": {"log": [5, 5]}}
     assert search.draws(one, 2) == [{"a": 2, "b": 3, "c": 5}] * 2
@@ -86,9 +125,16 @@ def test_draws_follow_their_laws():
 
 def test_nothing_beyond_the_ends_of_a_law_is_drawn():
     last = 1 - 2**-53
-    for law, low, high in (("uniform", 0.123456, 0.987654), ("log", 0.0123456, 0.987654), ("integer", 2, 9), ("log_integer", 1, 9)):
+    for law, low, high in (
+        ("uniform", 0.123456, 0.987654),
+        ("log", 0.0123456, 0.987654),
+        ("integer", 2, 9),
+        ("log_integer", 1, 9),
+    ):
         first, final = (search.LAWS[law](low, high, u) for u in (0.0, last))
-        assert low <= first == pytest.approx(low, rel=1e-3) and high >= final == pytest.approx(high, rel=1e-3)
+        assert low <= first == pytest.approx(low, rel=1e-3) and high >= final == pytest.approx(
+            high, rel=1e-3
+        )
 
 
 @pytest.mark.parametrize(
@@ -126,7 +172,9 @@ def test_the_expected_best_is_the_mean_over_all_subsets():
     assert optimism.expected(values) == pytest.approx(every)
     assert optimism.expected(np.array([10.0, 20.0, 30.0])) == pytest.approx([20, 80 / 3, 30])
     assert optimism.chosen(values)[-1] == pytest.approx([0, 0, 0, 0, 1])
-    assert optimism.chosen(np.array([1.0, 1.0, 0.0]))[-1] == pytest.approx([0.5, 0.5, 0])  # equals share the choice
+    assert optimism.chosen(np.array([1.0, 1.0, 0.0]))[-1] == pytest.approx(
+        [0.5, 0.5, 0]
+    )  # equals share the choice
 
 
 def test_the_ends_of_the_best_hold_most_subsets():
@@ -134,17 +182,30 @@ def test_the_ends_of_the_best_hold_most_subsets():
     pck = optimism.Tally.of(SKILLED).pck
     for n in (1, 3, 7):
         best = np.array([max(few) for few in combinations(pck, n)])
-        assert (best < found["apparent_low"][n - 1]).mean() <= 0.025 < (best <= found["apparent_low"][n - 1]).mean() + 1e-9
+        assert (
+            (best < found["apparent_low"][n - 1]).mean()
+            <= 0.025
+            < (best <= found["apparent_low"][n - 1]).mean() + 1e-9
+        )
         assert (best <= found["apparent_high"][n - 1]).mean() >= 0.975
-    assert found["apparent_low"].iloc[-1] == found["apparent_high"].iloc[-1] == found["apparent"].iloc[-1] == pck.max()
+    assert (
+        found["apparent_low"].iloc[-1]
+        == found["apparent_high"].iloc[-1]
+        == found["apparent"].iloc[-1]
+        == pck.max()
+    )
 
 
 def test_one_trial_is_not_chosen_and_has_no_optimism():
     alone = optimism.best_of_n(EQUAL[EQUAL["trial"] == "draw-000"], n=200)
-    assert len(alone) == 1 and alone[["optimism", "optimism_low", "optimism_high"]].to_numpy() == pytest.approx(0, abs=1e-9)
+    assert len(alone) == 1 and alone[
+        ["optimism", "optimism_low", "optimism_high"]
+    ].to_numpy() == pytest.approx(0, abs=1e-9)
     first = optimism.best_of_n(SKILLED, n=200).iloc[0]
     same = first[["apparent", "left_out", "luck", "luck_low", "luck_high"]].to_numpy(float)
-    assert same == pytest.approx(optimism.Tally.of(SKILLED).pck.mean()) and first["optimism"] == pytest.approx(0, abs=1e-9)
+    assert same == pytest.approx(optimism.Tally.of(SKILLED).pck.mean()) and first[
+        "optimism"
+    ] == pytest.approx(0, abs=1e-9)
 
 
 def test_trials_equal_in_truth_gain_by_luck_alone():
@@ -155,9 +216,15 @@ def test_trials_equal_in_truth_gain_by_luck_alone():
             found["apparent"][0],
             found.iloc[-1],
         )  # the best of one is the mean of all, which has the value of each in truth
-        gain, lost, luck = [*gain, last["apparent"] - mean], [*lost, last["optimism"]], [*luck, last["luck"] - mean]
+        gain, lost, luck = (
+            [*gain, last["apparent"] - mean],
+            [*lost, last["optimism"]],
+            [*luck, last["luck"] - mean],
+        )
     assert min(lost) > 2  # in every search
-    assert np.mean(lost) == pytest.approx(np.mean(gain), abs=1)  # all that the best seems to gain is optimism,
+    assert np.mean(lost) == pytest.approx(
+        np.mean(gain), abs=1
+    )  # all that the best seems to gain is optimism,
     assert np.mean(luck) == pytest.approx(np.mean(gain), abs=1.5)  # and luck gains as much
 
 
@@ -172,7 +239,9 @@ def test_nothing_depends_on_the_order_of_rows_or_on_anything_but_the_seed():
     once = optimism.best_of_n(EQUAL, n=150, seed=1)
     mixed = EQUAL.sample(frac=1, random_state=0)
     pd.testing.assert_frame_equal(optimism.best_of_n(mixed, n=150, seed=1), once, check_exact=True)
-    pd.testing.assert_frame_equal(optimism.scores(mixed, n=150), optimism.scores(EQUAL, n=150), check_exact=True)
+    pd.testing.assert_frame_equal(
+        optimism.scores(mixed, n=150), optimism.scores(EQUAL, n=150), check_exact=True
+    )
     assert not optimism.best_of_n(EQUAL, n=150, seed=2)["left_out"].equals(once["left_out"])
 
 
@@ -199,15 +268,37 @@ def test_figures_show_every_trial_and_the_gap():
         figure, axes = plt.subplots(2, 4, sharey=True)
         trials = search.table(SPACE, 12).merge(optimism.scores(EQUAL, n=100))
         drawn = draw.settings_scatter(axes, trials, SPACE)
-        assert [ax.get_xlabel() for ax in drawn] == ["learning rate", "sigma", "steps", "crop", "layers", "timestep"]
-        assert [ax.get_xscale() for ax in drawn] == ["log", "linear", "linear", "linear", "linear", "log"]
+        assert [ax.get_xlabel() for ax in drawn] == [
+            "learning rate",
+            "sigma",
+            "steps",
+            "crop",
+            "layers",
+            "timestep",
+        ]
+        assert [ax.get_xscale() for ax in drawn] == [
+            "log",
+            "linear",
+            "linear",
+            "linear",
+            "linear",
+            "log",
+        ]
         for ax, name in zip(drawn, SPACE, strict=True):
             x, y = ax.lines[0].get_data()
-            assert np.array_equal(y, trials["pck"]) and ax.lines[1].get_ydata() == [trials["pck"].max()]
-            assert np.array_equal(np.round(x), trials[name].map(len) - 1) if name == "layers" else np.array_equal(x, trials[name])
+            assert np.array_equal(y, trials["pck"]) and ax.lines[1].get_ydata() == [
+                trials["pck"].max()
+            ]
+            assert (
+                np.array_equal(np.round(x), trials[name].map(len) - 1)
+                if name == "layers"
+                else np.array_equal(x, trials[name])
+            )
         assert [tick.get_text() for tick in drawn[4].get_xticklabels()] == ["10", "10+11"]
         bars = [line for ax in drawn for line in ax.lines if line.get_color() == GREY]
-        assert len(bars) == 1 and np.ptp(bars[0].get_ydata()) == pytest.approx(2 * trials["apart"].mean())
+        assert len(bars) == 1 and np.ptp(bars[0].get_ydata()) == pytest.approx(
+            2 * trials["apart"].mean()
+        )
         assert len(figure.axes) == 6
         with pytest.raises(ValueError, match="got 2 axes for 6 settings"):
             draw.settings_scatter(axes[0, :2], trials, SPACE)

@@ -1,4 +1,6 @@
-"""Slips of a user: an edited method, a device that is not there, a file with a mistake in it, truncated weights."""
+"""Slips of a user: an edited method, a device that is not there, a file with a mistake in it,
+truncated weights.
+"""
 
 import shutil
 
@@ -44,7 +46,17 @@ def own(tmp_path):
 
 
 def test_an_edited_method_is_not_taken_for_its_older_self(capsys, own, tmp_path, folder):
-    again = ["evaluate", "--data", "folder", "--root", folder, "--method", own, "--out", tmp_path / "out"]
+    again = [
+        "evaluate",
+        "--data",
+        "folder",
+        "--root",
+        folder,
+        "--method",
+        own,
+        "--out",
+        tmp_path / "out",
+    ]
     assert said(capsys, *again) == (0, "") and said(capsys, *again) == (0, "")
     own.write_text(OWN + "# edited\n")
     methods._entries.pop("mine")  # another process
@@ -53,21 +65,33 @@ def test_an_edited_method_is_not_taken_for_its_older_self(capsys, own, tmp_path,
 
 
 def test_every_method_of_the_library_has_a_source():
-    assert all(len(methods.source(name)) == 12 for name in methods.list() if name in methods._modules())
+    assert all(
+        len(methods.source(name)) == 12 for name in methods.list() if name in methods._modules()
+    )
     assert methods.source("dift") != methods.source("pixels")
 
 
 def test_a_device_that_is_not_there(capsys, own):
     for device in ("cuda:7", "gpu"):
-        with pytest.raises(ValueError, match=f"device '{device}' is not usable here .*; choose another, for example cpu"):
+        with pytest.raises(
+            ValueError,
+            match=f"device '{device}' is not usable here .*; choose another, for example cpu",
+        ):
             Env(device=device)
     code, err = said(capsys, "doctor", "pixels", "--device", "gpu")
-    assert code == 2 and err.startswith("error: device 'gpu' is not usable here") and err.count("\n") == 1
+    assert (
+        code == 2
+        and err.startswith("error: device 'gpu' is not usable here")
+        and err.count("\n") == 1
+    )
 
 
 @pytest.mark.parametrize(
     ("text", "words"),
-    [("def f(:\n", "mine.py, line 1: "), (OWN + "import nosuchmodule\n", "cannot be imported: No module named 'nosuchmodule'")],
+    [
+        ("def f(:\n", "mine.py, line 1: "),
+        (OWN + "import nosuchmodule\n", "cannot be imported: No module named 'nosuchmodule'"),
+    ],
 )
 def test_a_mistake_in_a_file_is_one_line(capsys, own, text, words):
     own.write_text(text)
@@ -78,7 +102,11 @@ def test_a_mistake_in_a_file_is_one_line(capsys, own, text, words):
 def test_a_template_whose_name_was_not_changed(monkeypatch, tmp_path):
     (tmp_path / "forgot.py").write_text(OWN)
     monkeypatch.setattr(methods, "_FOLDER", tmp_path)
-    with pytest.raises(KeyError, match="no method 'forgot': .*forgot.py registers mine; change the name in its @register line"):
+    with pytest.raises(
+        KeyError,
+        match="no method 'forgot': .*forgot.py registers mine; change the name in its @register "
+        "line",
+    ):
         methods.entry("forgot")
 
 
@@ -86,5 +114,9 @@ def test_truncated_weights_say_what_to_type(capsys, tiny_folder, tmp_path):
     copy = shutil.copytree(tiny_folder, tmp_path / "weights")
     file = next((copy / "unet").glob("*.safetensors"))
     file.write_bytes(file.read_bytes()[:1000])
-    with pytest.raises(OSError, match=r"unet cannot be read, they may be truncated; fetch them again, or, .* git checkout -- "):
+    with pytest.raises(
+        OSError,
+        match=r"unet cannot be read, they may be truncated; fetch them again, or, .* git "
+        r"checkout -- ",
+    ):
         Env().diffuser(str(copy))

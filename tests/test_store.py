@@ -32,10 +32,16 @@ def test_what_was_put_comes_back(store):
     key = store.key(Settings(), RED)
     assert store.get(key) is None and store.meta(key) is None and key not in store
     whole = torch.arange(24.0).reshape(2, 3, 4)
-    store.put(key, {"values": whole.half(), "view": whole[:, 1:].transpose(0, 1), "again": whole}, {"seed": 3})
+    store.put(
+        key,
+        {"values": whole.half(), "view": whole[:, 1:].transpose(0, 1), "again": whole},
+        {"seed": 3},
+    )
     back = store.get(key)
     assert torch.equal(back["values"], whole.half()) and back["values"].dtype == torch.float16
-    assert torch.equal(back["view"], whole[:, 1:].transpose(0, 1)) and torch.equal(back["again"], whole)
+    assert torch.equal(back["view"], whole[:, 1:].transpose(0, 1)) and torch.equal(
+        back["again"], whole
+    )
     assert store.meta(key) == {"seed": "3"} and key in store and store.keys() == [key]
     store.put(key, {"values": torch.zeros(1)})
     assert set(store.get(key)) == {"values"} and store.meta(key) == {}
@@ -59,10 +65,13 @@ def test_keys_tell_everything_apart(store):
 def test_keys_are_the_same_in_another_process(store):
     code = (
         "from corrlib.store import Store; from corrlib.types import View; from PIL import Image;"
-        "print(Store('x').key(('dift', 261, 0.1), View('a', (4, 4), 'cat', pixels=Image.new('RGB', (4, 4), 'red')), seed=0))"
+        "print(Store('x').key(('dift', 261, 0.1), View('a', (4, 4), 'cat', "
+        "pixels=Image.new('RGB', (4, 4), 'red')), seed=0))"
     )
     env = {**os.environ, "PYTHONHASHSEED": "7", "PYTHONPATH": os.pathsep.join(sys.path)}
-    printed = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True).stdout
+    printed = subprocess.run(
+        [sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True
+    ).stdout
     assert printed.strip() == store.key(("dift", 261, 0.1), RED, seed=0)
 
 
@@ -93,7 +102,11 @@ def test_a_failed_write_leaves_the_old_item_and_no_rubbish(store, monkeypatch):
 
 def test_disk_use_is_foreseen(store):
     for seed in range(3):
-        store.put(store.key(Settings(), RED, seed=seed), {"values": torch.zeros(16, 8, 8, dtype=torch.float16)}, {"seed": seed})
+        store.put(
+            store.key(Settings(), RED, seed=seed),
+            {"values": torch.zeros(16, 8, 8, dtype=torch.float16)},
+            {"seed": seed},
+        )
     used, foreseen = store.bytes_used(), store.estimate(3, (16, 8, 8))
     assert used <= foreseen <= 1.6 * used
     store.require_space(foreseen)

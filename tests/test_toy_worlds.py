@@ -1,4 +1,6 @@
-"""What the toy benchmarks are made of: flow between toys, boards before cameras, limbs that bend, films with several toys."""
+"""What the toy benchmarks are made of: flow between toys, boards before cameras, limbs that bend,
+films with several toys.
+"""
 
 import math
 
@@ -24,7 +26,9 @@ SIZE = (96, 72)
 
 def scene_of(toy, key=0, *, azimuth=60.0, **changes):
     scene = draw(toy, 1, generator_for("test", toy, key), PLAIN)
-    return scene.seen_from(azimuth=torch.tensor([azimuth]), elevation=torch.tensor([12.0]), **changes)
+    return scene.seen_from(
+        azimuth=torch.tensor([azimuth]), elevation=torch.tensor([12.0]), **changes
+    )
 
 
 # ---------------------------------------------------------------- flow
@@ -66,12 +70,19 @@ def test_flow_leads_to_where_the_keypoints_are():
 
 def test_a_door_on_one_side_has_no_answer_on_the_other():
     one, two = scene_of("bus", 1), scene_of("bus", 2)
-    plain, flipped = counterparts(one.parts, two.parts), counterparts(one.parts, two.parts, mirrored=True)
+    plain, flipped = (
+        counterparts(one.parts, two.parts),
+        counterparts(one.parts, two.parts, mirrored=True),
+    )
     names = one.parts.names
     assert (plain.part >= 0).all() and (plain.sign == 1).all()
     assert [name for name, p in zip(names, flipped.part.tolist(), strict=True) if p < 0] == ["door"]
     assert names[flipped.part[names.index("front_left_hub")]] == "front_right_hub"
-    assert flipped.sign[names.index("front_left_hub")].tolist() == [1, 1, -1]  # a wheel's own z is the toy's y
+    assert flipped.sign[names.index("front_left_hub")].tolist() == [
+        1,
+        1,
+        -1,
+    ]  # a wheel's own z is the toy's y
     assert flipped.sign[names.index("body")].tolist() == [1, -1, 1]
 
 
@@ -98,9 +109,13 @@ def test_a_photograph_shows_at_each_pixel_centre_what_its_homography_says():
 
 
 def test_cameras_look_at_the_board():
-    np.testing.assert_allclose(pose(SIZE, yaw=0, pitch=0, roll=0, zoom=1, shift=(0, 0)), np.eye(3), atol=1e-12)
+    np.testing.assert_allclose(
+        pose(SIZE, yaw=0, pitch=0, roll=0, zoom=1, shift=(0, 0)), np.eye(3), atol=1e-12
+    )
     twice = pose(SIZE, yaw=0, pitch=0, roll=0, zoom=2, shift=(0, 0))
-    np.testing.assert_allclose(twice @ [50.5, 35.5, 1], [53.5, 35.5, 1])  # three right of the centre (47.5, 35.5), twice as far
+    np.testing.assert_allclose(
+        twice @ [50.5, 35.5, 1], [53.5, 35.5, 1]
+    )  # three right of the centre (47.5, 35.5), twice as far
     h = pose(SIZE, yaw=30, pitch=12, roll=-20, zoom=0.9, shift=(0.1, -0.05))
     u, v, w = h @ [47.5, 35.5, 1]
     np.testing.assert_allclose([u / w, v / w], [47.5 + 9.6, 35.5 - 3.6])
@@ -108,22 +123,32 @@ def test_cameras_look_at_the_board():
 
 
 def test_the_true_homography_aligns_better_than_its_neighbours():
-    """By half a pixel: a photograph taken from corner to corner instead of centre to centre would lie that far off."""
+    """By half a pixel: a photograph taken from corner to corner instead of centre to centre would
+    lie that far off.
+    """
     import cv2
 
-    board, h = paint_board(("test",), SIZE), pose(SIZE, yaw=14, pitch=5, roll=4, zoom=1.1, shift=(0.0, 0.02))
+    board, h = (
+        paint_board(("test",), SIZE),
+        pose(SIZE, yaw=14, pitch=5, roll=4, zoom=1.1, shift=(0.0, 0.02)),
+    )
     first, second = (photograph(board, k, SIZE).mean(-1).astype(np.float32) for k in (np.eye(3), h))
     assert first.std() > 0.1  # detail
 
     def agreement(dx, dy):
         moved = np.array([[1, 0, dx], [0, 1, dy], [0, 0, 1]]) @ h
-        warped = cv2.warpPerspective(first, moved, SIZE, flags=cv2.INTER_CUBIC, borderValue=float("nan"))
+        warped = cv2.warpPerspective(
+            first, moved, SIZE, flags=cv2.INTER_CUBIC, borderValue=float("nan")
+        )
         good = np.isfinite(warped)
         return np.corrcoef(warped[good], second[good])[0, 1]
 
     true = agreement(0, 0)
     assert true > 0.95
-    assert all(agreement(dx, dy) < true for dx, dy in ((0.5, 0), (-0.5, 0), (0, 0.5), (0, -0.5), (0.5, 0.5), (-0.5, -0.5)))
+    assert all(
+        agreement(dx, dy) < true
+        for dx, dy in ((0.5, 0), (-0.5, 0), (0, 0.5), (0, -0.5), (0.5, 0.5), (-0.5, -0.5))
+    )
 
 
 # ---------------------------------------------------------------- limbs
@@ -141,11 +166,16 @@ def test_bent_limbs_stay_joined_and_keep_their_length(toy):
         before = parts.place(one, end) - parts.place(two, start)  # zero where the two meet exactly
         after = bent.place(one, end) - bent.place(two, start)
         assert (after.norm() - before.norm()).abs() < 1e-5
-        torch.testing.assert_close(bent.place(one, start), parts.place(one, start))  # shoulder and hip stay
+        torch.testing.assert_close(
+            bent.place(one, start), parts.place(one, start)
+        )  # shoulder and hip stay
         was, now = ((p.centre[:, last] - p.place(two, end)[:, 0]).norm() for p in (parts, bent))
         torch.testing.assert_close(was, now, atol=1e-5, rtol=0)
     upright = gait.bend(parts, next(iter(limbs.values())), 0.0, math.pi / 2)
-    thigh, shin = (upright.rotation[0, parts.names.index(name), :, 2] for name in next(iter(limbs.values()))[:2])
+    thigh, shin = (
+        upright.rotation[0, parts.names.index(name), :, 2]
+        for name in next(iter(limbs.values()))[:2]
+    )
     assert abs(thigh[0]) < 1e-6 and thigh[2] < 0  # straight down
     assert abs(shin[2]) < 1e-6 and shin[0] > 0.5  # level, forward
 
@@ -166,7 +196,9 @@ def test_who_is_nearer_hides_who_is_farther():
     assert 0 < int((both[1] == 2).sum()) < int((alone[1] == 1).sum())
     assert torch.equal(swapped[1] == 1, both[1] == 2) and torch.equal(swapped[1] == 2, both[1] == 1)
     x = torch.full((1, 5), 0.3)
-    assert (look([person, dog], x, torch.linspace(-0.4, 0.4, 5)[None])[1] == 0).all()  # behind the post
+    assert (
+        look([person, dog], x, torch.linspace(-0.4, 0.4, 5)[None])[1] == 0
+    ).all()  # behind the post
 
 
 def test_toys_stand_on_the_floor():
@@ -177,7 +209,9 @@ def test_toys_stand_on_the_floor():
         down = -float(actor.scene.camera[0, 1] @ low[0]) * 0.4 + float(actor.scene.shift[0, 1])
         away = -float(actor.scene.camera[0, 2] @ low[0]) * 0.4 + actor.away
         sin, cos = math.sin(math.radians(14)), math.cos(math.radians(14))
-        assert down == pytest.approx(0.3 - far * sin, abs=1e-6) and away == pytest.approx(far * cos, abs=1e-6)
+        assert down == pytest.approx(0.3 - far * sin, abs=1e-6) and away == pytest.approx(
+            far * cos, abs=1e-6
+        )
 
 
 def test_the_camera_that_follows_moves_pictures_and_joints_alike():
@@ -193,10 +227,18 @@ def test_the_camera_that_follows_moves_pictures_and_joints_alike():
 
 
 def test_every_film_begins_with_all_its_toys_in_view():
-    assert {film.split for film in FILMS.values()} == {"train", "val"} and max(len(f.roles) for f in FILMS.values()) >= 3
+    assert {film.split for film in FILMS.values()} == {"train", "val"} and max(
+        len(f.roles) for f in FILMS.values()
+    ) >= 3
     for name, film in FILMS.items():
         stage = stage_of(("davis", 0, name), post=film.post)
-        toys = [toy_of(("davis", 0, name, i), role.toy, role.scale) for i, role in enumerate(film.roles)]
-        actors: list[Actor] = [act(stage, toy, role, 0) for toy, role in zip(toys, film.roles, strict=True)]
-        counts = torch.bincount(frame(actors, (112, 64))[1].flatten().long(), minlength=len(actors) + 1)
+        toys = [
+            toy_of(("davis", 0, name, i), role.toy, role.scale) for i, role in enumerate(film.roles)
+        ]
+        actors: list[Actor] = [
+            act(stage, toy, role, 0) for toy, role in zip(toys, film.roles, strict=True)
+        ]
+        counts = torch.bincount(
+            frame(actors, (112, 64))[1].flatten().long(), minlength=len(actors) + 1
+        )
         assert (counts[1:] > 60).all(), f"{name}: {counts.tolist()}"

@@ -1,4 +1,6 @@
-"""The toy world: rays against known answers, cameras, exact correspondence, and what a picture's annotations claim."""
+"""The toy world: rays against known answers, cameras, exact correspondence, and what a picture's
+annotations claim.
+"""
 
 import math
 
@@ -17,10 +19,19 @@ PLAIN = Knobs(truncation=0.0, occluder=0.0, shift=0.0, roll=0.0, clutter=0.0)
 SIZE = (96, 72)
 
 
-def scene_of(category: str, key: object = 0, *, azimuth: float | int | None = None, elevation: float = 12.0, knobs: Knobs = PLAIN):
+def scene_of(
+    category: str,
+    key: object = 0,
+    *,
+    azimuth: float | int | None = None,
+    elevation: float = 12.0,
+    knobs: Knobs = PLAIN,
+):
     scene = draw(category, 1, generator_for("test", category, key), knobs)
     changes = {"elevation": torch.tensor([elevation])}
-    return scene.seen_from(**changes, **({} if azimuth is None else {"azimuth": torch.tensor([float(azimuth)])}))
+    return scene.seen_from(
+        **changes, **({} if azimuth is None else {"azimuth": torch.tensor([float(azimuth)])})
+    )
 
 
 @pytest.mark.parametrize(
@@ -58,9 +69,15 @@ def test_keypoints_are_stable_named_places_on_parts(category):
         assert part in scene.parts.names, name
         assert max(abs(v) for v in u) <= 1, name
     seen = torch.stack(
-        [keypoint_truth(scene_of(category, i, azimuth=az), SIZE).visible for i in range(2) for az in range(0, 360, 60)]
+        [
+            keypoint_truth(scene_of(category, i, azimuth=az), SIZE).visible
+            for i in range(2)
+            for az in range(0, 360, 60)
+        ]
     )
-    assert seen.any(0).all(), f"never seen: {[n for n, v in zip(table, seen.any(0), strict=True) if not v]}"
+    assert seen.any(0).all(), (
+        f"never seen: {[n for n, v in zip(table, seen.any(0), strict=True) if not v]}"
+    )
 
 
 @pytest.mark.parametrize("category", CATEGORIES)
@@ -68,8 +85,12 @@ def test_a_toy_fits_its_ball_and_its_part_names_are_unique(category):
     parts = draw(category, 3, generator_for(1)).parts
     assert len(set(parts.names)) == len(parts.names)
     corners = torch.tensor([[x, y, z] for x in (-1.0, 1) for y in (-1.0, 1) for z in (-1.0, 1)])
-    reach = torch.stack([parts.place(p, corners).norm(dim=-1).amax(1) for p in range(len(parts.names))], 1)
-    assert (reach[parts.half.amin(-1) > 1e-5] < 1.3).all()  # tapered parts' boxes may stick out a little
+    reach = torch.stack(
+        [parts.place(p, corners).norm(dim=-1).amax(1) for p in range(len(parts.names))], 1
+    )
+    assert (
+        reach[parts.half.amin(-1) > 1e-5] < 1.3
+    ).all()  # tapered parts' boxes may stick out a little
 
 
 @pytest.mark.parametrize("category", ["cat", "bus", "bottle"])
@@ -91,7 +112,8 @@ def test_correspondence_between_views_is_symmetric():
     places = drawn.place[0, :, pixels[:, 1].long(), pixels[:, 0].long()].T
     again, _ = locate(one, seen, places, SIZE)
     torch.testing.assert_close(again, pixels, atol=2e-3, rtol=0)
-    # the same toy point, seen by both cameras, has the same depth along the target's ray as the target's own picture there
+    # the same toy point, seen by both cameras, has the same depth along the target's ray as the
+    # target's own picture there
     assert not torch.allclose(there[visible], pixels[visible], atol=3.0)
 
 
@@ -104,12 +126,15 @@ def test_quadrupeds_correspond_across_categories_by_part_name():
 
 
 def test_the_camera_stands_where_the_azimuth_says():
-    front, left, back = (keypoint_truth(scene_of("bus", azimuth=a), SIZE) for a in (0.0, 90.0, 180.0))
+    front, left, back = (
+        keypoint_truth(scene_of("bus", azimuth=a), SIZE) for a in (0.0, 90.0, 180.0)
+    )
     at = {name: i for i, name in enumerate(front.names)}
     assert front.visible[at["left headlight"]] and not back.visible[at["left headlight"]]
     assert back.visible[at["left taillight"]] and not front.visible[at["left taillight"]]
     assert left.visible[at["front left wheel"]] and not left.visible[at["front right wheel"]]
-    # seen from the front, the bus's left is on the picture's right; seen from its left, its front is on the picture's left
+    # seen from the front, the bus's left is on the picture's right; seen from its left, its front
+    # is on the picture's left
     assert front.points[at["left headlight"], 0] > front.points[at["right headlight"], 0]
     assert left.points[at["front left wheel"], 0] < left.points[at["back left wheel"], 0]
 
@@ -118,7 +143,9 @@ def test_projection_agrees_with_the_rays():
     scene = scene_of("chair", 5)
     drawn = render(scene, SIZE)
     rows, columns = (drawn.part[0] >= 0).nonzero().T
-    points, _ = locate(scene, drawn.part[0, rows, columns], drawn.place[0, :, rows, columns].T, SIZE)
+    points, _ = locate(
+        scene, drawn.part[0, rows, columns], drawn.place[0, :, rows, columns].T, SIZE
+    )
     torch.testing.assert_close(points, torch.stack([columns, rows], -1).float(), atol=2e-3, rtol=0)
     centre, depth = project(scene, torch.zeros(1, 1, 3), SIZE)
     torch.testing.assert_close(centre[0, 0], torch.tensor([SIZE[0] / 2 - 0.5, SIZE[1] / 2 - 0.5]))
@@ -150,7 +177,9 @@ def test_a_batch_draws_what_its_scenes_draw_alone():
     scenes = draw("boat", 3, generator_for("batch"))
     together = picture(scenes, (48, 48))
     for i in range(3):
-        torch.testing.assert_close(picture(scenes[i], (48, 48)), together[i : i + 1], atol=1e-5, rtol=0)
+        torch.testing.assert_close(
+            picture(scenes[i], (48, 48)), together[i : i + 1], atol=1e-5, rtol=0
+        )
 
 
 def test_items_are_the_same_every_time_and_differ_between_splits():
@@ -165,7 +194,10 @@ def test_pictures_and_ground_truth_have_their_ranges():
     drawn = render(draw("bird", 2, generator_for(9)), SIZE)
     assert drawn.rgb.shape == (2, 3, 72, 96) and 0 <= drawn.rgb.min() and drawn.rgb.max() <= 1
     toy = drawn.part >= 0
-    assert torch.isfinite(drawn.depth[toy]).all() and torch.isinf(drawn.depth[drawn.part == BACKGROUND]).all()
+    assert (
+        torch.isfinite(drawn.depth[toy]).all()
+        and torch.isinf(drawn.depth[drawn.part == BACKGROUND]).all()
+    )
     assert (drawn.place.movedim(1, -1)[toy].abs() <= 1.6).all()
     facing = drawn.normal.movedim(1, -1)[toy]
     assert (facing.norm(dim=-1) - 1).abs().max() < 1e-3
@@ -175,12 +207,20 @@ def test_pictures_and_ground_truth_have_their_ranges():
 def test_captions_say_what_is_drawn():
     scenes = draw("sheep", 64, generator_for("captions"))
     lines = captions(scenes, generator_for("words"))
-    assert len(lines) == 64 and all(line.startswith("a photo of a ") and "sheep" in line for line in lines)
+    assert len(lines) == 64 and all(
+        line.startswith("a photo of a ") and "sheep" in line for line in lines
+    )
     assert "a photo of a sheep" in lines  # the bare form that DIFT prompts with
     for line, azimuth in zip(lines, scenes.azimuth.tolist(), strict=True):
         if "seen from the" in line:
             assert f"seen from the {view_name(azimuth)}" in line
-    assert [view_name(a) for a in (0.0, 44.0, 90.0, 181.0, 359.0)] == ["front", "front left", "left", "back", "front"]
+    assert [view_name(a) for a in (0.0, 44.0, 90.0, 181.0, 359.0)] == [
+        "front",
+        "front left",
+        "left",
+        "back",
+        "front",
+    ]
 
 
 def test_an_unknown_toy_is_named_with_those_there_are():

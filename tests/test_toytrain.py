@@ -11,7 +11,9 @@ RECIPE = Recipe(images=64, batch=4, warmup=2, rate=1e-3)
 
 
 class Text(nn.Module):
-    """A one-layer stand-in for the text encoder: what the trainer needs of it is `.last_hidden_state`."""
+    """A one-layer stand-in for the text encoder: what the trainer needs of it is
+    `.last_hidden_state`.
+    """
 
     def __init__(self):
         super().__init__()
@@ -27,11 +29,23 @@ def make_trainer() -> Trainer:
 
     torch.manual_seed(0)
     unet = UNet2DConditionModel(
-        sample_size=8, block_out_channels=(16, 16), layers_per_block=1, cross_attention_dim=32, norm_num_groups=8,
+        sample_size=8,
+        block_out_channels=(16, 16),
+        layers_per_block=1,
+        cross_attention_dim=32,
+        norm_num_groups=8,
         attention_head_dim=1,
-        down_block_types=("CrossAttnDownBlock2D", "DownBlock2D"), up_block_types=("UpBlock2D", "CrossAttnUpBlock2D"),
-    )  # fmt: skip
-    return Trainer(unet, Text(), models.make_scheduler().alphas_cumprod, torch.zeros(77, dtype=torch.long), RECIPE, "cpu")
+        down_block_types=("CrossAttnDownBlock2D", "DownBlock2D"),
+        up_block_types=("UpBlock2D", "CrossAttnUpBlock2D"),
+    )
+    return Trainer(
+        unet,
+        Text(),
+        models.make_scheduler().alphas_cumprod,
+        torch.zeros(77, dtype=torch.long),
+        RECIPE,
+        "cpu",
+    )
 
 
 @pytest.fixture
@@ -91,14 +105,18 @@ def test_a_broken_write_leaves_the_old_checkpoint(tmp_path, monkeypatch):
     assert checkpoint.load(path, "cpu") == {"step": 1}
 
 
-def test_chunks_of_the_pool_are_rendered_once_and_do_not_depend_on_the_shards(tmp_path, monkeypatch):
+def test_chunks_of_the_pool_are_rendered_once_and_do_not_depend_on_the_shards(
+    tmp_path, monkeypatch
+):
     monkeypatch.setattr(pool, "EACH", 1)
     monkeypatch.setattr(pool, "CATEGORIES", ("cat", "bus"))
     pool.render_chunks(tmp_path / "one", 2, 16, device="cpu")
     pool.render_chunks(tmp_path / "two", 2, 16, device="cpu", shard=(1, 2))
     pool.render_chunks(tmp_path / "two", 2, 16, device="cpu", shard=(0, 2))
     for i in range(2):
-        (images, lines), (others, same) = (pool.load_chunk(tmp_path / name, i, "cpu") for name in ("one", "two"))
+        (images, lines), (others, same) = (
+            pool.load_chunk(tmp_path / name, i, "cpu") for name in ("one", "two")
+        )
         assert torch.equal(images, others) and lines == same and images.shape == (2, 3, 16, 16)
     with pytest.raises(FileNotFoundError, match="--stage render"):
         pool.load_chunk(tmp_path / "one", 7, "cpu")
@@ -109,4 +127,8 @@ def test_the_tokenizer_is_learned_from_the_captions():
     tokenizer = models.make_tokenizer(lines)
     assert tokenizer.tokenize("a red bus") == ["a</w>", "red</w>", "bus</w>"]
     ids = models.tokens(tokenizer, ["", "a red bus"])
-    assert ids.shape == (2, 77) and ids[0, 0] == tokenizer.bos_token_id and ids[0, 1] == tokenizer.eos_token_id
+    assert (
+        ids.shape == (2, 77)
+        and ids[0, 0] == tokenizer.bos_token_id
+        and ids[0, 1] == tokenizer.eos_token_id
+    )

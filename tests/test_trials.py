@@ -1,4 +1,6 @@
-"""Studies: which pairs and keypoints, which trials; a killed study goes on; a trial is what the same run by itself would be."""
+"""Studies: which pairs and keypoints, which trials; a killed study goes on; a trial is what the
+same run by itself would be.
+"""
 
 from dataclasses import replace
 
@@ -20,7 +22,17 @@ def pair(number: int, source: int) -> Pair:
     a, b = picture_view(40, 30, source), picture_view(36, 36, 10 + number)
     points = torch.tensor([[3.0, 4.0], [20.0, 10.5], [35.25, 28.0], [8.0, 9.0]])
     there = points * torch.tensor([36 / 40, 36 / 30])
-    return Pair(f"pair-{number}", a, b, points, there, NAMES, "dog", (0.0, 0.0, 39.0, 29.0), (0.0, 0.0, 35.0, 35.0))
+    return Pair(
+        f"pair-{number}",
+        a,
+        b,
+        points,
+        there,
+        NAMES,
+        "dog",
+        (0.0, 0.0, 39.0, 29.0),
+        (0.0, 0.0, 35.0, 35.0),
+    )
 
 
 PAIRS = [pair(i, i // 3) for i in range(7)]
@@ -33,11 +45,21 @@ def load(name: str):
 
 
 def run(out, **options):
-    return run_trials(load, SHIFTS, PAIRS, out, run={"study": "test"}, **{"limit": 6, "block": 3, "points": 2, **options})
+    return run_trials(
+        load,
+        SHIFTS,
+        PAIRS,
+        out,
+        run={"study": "test"},
+        **{"limit": 6, "block": 3, "points": 2, **options},
+    )
 
 
 def test_variants_by_name_and_by_draw():
-    study = {"set": {"crops": 4}, "trials": {"base": None, "one": {"layers": [10, [11]], "crops": 5}}}
+    study = {
+        "set": {"crops": 4},
+        "trials": {"base": None, "one": {"layers": [10, [11]], "crops": 5}},
+    }
     assert variants(study) == {"base": {"crops": 4}, "one": {"layers": (10, (11,)), "crops": 5}}
     drawn = variants({"draws": 3, "space": {"sigma": {"uniform": [3, 12]}}}, seed=1)
     assert list(drawn) == ["draw-000", "draw-001", "draw-002"]
@@ -53,7 +75,10 @@ def test_every_trial_of_the_profiles_is_one_that_can_be_loaded(name):
     profile = load_profile(name)
     for study in profile["studies"].values():
         for trial in variants(study).values():
-            method, preset = trial.pop("method", study["method"]), trial.pop("preset", profile["preset"])
+            method, preset = (
+                trial.pop("method", study["method"]),
+                trial.pop("preset", profile["preset"]),
+            )
             assert methods.settings(method, preset, **trial)
 
 
@@ -79,8 +104,16 @@ def test_the_keypoints_of_a_block_are_those_that_most_of_its_pairs_ask_for():
         assert torch.equal(one.source_points, whole.source_points[rows])
         assert torch.equal(one.target_points, whole.target_points[rows])
     assert thinned(PAIRS[:2], None)[0].keypoints == NAMES
-    rare = replace(PAIRS[0], keypoints=(*few[0].keypoints, *(name for name in NAMES if name not in few[0].keypoints)))
-    rare = replace(rare, source_points=rare.source_points[2:], target_points=rare.target_points[2:], keypoints=rare.keypoints[2:])
+    rare = replace(
+        PAIRS[0],
+        keypoints=(*few[0].keypoints, *(name for name in NAMES if name not in few[0].keypoints)),
+    )
+    rare = replace(
+        rare,
+        source_points=rare.source_points[2:],
+        target_points=rare.target_points[2:],
+        keypoints=rare.keypoints[2:],
+    )
     assert {*thinned([PAIRS[0], rare], 2)[0].keypoints} == {*rare.keypoints}
 
 
@@ -89,7 +122,9 @@ def test_a_trial_is_what_the_same_run_by_itself_would_be(tmp_path):
     assert list(table["trial"].unique()) == list(SHIFTS) and table["pair"].nunique() == 6
     alone = evaluate(load("nose"), thinned(PAIRS[:3], 2) + thinned(PAIRS[3:6], 2))
     mine = table[table["trial"] == "nose"].reset_index(drop=True)
-    pd.testing.assert_frame_equal(mine[["pair", "keypoint", "predicted_x"]], alone[["pair", "keypoint", "predicted_x"]])
+    pd.testing.assert_frame_equal(
+        mine[["pair", "keypoint", "predicted_x"]], alone[["pair", "keypoint", "predicted_x"]]
+    )
     assert set(table["subset"]) == {"6 of 7 pairs"}
 
 

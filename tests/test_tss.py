@@ -1,4 +1,6 @@
-"""TSS: flow files, masks, directions and mirrored pairs; on the real bytes and on a tree written here."""
+"""TSS: flow files, masks, directions and mirrored pairs; on the real bytes and on a tree written
+here.
+"""
 
 import os
 from pathlib import Path
@@ -15,8 +17,13 @@ from corrlib.data.flo import flo_size, read_flo, write_flo
 from corrlib.data.tss import TSS, check
 from corrlib.types import FeatureMap
 
-REAL = Path(os.environ.get("CORRLIB_DATA", Path(__file__).parents[2] / "shared" / "data")) / "tss_sample"
-real = pytest.mark.skipif(not REAL.is_dir(), reason=f"real TSS bytes are not at {REAL}; set CORRLIB_DATA")
+REAL = (
+    Path(os.environ.get("CORRLIB_DATA", Path(__file__).parents[2] / "shared" / "data"))
+    / "tss_sample"
+)
+real = pytest.mark.skipif(
+    not REAL.is_dir(), reason=f"real TSS bytes are not at {REAL}; set CORRLIB_DATA"
+)
 
 
 def test_flo_is_the_bytes_that_the_format_says(tmp_path):
@@ -29,13 +36,17 @@ def test_flo_is_the_bytes_that_the_format_says(tmp_path):
     assert back.dtype == np.float32 and flo_size(tmp_path / "new" / "a.flo") == (3, 1)
     assert np.isnan(back[0, 1]).all() and np.array_equal(back[0, ::2], flow[0, ::2])
     write_flo(tmp_path / "b.flo", torch.from_numpy(back))  # a tensor will do
-    assert (tmp_path / "b.flo").read_bytes() == data and sorted(p.name for p in tmp_path.iterdir()) == ["b.flo", "new"]
+    assert (tmp_path / "b.flo").read_bytes() == data and sorted(
+        p.name for p in tmp_path.iterdir()
+    ) == ["b.flo", "new"]
 
 
 def test_flo_knows_the_marks_of_unknown_flow(tmp_path):
     values = np.array([1.6666668e9, 5, 5, -1e10, np.nan, 5, np.inf, 5, 5, 9.9e8], "<f4")
     (tmp_path / "a.flo").write_bytes(b"PIEH" + np.array([5, 1], "<i4").tobytes() + values.tobytes())
-    assert np.isnan(read_flo(tmp_path / "a.flo")).all(axis=2).tolist() == [[True, True, True, True, False]]
+    assert np.isnan(read_flo(tmp_path / "a.flo")).all(axis=2).tolist() == [
+        [True, True, True, True, False]
+    ]
 
 
 def test_flo_errors(tmp_path):
@@ -43,7 +54,11 @@ def test_flo_errors(tmp_path):
     write_flo(path, np.zeros((4, 3, 2)))
     data = path.read_bytes()
     for bad, message in (
-        (data[:-1], r"a.flo has 107 bytes; wanted 108 for 3 x 4 pixels \(width x height\): truncated, fetch it again"),
+        (
+            data[:-1],
+            r"a.flo has 107 bytes; wanted 108 for 3 x 4 pixels \(width x height\): truncated, "
+            r"fetch it again",
+        ),
         (data + b"0", "109 bytes; wanted 108.*too long"),
         (data[:7], "a.flo is truncated: 7 bytes; wanted 12 of header"),
         (b"\x89PNG" + data[4:], "a.flo has tag .*; wanted 202021.25"),
@@ -55,7 +70,9 @@ def test_flo_errors(tmp_path):
             read_flo(path)
     with pytest.raises(FileNotFoundError, match="no flow .*b.flo"):
         read_flo(tmp_path / "b.flo")
-    with pytest.raises(ValueError, match=r"shape \(2, 4, 3\); wanted \(height, width, 2\); rearrange"):
+    with pytest.raises(
+        ValueError, match=r"shape \(2, 4, 3\); wanted \(height, width, 2\); rearrange"
+    ):
         write_flo(path, np.zeros((2, 4, 3)))
     with pytest.raises(ValueError, match="reaches 2e\\+09 pixels"):
         write_flo(path, np.full((1, 1, 2), 2e9))
@@ -72,12 +89,19 @@ def test_real_flo_files_are_written_back_to_the_same_bytes(tmp_path):
 
 @pytest.fixture
 def tree(tmp_path):
-    """A car whose two images differ in size, and a mirrored bike with neither clicked points nor names."""
-    for pair, sizes, flip in (("FG3DCar/001_002", ((8, 6), (10, 4)), 0), ("PASCAL/bike_01_03", ((6, 6), (6, 6)), 1)):
+    """A car whose two images differ in size, and a mirrored bike with neither clicked points nor
+    names.
+    """
+    for pair, sizes, flip in (
+        ("FG3DCar/001_002", ((8, 6), (10, 4)), 0),
+        ("PASCAL/bike_01_03", ((6, 6), (6, 6)), 1),
+    ):
         folder = tmp_path / pair
         folder.mkdir(parents=True)
         for i, (w, h) in enumerate(sizes, start=1):
-            Image.fromarray(np.random.default_rng(i).integers(0, 256, (h, w, 3), np.uint8)).save(folder / f"image{i}.png")
+            Image.fromarray(np.random.default_rng(i).integers(0, 256, (h, w, 3), np.uint8)).save(
+                folder / f"image{i}.png"
+            )
             mask = np.zeros((h, w), np.uint8)
             mask[1:3, 2:5] = (255, 1)[flip]
             mask[1, 2] = 16  # a grey value is the object too
@@ -94,29 +118,72 @@ def tree(tmp_path):
 
 def test_both_directions(tree):
     data = TSS(tree)
-    assert data.names == tuple(f"{pair}:{way}" for pair in ("FG3DCar/001_002", "PASCAL/bike_01_03") for way in ("1to2", "2to1"))
+    assert data.names == tuple(
+        f"{pair}:{way}"
+        for pair in ("FG3DCar/001_002", "PASCAL/bike_01_03")
+        for way in ("1to2", "2to1")
+    )
     there, back = data[0], data[1]
-    assert (there.source, there.target) == (back.target, back.source) and there.source.id == "FG3DCar/001_002/image1"
-    assert there.source.size == (8, 6) and there.target.size == (10, 4) and there.source.category == "car"
-    assert there.source_points.tolist() == back.target_points.tolist() == [[3.0, 2.0], [1.0, 5.0]]  # share of the size, minus 1
-    assert there.target_points.tolist() == back.source_points.tolist() == [[3.0, 1.0], [0.0, 0.0]] and there.keypoints == ("0", "1")
-    assert TSS(tree, origin=0)[0].source_points.tolist() == [[4.0, 3.0], [2.0, 5.0]]  # y = 6 is moved to the border
+    assert (there.source, there.target) == (
+        back.target,
+        back.source,
+    ) and there.source.id == "FG3DCar/001_002/image1"
+    assert (
+        there.source.size == (8, 6)
+        and there.target.size == (10, 4)
+        and there.source.category == "car"
+    )
+    assert (
+        there.source_points.tolist() == back.target_points.tolist() == [[3.0, 2.0], [1.0, 5.0]]
+    )  # share of the size, minus 1
+    assert there.target_points.tolist() == back.source_points.tolist() == [
+        [3.0, 1.0],
+        [0.0, 0.0],
+    ] and there.keypoints == ("0", "1")
+    assert TSS(tree, origin=0)[0].source_points.tolist() == [
+        [4.0, 3.0],
+        [2.0, 5.0],
+    ]  # y = 6 is moved to the border
     for pair, i, shape in ((there, 1, (6, 8)), (back, 2, (4, 10))):
         known = ~pair.flow().isnan().any(dim=2)
-        assert pair.flow().shape == (*shape, 2) and pair.flow()[known].unique(dim=0).tolist() == [[i, -i]]
-        assert torch.equal(known, pair.source_mask()) and int(known.sum()) == 6 and pair.source_mask().dtype == torch.bool
+        assert pair.flow().shape == (*shape, 2) and pair.flow()[known].unique(dim=0).tolist() == [
+            [i, -i]
+        ]
+        assert (
+            torch.equal(known, pair.source_mask())
+            and int(known.sum()) == 6
+            and pair.source_mask().dtype == torch.bool
+        )
     assert there.target_mask().shape == (4, 10) and data[2].source_points.shape == (0, 2)
-    assert (back.tags["source_name"], back.tags["target_name"]) == ("b.jpg", "a.jpg") and "source_name" not in data[2].tags
+    assert (back.tags["source_name"], back.tags["target_name"]) == (
+        "b.jpg",
+        "a.jpg",
+    ) and "source_name" not in data[2].tags
 
 
 def test_selection(tree):
     data = TSS(tree)
-    line = "<TSS, test: 4 directions, 2 categories; PCK per image, base target image, <=, original pixels, first pixel 1; "
+    line = (
+        "<TSS, test: 4 directions, 2 categories; PCK per image, base target image, <=, "
+        "original pixels, first pixel 1; "
+    )
     assert repr(data) == f"{line}{tree}>" and data.counts() == {"FG3DCar": 2, "PASCAL": 2}
-    assert data.filter(flip=True).names == data.names[2:] == data.filter(category="PASCAL").names == data[2:].names
-    assert data.filter(direction="2to1", object="bike").names == TSS(tree, categories="PASCAL").names[1:]
-    assert len(data.filter(group=["FG3DCar", "JODS"])) == 2 and "2 of 4 directions" in repr(data[:2])
-    assert [view.id for view in data.views()] == [f"{p}/image{i}" for p in ("FG3DCar/001_002", "PASCAL/bike_01_03") for i in (1, 2)]
+    assert (
+        data.filter(flip=True).names
+        == data.names[2:]
+        == data.filter(category="PASCAL").names
+        == data[2:].names
+    )
+    assert (
+        data.filter(direction="2to1", object="bike").names
+        == TSS(tree, categories="PASCAL").names[1:]
+    )
+    assert len(data.filter(group=["FG3DCar", "JODS"])) == 2 and "2 of 4 directions" in repr(
+        data[:2]
+    )
+    assert [view.id for view in data.views()] == [
+        f"{p}/image{i}" for p in ("FG3DCar/001_002", "PASCAL/bike_01_03") for i in (1, 2)
+    ]
     assert data.protocol.alphas == (0.05,) and TSS(tree, strict=True).protocol.strict
     with pytest.raises(KeyError, match="no tag 'mirror'.*flip, group"):
         data.filter(mirror=True)
@@ -130,10 +197,16 @@ def test_selection(tree):
 
 def test_errors_name_the_file(tree, tmp_path):
     car = tree / "FG3DCar/001_002"
-    with pytest.raises(FileNotFoundError, match="no TSS at .*001_002: wanted a folder with FG3DCar, JODS, PASCAL.*found: corr.txt"):
+    with pytest.raises(
+        FileNotFoundError,
+        match="no TSS at .*001_002: wanted a folder with FG3DCar, JODS, PASCAL.*found: corr.txt",
+    ):
         TSS(car)
     write_flo(car / "flow1.flo", np.zeros((4, 10, 2)))
-    with pytest.raises(ValueError, match=r"flow1.flo has size \(10, 4\) \(width, height\), but its image has \(8, 6\)"):
+    with pytest.raises(
+        ValueError,
+        match=r"flow1.flo has size \(10, 4\) \(width, height\), but its image has \(8, 6\)",
+    ):
         TSS(tree)[0].flow()
     (car / "flow2.flo").unlink()
     with pytest.raises(FileNotFoundError, match="no flow .*flow2.flo"):
@@ -154,7 +227,10 @@ def test_errors_name_the_file(tree, tmp_path):
         ("0.5 0.5 0.5\n", "corr.txt has 1 x 3 numbers; wanted n x 4"),
         ("0.5 0.5 x 0.5\n", "corr.txt is not a table of n x 4 numbers"),
         ("0.5 0.5 nan 0.5\n", "corr.txt holds a number that is not finite"),
-        ("0.5 0.5 1.5 0.5\n", r"corr.txt, image 2, puts keypoint '0' at \(14, 1\), outside of its 10 x 4 image"),
+        (
+            "0.5 0.5 1.5 0.5\n",
+            r"corr.txt, image 2, puts keypoint '0' at \(14, 1\), outside of its 10 x 4 image",
+        ),
     ):
         (car / "corr.txt").write_text(text)
         with pytest.raises(ValueError, match=message):
@@ -185,10 +261,14 @@ def test_check_does_not_stop_at_the_first(tree):
     for part in ("flow2.flo", "mask1.png", "image1.png", "mask2.png"):
         assert sum(part in p for p in found) == 1, part
     assert len(found) == 4
-    quick = [p for p in check(tree, decode=False) if not isinstance(p, Notice)]  # sizes and presence only
+    quick = [
+        p for p in check(tree, decode=False) if not isinstance(p, Notice)
+    ]  # sizes and presence only
     assert len(quick) == 2 and "mask1.png" in quick[0] and "flow2.flo" in quick[1]
     Image.fromarray(np.full((6, 6), 9, np.uint8)).save(bike / "mask1.png")
-    assert any("mask1.png and the known flow of flow1.flo differ in 30 pixels" in p for p in check(tree))
+    assert any(
+        "mask1.png and the known flow of flow1.flo differ in 30 pixels" in p for p in check(tree)
+    )
     (car / "image1.png").unlink()
     (car / "flow1.flo").unlink()
     found = check(tree)
@@ -199,10 +279,23 @@ def test_check_does_not_stop_at_the_first(tree):
 @real
 def test_the_real_bytes():
     data = TSS(REAL)
-    assert data.names[::2] == ("FG3DCar/001_005:1to2", "FG3DCar/001_021:1to2", "PASCAL/bike_01_03:1to2") and len(data) == 6
+    assert (
+        data.names[::2]
+        == ("FG3DCar/001_005:1to2", "FG3DCar/001_021:1to2", "PASCAL/bike_01_03:1to2")
+        and len(data) == 6
+    )
     assert [pair.tags["flip"] for pair in data] == [False] * 4 + [True] * 2
-    assert [int(pair.source_mask().sum()) for pair in data] == [180507, 219040, 180507, 200404, 68448, 73134]
-    for pair in data:  # the clicked points, the flow and the origin belong together, also in the mirrored pair
+    assert [int(pair.source_mask().sum()) for pair in data] == [
+        180507,
+        219040,
+        180507,
+        200404,
+        68448,
+        73134,
+    ]
+    for pair in (
+        data
+    ):  # the clicked points, the flow and the origin belong together, also in the mirrored pair
         flow = pair.flow()
         assert torch.equal(pair.source_mask(), ~flow.isnan().any(dim=2))
         field = FeatureMap(flow.permute(2, 0, 1), Frame(pair.source.size, pair.source.size))
@@ -218,9 +311,17 @@ def test_published_scores_come_out():
         group, folder = pair.id.rpartition(":")[0].split("/")
         flows = REAL / "Results" / group / folder
         predicted = read_flo(flows / f"flow{pair.tags['direction'][0]}.flo")
-        score = metrics.score_flow(predicted, pair.flow(), pair.target.size, predicted_destination=(512, 384))
-        lines = [line.split(",") for line in (REAL / "Results" / group / "scores.csv").read_text().splitlines()]
-        names = [pair.tags["source_name"], pair.tags["target_name"]]  # the kit calls both directions 1to2
+        score = metrics.score_flow(
+            predicted, pair.flow(), pair.target.size, predicted_destination=(512, 384)
+        )
+        lines = [
+            line.split(",")
+            for line in (REAL / "Results" / group / "scores.csv").read_text().splitlines()
+        ]
+        names = [
+            pair.tags["source_name"],
+            pair.tags["target_name"],
+        ]  # the kit calls both directions 1to2
         (row,) = [line for line in lines if line[0] == f"{folder}_1to2" and line[1:3] == names]
         official = dict(zip(lines[0], row, strict=False))
         assert score["T5"] / 100 == pytest.approx(float(official["T5"]), abs=5e-5), pair.id

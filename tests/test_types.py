@@ -55,7 +55,9 @@ def test_at_equals_the_interpolated_map(size):
     full = interpolate(values[None], size=size[::-1], mode="bilinear", align_corners=False)[0]
     y, x = torch.meshgrid(torch.arange(size[1]), torch.arange(size[0]), indexing="ij")
     sampled = fm.at(torch.stack([x, y], -1).flatten(0, 1).double())
-    assert torch.allclose(sampled.T.unflatten(1, size[::-1]), full, atol=1e-9)  # interpolate's own scale is float32
+    assert torch.allclose(
+        sampled.T.unflatten(1, size[::-1]), full, atol=1e-9
+    )  # interpolate's own scale is float32
 
 
 def test_at_keeps_precise_coordinates_for_half_precision_maps():

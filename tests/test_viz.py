@@ -33,13 +33,20 @@ def style(monkeypatch):
 
 
 def picture(seed, size=(40, 30)):
-    return Image.fromarray(np.random.default_rng(seed).integers(0, 256, (*size[::-1], 3), dtype=np.uint8))
+    return Image.fromarray(
+        np.random.default_rng(seed).integers(0, 256, (*size[::-1], 3), dtype=np.uint8)
+    )
 
 
 def pair():
-    source, target = (View(f"v{i}", size, "cat", pixels=picture(i, size)) for i, size in enumerate([(40, 30), (80, 60)]))
+    source, target = (
+        View(f"v{i}", size, "cat", pixels=picture(i, size))
+        for i, size in enumerate([(40, 30), (80, 60)])
+    )
     there = torch.tensor([[10.0, 10.0], [40.0, 30.0], [70.0, 50.0]])
-    return Pair("p", source, target, there / 2, there, ("a", "b", "c"), "cat", None, (1.0, 1.0, 51.0, 31.0))
+    return Pair(
+        "p", source, target, there / 2, there, ("a", "b", "c"), "cat", None, (1.0, 1.0, 51.0, 31.0)
+    )
 
 
 def lines(ax):
@@ -53,25 +60,41 @@ def lines(ax):
 
 def test_matches_are_blue_solid_or_orange_dashed():
     p = pair()
-    predicted = p.target_points + torch.tensor([[5.0, 0.0], [0.0, 5.1], [0.0, 0.0]])  # the tolerance is 0.1 x 50
+    predicted = p.target_points + torch.tensor(
+        [[5.0, 0.0], [0.0, 5.1], [0.0, 0.0]]
+    )  # the tolerance is 0.1 x 50
     ax = plt.figure().subplots()
     assert viz.matches(ax, p, predicted=predicted) is ax
     drawn = lines(ax)
     assert [(c, s) for c, s, _ in drawn] == [(ORANGE, False), (BLUE, True), (BLUE, True)]
-    assert drawn[0][2][0].tolist() == [20, 15]  # the wrong one first, beneath; it starts at its query
+    assert drawn[0][2][0].tolist() == [
+        20,
+        15,
+    ]  # the wrong one first, beneath; it starts at its query
     # The target is drawn at half its size to be as tall as the source, after a gap.
     offset = 40 + 0.03 * 40
-    np.testing.assert_allclose(drawn[0][2][1], [(40 + 0.5) / 2 - 0.5 + offset, (35.1 + 0.5) / 2 - 0.5], atol=1e-5)
+    np.testing.assert_allclose(
+        drawn[0][2][1], [(40 + 0.5) / 2 - 0.5 + offset, (35.1 + 0.5) / 2 - 0.5], atol=1e-5
+    )
     rings = [patch for patch in ax.patches if isinstance(patch, Circle)]
     assert [ring.radius for ring in rings] == [2.5] * 3
-    np.testing.assert_allclose(rings[0].center, [(40 + 0.5) / 2 - 0.5 + offset, (30 + 0.5) / 2 - 0.5], atol=1e-5)
+    np.testing.assert_allclose(
+        rings[0].center, [(40 + 0.5) / 2 - 0.5 + offset, (30 + 0.5) / 2 - 0.5], atol=1e-5
+    )
 
 
 def test_matches_without_truth_are_not_judged():
     p = pair()
-    ax = viz.matches(plt.figure().subplots(), (p.source.image(), np.asarray(p.target.image())), p.source_points, p.target_points)
+    ax = viz.matches(
+        plt.figure().subplots(),
+        (p.source.image(), np.asarray(p.target.image())),
+        p.source_points,
+        p.target_points,
+    )
     assert {c for c, _, _ in lines(ax)} == {GREY} and not ax.patches
-    assert {c for c, _, _ in lines(viz.matches(plt.figure().subplots(), p))} == {GREY}  # annotated, nothing predicted
+    assert {c for c, _, _ in lines(viz.matches(plt.figure().subplots(), p))} == {
+        GREY
+    }  # annotated, nothing predicted
     with pytest.raises(ValueError, match="3 query, 2 predicted"):
         viz.matches(ax, p, predicted=p.target_points[:2])
     with pytest.raises(ValueError, match="without a tolerance"):
@@ -98,7 +121,9 @@ def test_pca_colours_mean_the_same_in_every_map():
     maps = [FeatureMap(codes[one].permute(2, 0, 1), Frame((70, 50), (7, 5))) for one in labels]
     colors = viz.pca_colors(maps)
     for k in range(4):
-        cells = np.concatenate([c[(one == k).numpy()] for c, one in zip(colors, labels, strict=True)])
+        cells = np.concatenate(
+            [c[(one == k).numpy()] for c, one in zip(colors, labels, strict=True)]
+        )
         assert np.ptp(cells, axis=0).max() < 1e-5
     assert len({tuple(np.round(colors[0][(labels[0] == k).numpy()][0], 3)) for k in range(4)}) == 4
     assert min(c.min() for c in colors) == 0 and max(c.max() for c in colors) == 1
@@ -109,31 +134,62 @@ def test_pca_colours_mean_the_same_in_every_map():
 
 
 def test_layer_grid_frames_the_best_and_leaves_holes():
-    long = pd.DataFrame({"layer": list("bbaa"), "t": [101, 51, 51, 101], "pck": [40.0, 10.0, 30.0, np.nan]})
+    long = pd.DataFrame(
+        {"layer": list("bbaa"), "t": [101, 51, 51, 101], "pck": [40.0, 10.0, 30.0, np.nan]}
+    )
     ax = viz.layer_grid(plt.figure().subplots(), long)
-    assert [t.get_text() for t in ax.get_yticklabels()] == ["b", "a"]  # the order of the table, not of the alphabet
+    assert [t.get_text() for t in ax.get_yticklabels()] == [
+        "b",
+        "a",
+    ]  # the order of the table, not of the alphabet
     assert [t.get_text() for t in ax.get_xticklabels()] == ["51", "101"]
-    assert {(t.get_position(), t.get_text()) for t in ax.texts} == {((0.5, 0.5), "10"), ((1.5, 0.5), "40"), ((0.5, 1.5), "30")}
+    assert {(t.get_position(), t.get_text()) for t in ax.texts} == {
+        ((0.5, 0.5), "10"),
+        ((1.5, 0.5), "40"),
+        ((0.5, 1.5), "30"),
+    }
     frames = [p for p in ax.patches if isinstance(p, Rectangle)]
     assert {tuple(p.get_center().round(6)) for p in frames} == {(1.5, 0.5)}
 
 
 def test_laws_are_judged_by_their_interval():
-    assert [viz.verdict(*interval) for interval in [(0.1, 2), (-2, -0.1), (-1, 1)]] == ["holds", "does not", "cannot tell"]
-    laws = [{"law": f"law {i}", "difference": d, "low": d - 1, "high": d + 1} for i, d in enumerate([3.0, -3.0, 0.5, np.nan])]
+    assert [viz.verdict(*interval) for interval in [(0.1, 2), (-2, -0.1), (-1, 1)]] == [
+        "holds",
+        "does not",
+        "cannot tell",
+    ]
+    laws = [
+        {"law": f"law {i}", "difference": d, "low": d - 1, "high": d + 1}
+        for i, d in enumerate([3.0, -3.0, 0.5, np.nan])
+    ]
     ax = viz.law_plot(plt.figure().subplots(), laws)
-    assert [t.get_text().strip() for t in ax.texts] == ["holds", "does not", "cannot tell", "not run"]
+    assert [t.get_text().strip() for t in ax.texts] == [
+        "holds",
+        "does not",
+        "cannot tell",
+        "not run",
+    ]
     assert [t.get_color() for t in ax.texts] == [BLUE, ORANGE, GREY, GREY]
-    ax = viz.law_plot(plt.figure().subplots(), [{**laws[0], "verdict": "cannot tell"}])  # a law with a margin of its own
+    ax = viz.law_plot(
+        plt.figure().subplots(), [{**laws[0], "verdict": "cannot tell"}]
+    )  # a law with a margin of its own
     assert ax.texts[0].get_text() == "cannot tell"
     assert ax.get_ylim()[0] > ax.get_ylim()[1]  # the first at the top
 
 
 def test_training_record_draws_the_best_timestep_of_each_layer():
     rows = [
-        {"images": 1000 * 2**i, "loss": 1 / (i + 1), "pck": {"up.0@51": i, "up.0@101": 2.0 * i, "up.1@51": 9.0}} for i in range(4)
+        {
+            "images": 1000 * 2**i,
+            "loss": 1 / (i + 1),
+            "pck": {"up.0@51": i, "up.0@101": 2.0 * i, "up.1@51": 9.0},
+        }
+        for i in range(4)
     ]
-    axes = viz.training_record(plt.figure().subplots(1, 2), {"record": rows, "curve": [[1000 * i, 1.0] for i in range(1, 8)]})
+    axes = viz.training_record(
+        plt.figure().subplots(1, 2),
+        {"record": rows, "curve": [[1000 * i, 1.0] for i in range(1, 8)]},
+    )
     curves = {line.get_label(): line.get_ydata().tolist() for line in axes[1].lines}
     assert curves == {"up.0": [0, 2, 4, 6], "up.1": [9, 9, 9, 9]}
     assert axes[0].get_xscale() == "log" and len(axes[0].lines) == 2
@@ -141,14 +197,28 @@ def test_training_record_draws_the_best_timestep_of_each_layer():
 
 
 def test_curve_with_band_accepts_tensors():
-    ax = viz.curve_with_band(plt.figure().subplots(), torch.arange(3), torch.ones(3), torch.zeros(3), np.full(3, 2), label="a")
+    ax = viz.curve_with_band(
+        plt.figure().subplots(),
+        torch.arange(3),
+        torch.ones(3),
+        torch.zeros(3),
+        np.full(3, 2),
+        label="a",
+    )
     assert ax.collections[0].get_datalim(ax.transData).bounds == (0, 0, 2, 2)
 
 
 def test_gallery_and_every_kind_of_image():
     pixels = np.asarray(picture(3))
     tensor = torch.tensor(pixels).permute(2, 0, 1)
-    kinds = [picture(3), View("v", (40, 30), pixels=picture(3)), tensor, tensor.float() / 255, pixels, pixels / 255]
+    kinds = [
+        picture(3),
+        View("v", (40, 30), pixels=picture(3)),
+        tensor,
+        tensor.float() / 255,
+        pixels,
+        pixels / 255,
+    ]
     for kind in kinds:
         np.testing.assert_allclose(to_pixels(kind), pixels / 255, atol=1e-6)
     assert to_pixels(pixels[..., 0]).shape == to_pixels(tensor[:1]).shape == (30, 40, 3)

@@ -29,7 +29,9 @@ def marks(ax, marker):
 
 @pytest.mark.parametrize(("x", "color"), [(14.0, BLUE), (14.1, ORANGE)])
 def test_ring_and_cross_say_whether_the_answer_is_right(x, color):
-    ax = prompts.attended(plt.figure().subplots(), IMAGE, MAP, truth=(10, 5), answer=(x, 5), tolerance=4)
+    ax = prompts.attended(
+        plt.figure().subplots(), IMAGE, MAP, truth=(10, 5), answer=(x, 5), tolerance=4
+    )
     (ring,) = [patch for patch in ax.patches if isinstance(patch, Circle)]
     assert ring.center == (10, 5) and ring.radius == 4 and to_hex(ring.get_edgecolor()) == color
     (star,), (cross,) = marks(ax, "*"), marks(ax, "X")
@@ -44,7 +46,12 @@ def test_nothing_is_judged_without_a_truth():
 
 
 def table():
-    rows = [("steps", "5", 10, False), ("steps", "30", 30, False), ("steps", "15", 25, True), ("noise", "uniform", 20, False)]
+    rows = [
+        ("steps", "5", 10, False),
+        ("steps", "30", 30, False),
+        ("steps", "15", 25, True),
+        ("noise", "uniform", 20, False),
+    ]
     frame = pd.DataFrame(rows, columns=["knob", "value", "pck", "base"])
     return frame.assign(low=frame["pck"] - 5, high=frame["pck"] + 5)
 
@@ -53,7 +60,9 @@ def test_knobs_have_a_panel_each_with_values_at_their_places():
     axes = prompts.knobs(plt.figure().subplots(1, 3), table(), base=25)
     steps, noise, rest = axes
     assert [ax.get_title() for ax in axes] == ["steps", "noise", ""] and not rest.axison
-    line = next(line for line in steps.lines if line.get_linestyle() == "-" and len(line.get_xdata()) == 3)
+    line = next(
+        line for line in steps.lines if line.get_linestyle() == "-" and len(line.get_xdata()) == 3
+    )
     assert line.get_xydata().tolist() == [[5, 10], [15, 25], [30, 30]]
     hollow = [line for line in marks(steps, "o") if line.get_markerfacecolor() == PAPER]
     assert hollow[0].get_xydata().tolist() == [[15, 25]]

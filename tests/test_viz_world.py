@@ -1,4 +1,6 @@
-"""Ground truth drawn: colours mean what they say, and dense correspondence is right at every painted pixel."""
+"""Ground truth drawn: colours mean what they say, and dense correspondence is right at every
+painted pixel.
+"""
 
 from dataclasses import replace
 
@@ -98,7 +100,9 @@ def test_turning_the_toy_moves_the_colours_with_it(dogs, axes):
     viz.dense(axes, [dogs[0], turned], SIZE)
     picture = render(turned, SIZE, supersample=1)
     _, _, seen = correspond(turned, picture, dogs[0], SIZE)
-    assert 0.5 < seen.float().mean() < 1, "most of a toy turned by 25 degrees was seen before, not all"
+    assert 0.5 < seen.float().mean() < 1, (
+        "most of a toy turned by 25 degrees was seen before, not all"
+    )
 
 
 def test_labels_stand_beside_the_picture_in_order_of_height(axes):
@@ -113,17 +117,30 @@ def test_labels_stand_beside_the_picture_in_order_of_height(axes):
 
 def test_circles_judge_answers_by_the_smallest(axes):
     viz.circles(
-        axes[0], np.ones((40, 48, 3)), (20, 20), [5, 10], ["small", "large"], answers=[(23, 24), (26, 20)], box=(1, 1, 30, 30)
+        axes[0],
+        np.ones((40, 48, 3)),
+        (20, 20),
+        [5, 10],
+        ["small", "large"],
+        answers=[(23, 24), (26, 20)],
+        box=(1, 1, 30, 30),
     )
-    assert [patch.get_radius() for patch in axes[0].patches if hasattr(patch, "get_radius")] == [5, 10]
+    assert [patch.get_radius() for patch in axes[0].patches if hasattr(patch, "get_radius")] == [
+        5,
+        10,
+    ]
     dots = [line.get_color() for line in axes[0].lines if line.get_marker() == "o"]
-    assert dots == [viz.style.BLUE, viz.style.ORANGE], "a point on the circle counts, one beyond it does not"
+    assert dots == [viz.style.BLUE, viz.style.ORANGE], (
+        "a point on the circle counts, one beyond it does not"
+    )
 
 
 def test_category_bars_are_sorted_and_leave_totals_out(axes):
     import pandas as pd
 
-    viz.category_bars(axes[0], pd.Series({"cat": 30.0, "dog": 50.0, "bus": 10.0, "mean": 30.0, "all": 31.0}), 31.0)
+    viz.category_bars(
+        axes[0], pd.Series({"cat": 30.0, "dog": 50.0, "bus": 10.0, "mean": 30.0, "all": 31.0}), 31.0
+    )
     assert [label.get_text() for label in axes[0].get_yticklabels()] == ["bus", "cat", "dog"]
     assert [bar.get_width() for bar in axes[0].patches] == [10, 30, 50]
     assert axes[0].lines[0].get_xdata()[0] == 31

@@ -1,4 +1,6 @@
-"""A word's attention: the token that is read, one answer a target, and the settings of prompt optimisation."""
+"""A word's attention: the token that is read, one answer a target, and the settings of prompt
+optimisation.
+"""
 
 import dataclasses
 
@@ -17,22 +19,39 @@ POINTS = torch.tensor([[3.0, 4.0], [20.0, 10.5], [35.25, 28.0]])
 
 @pytest.fixture
 def method(tiny_diffuser):
-    return methods.load("word_attention", "toybox", env=Env(models={"toybox": tiny_diffuser}), **SMALL)
+    return methods.load(
+        "word_attention", "toybox", env=Env(models={"toybox": tiny_diffuser}), **SMALL
+    )
 
 
 def test_presets_ask_as_prompt_optimisation_does():
-    finding = {"embeddings", "steps", "learning_rate", "sigma", "timestep", "token", "tokens", "at_once"}
+    finding = {
+        "embeddings",
+        "steps",
+        "learning_rate",
+        "sigma",
+        "timestep",
+        "token",
+        "tokens",
+        "at_once",
+    }
     asking = {field.name for field in dataclasses.fields(PromptSettings)} - finding
     assert {"layers", "heads", "noise", "locate_timestep", "crops", "pixel_softmax"} < asking
     for preset in ("paper", "official", "toybox"):
-        word, found = (methods.settings(name, preset) for name in ("word_attention", "prompt_optimization"))
-        assert {name: getattr(word, name) for name in asking} == {name: getattr(found, name) for name in asking}
+        word, found = (
+            methods.settings(name, preset) for name in ("word_attention", "prompt_optimization")
+        )
+        assert {name: getattr(word, name) for name in asking} == {
+            name: getattr(found, name) for name in asking
+        }
 
 
 def test_the_token_read_is_the_last_of_the_word(method):
     diffuser = method.diffuser
     ids = diffuser.tokenizer("a photo of a cat").input_ids
-    assert diffuser.tokenizer.convert_ids_to_tokens(ids[method.token("cat")]) == "t</w>"  # one token a letter here
+    assert (
+        diffuser.tokenizer.convert_ids_to_tokens(ids[method.token("cat")]) == "t</w>"
+    )  # one token a letter here
     assert ids[method.token("cat") + 1] == diffuser.tokenizer.eos_token_id
 
 
@@ -42,13 +61,17 @@ def test_every_query_has_the_same_answer_and_it_is_the_maximum(method):
     assert (found.points == found.points[0]).all() and (found.score == found.score[0]).all()
     mean = method.maps(B, seed=3).mean(1)[0]
     y, x = divmod(int(mean.argmax()), 32)
-    torch.testing.assert_close(found.points[0], torch.tensor([(x + 0.5) * 30 / 32 - 0.5, (y + 0.5) * 40 / 32 - 0.5]))
+    torch.testing.assert_close(
+        found.points[0], torch.tensor([(x + 0.5) * 30 / 32 - 0.5, (y + 0.5) * 40 / 32 - 0.5])
+    )
     assert found.score[0] == pytest.approx(mean.max().item(), rel=1e-6)
 
 
 def test_it_depends_on_word_and_seed_and_on_nothing_else(method, tiny_diffuser):
     first = method.maps(B, seed=3)
-    other = methods.load("word_attention", "toybox", env=Env(models={"toybox": tiny_diffuser}), **SMALL)
+    other = methods.load(
+        "word_attention", "toybox", env=Env(models={"toybox": tiny_diffuser}), **SMALL
+    )
     other(B, A, POINTS[:1], seed=3)
     torch.manual_seed(8)
     assert torch.equal(other.maps(B, seed=3), first)

@@ -17,14 +17,18 @@ REST = "rest"
 
 
 class Clock:
-    """Seconds and calls by (phase, part). A part inside of another is taken out of the outer one, so that parts add up.
+    """Seconds and calls by (phase, part). A part inside of another is taken out of the outer one,
+    so that parts add up.
 
-    On a CPU seconds are the processor's, so that other work on the machine matters less; on a GPU they are the clock's, between
-    synchronisations. A part whose name is one of `phases` begins that phase; its own seconds, which no part inside of it took,
-    are its rest. Before any of them it is the last phase.
+    On a CPU seconds are the processor's, so that other work on the machine matters less; on a GPU
+    they are the clock's, between synchronisations. A part whose name is one of `phases` begins that
+    phase; its own seconds, which no part inside of it took, are its rest. Before any of them it is
+    the last phase.
     """
 
-    def __init__(self, phases: tuple[str, ...] = ("find", "ask"), device: str | torch.device = "cpu"):
+    def __init__(
+        self, phases: tuple[str, ...] = ("find", "ask"), device: str | torch.device = "cpu"
+    ):
         self.phases, self.device = phases, torch.device(device)
         self.seconds: Counter[tuple[str, str]] = Counter()
         self.calls: Counter[tuple[str, str]] = Counter()
@@ -58,10 +62,14 @@ class Clock:
 
     @contextmanager
     def watch(self, *places: tuple[Any, str, str]) -> Iterator["Clock"]:
-        """Count the calls of (owner, name of a function, part), where the owner is an object, a class or a module."""
+        """Count the calls of (owner, name of a function, part), where the owner is an object, a
+        class or a module.
+        """
         with ExitStack() as undo:
             for owner, name, part in places:
-                undo.enter_context(_replaced(owner, name, self._watched(getattr(owner, name), part)))
+                undo.enter_context(
+                    _replaced(owner, name, self._watched(getattr(owner, name), part))
+                )
             yield self
 
     def _watched(self, function: Callable, part: str) -> Callable:
@@ -88,15 +96,25 @@ def _replaced(owner: Any, name: str, value: Any) -> Iterator[None]:
 
 
 def machine(device: str | torch.device = "cpu") -> dict[str, Any]:
-    """Where a time was taken: processor or GPU in words, its cores, threads, versions, commit of the code."""
+    """Where a time was taken: processor or GPU in words, its cores, threads, versions, commit of
+    the code.
+    """
     here = Path(__file__).parent
-    git = subprocess.run(["git", "-C", str(here), "rev-parse", "--short", "HEAD"], capture_output=True, text=True)
+    git = subprocess.run(
+        ["git", "-C", str(here), "rev-parse", "--short", "HEAD"], capture_output=True, text=True
+    )
     gpu = {"gpu": torch.cuda.get_device_name(device)} if torch.device(device).type == "cuda" else {}
     return {
-        "processor": _processor(), "cores": os.cpu_count(), **gpu, "system": f"{platform.system()} {platform.machine()}",
-        "threads": torch.get_num_threads(), "python": platform.python_version(), "torch": torch.__version__,
-        "commit": git.stdout.strip() or "unknown", "date": time.strftime("%Y-%m-%d"),
-    }  # fmt: skip
+        "processor": _processor(),
+        "cores": os.cpu_count(),
+        **gpu,
+        "system": f"{platform.system()} {platform.machine()}",
+        "threads": torch.get_num_threads(),
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "commit": git.stdout.strip() or "unknown",
+        "date": time.strftime("%Y-%m-%d"),
+    }
 
 
 def _processor() -> str:

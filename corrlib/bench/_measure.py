@@ -11,23 +11,36 @@ from typing import Any
 
 import torch
 
-REPEATS = 5  # of our side within one paired run: a few milliseconds are too short to be measured once
+REPEATS = (
+    5  # of our side within one paired run: a few milliseconds are too short to be measured once
+)
 
 
-def paired_seconds(ours: Callable[[], Any], plain: Callable[[], Any], runs: int = 3) -> tuple[float, float, float]:
-    """Median seconds of both sides and the median of their ratios (straightforward / ours); the two alternate after one warm-up.
+def paired_seconds(
+    ours: Callable[[], Any], plain: Callable[[], Any], runs: int = 3
+) -> tuple[float, float, float]:
+    """Median seconds of both sides and the median of their ratios (straightforward / ours); the two
+    alternate after one warm-up.
 
-    Seconds are the processor's, with one thread, so that other work on the machine does not decide the result.
+    Seconds are the processor's, with one thread, so that other work on the machine does not decide
+    the result.
     """
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
         ours()
-        pairs = [(statistics.median(_seconds(ours) for _ in range(REPEATS)), _seconds(plain)) for _ in range(runs)]
+        pairs = [
+            (statistics.median(_seconds(ours) for _ in range(REPEATS)), _seconds(plain))
+            for _ in range(runs)
+        ]
     finally:
         torch.set_num_threads(threads)
     mine, theirs = zip(*pairs, strict=True)
-    return statistics.median(mine), statistics.median(theirs), statistics.median(t / m for m, t in pairs)
+    return (
+        statistics.median(mine),
+        statistics.median(theirs),
+        statistics.median(t / m for m, t in pairs),
+    )
 
 
 def _seconds(function: Callable[[], Any]) -> float:
@@ -36,12 +49,16 @@ def _seconds(function: Callable[[], Any]) -> float:
     return time.process_time() - start
 
 
-def paired_peak_mib(ours: Callable[[], Callable], plain: Callable[[], Callable], runs: int = 3) -> tuple[float, float, float]:
-    """Median peak memory in MiB that each side adds, and the median of their ratios (straightforward / ours).
+def paired_peak_mib(
+    ours: Callable[[], Callable], plain: Callable[[], Callable], runs: int = 3
+) -> tuple[float, float, float]:
+    """Median peak memory in MiB that each side adds, and the median of their ratios
+    (straightforward / ours).
 
-    Both arguments are module-level functions (or partials of such) that build the inputs and return the call to measure. Every
-    measurement has a process of its own, and counts resident memory, so that temporaries inside of kernels and what the
-    allocator keeps are included; the inputs and the imported libraries are not.
+    Both arguments are module-level functions (or partials of such) that build the inputs and return
+    the call to measure. Every measurement has a process of its own, and counts resident memory, so
+    that temporaries inside of kernels and what the allocator keeps are included; the inputs and the
+    imported libraries are not.
     """
     context = multiprocessing.get_context("forkserver" if sys.platform == "linux" else "spawn")
     if sys.platform == "linux":
@@ -53,7 +70,11 @@ def paired_peak_mib(ours: Callable[[], Callable], plain: Callable[[], Callable],
         with context.Pool(1, maxtasksperchild=1) as pool:
             pairs.append((mine, pool.apply(_added_mib, (plain,))))
     mine, theirs = zip(*pairs, strict=True)
-    return statistics.median(mine), statistics.median(theirs), statistics.median(t / m for m, t in pairs)
+    return (
+        statistics.median(mine),
+        statistics.median(theirs),
+        statistics.median(t / m for m, t in pairs),
+    )
 
 
 def _added_mib(prepare: Callable[[], Callable]) -> float:

@@ -22,17 +22,23 @@ CASES: dict[str, tuple[int, Size, Size, int]] = {
 }
 
 
-def nearest_straightforward(a: FeatureMap, b: FeatureMap, queries: Points, *, normalise_once: bool = False) -> Matches:
-    """`match.nearest` done plainly: upsample both maps, then for each query normalise all target pixels and compare.
+def nearest_straightforward(
+    a: FeatureMap, b: FeatureMap, queries: Points, *, normalise_once: bool = False
+) -> Matches:
+    """`match.nearest` done plainly: upsample both maps, then for each query normalise all target
+    pixels and compare.
 
-    Queries are integer pixels and the grids cover the whole images. `normalise_once` normalises before the loop over queries,
-    which the released code does not. The tie rule is that of `match`, for a plain argmax lets rounding decide.
+    Queries are integer pixels and the grids cover the whole images. `normalise_once` normalises
+    before the loop over queries, which the released code does not. The tie rule is that of `match`,
+    for a plain argmax lets rounding decide.
     *Source:* the released code of DIFT, `eval_spair.py`.
     """
     if a.frame.box is not None or b.frame.box is not None:
         raise ValueError("the straightforward way knows no box: build both frames with box=None")
     if not torch.equal(queries, queries.round()):
-        raise ValueError("the straightforward way reads the source at whole pixels: round the queries first")
+        raise ValueError(
+            "the straightforward way reads the source at whole pixels: round the queries first"
+        )
     source, target = (_upsampled(fm) for fm in (a, b))
     flat = normalize(target.flatten(1), dim=0) if normalise_once else target.flatten(1)
     scores, points = [], []
@@ -46,14 +52,21 @@ def nearest_straightforward(a: FeatureMap, b: FeatureMap, queries: Points, *, no
 
 
 def _upsampled(fm: FeatureMap) -> Float[Tensor, "c H W"]:
-    return interpolate(fm.values[None], size=fm.frame.image[::-1], mode="bilinear", align_corners=False)[0]
+    return interpolate(
+        fm.values[None], size=fm.frame.image[::-1], mode="bilinear", align_corners=False
+    )[0]
 
 
 def _inputs(case: str) -> tuple[FeatureMap, FeatureMap, Points]:
     channels, grid, image, n = CASES[case]
     generator = torch.Generator().manual_seed(0)
-    maps = [FeatureMap(torch.randn(channels, *grid[::-1], generator=generator), Frame(image, grid)) for _ in range(2)]
-    queries = torch.stack([torch.randint(0, side, (n,), generator=generator) for side in image], dim=1).float()
+    maps = [
+        FeatureMap(torch.randn(channels, *grid[::-1], generator=generator), Frame(image, grid))
+        for _ in range(2)
+    ]
+    queries = torch.stack(
+        [torch.randint(0, side, (n,), generator=generator) for side in image], dim=1
+    ).float()
     return maps[0], maps[1], queries
 
 
@@ -65,10 +78,12 @@ def _prepared(how: str, case: str) -> Callable[[], Matches]:
 
 @benchmark("match")
 def bench_match(runs: int = 3, cases: tuple[str, ...] = tuple(CASES)) -> dict[str, Any]:
-    """Time, memory and equality on a toy pair and on a random map of Stable Diffusion's size; ours includes the norm map.
+    """Time, memory and equality on a toy pair and on a random map of Stable Diffusion's size; ours
+    includes the norm map.
 
-    `time_ratio` compares with the straightforward way as released, `time_ratio_normalised_once` with a kinder one.
-    The ratios at the top level are those of the last case; `same_answer` there is about all of them.
+    `time_ratio` compares with the straightforward way as released, `time_ratio_normalised_once`
+    with a kinder one. The ratios at the top level are those of the last case; `same_answer` there
+    is about all of them.
     """
     result: dict[str, Any] = {"runs": runs, "threads": 1}
     for case in cases:
@@ -81,13 +96,20 @@ def bench_match(runs: int = 3, cases: tuple[str, ...] = tuple(CASES)) -> dict[st
         mine, plain = ours(), theirs()
         channels, grid, image, n = CASES[case]
         result[case] = {
-            "channels": channels, "grid": grid, "image": image, "queries": n,
-            "seconds": seconds, "straightforward_seconds": plain_seconds,
-            "peak_mib": mib, "straightforward_peak_mib": plain_mib,
-            "time_ratio": time_ratio, "time_ratio_normalised_once": kinder_ratio, "memory_ratio": memory_ratio,
+            "channels": channels,
+            "grid": grid,
+            "image": image,
+            "queries": n,
+            "seconds": seconds,
+            "straightforward_seconds": plain_seconds,
+            "peak_mib": mib,
+            "straightforward_peak_mib": plain_mib,
+            "time_ratio": time_ratio,
+            "time_ratio_normalised_once": kinder_ratio,
+            "memory_ratio": memory_ratio,
             "same_answer": bool(torch.equal(mine.points, plain.points)),
             "largest_score_difference": float((mine.score - plain.score).abs().max()),
-        }  # fmt: skip
+        }
     compared = [result[case] for case in cases]
     result |= {ratio: compared[-1][ratio] for ratio in ("time_ratio", "memory_ratio")}
     return result | {"same_answer": all(case["same_answer"] for case in compared)}

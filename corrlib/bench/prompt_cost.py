@@ -1,4 +1,6 @@
-"""Where the time of prompt optimisation goes, the released code's way and ours, and what a match takes beside other methods."""
+"""Where the time of prompt optimisation goes, the released code's way and ours, and what a match
+takes beside other methods.
+"""
 
 import statistics
 from collections.abc import Sequence
@@ -25,35 +27,67 @@ from corrlib.promptopt.settings import PromptSettings
 from corrlib.promptopt.target import Enlarged
 from corrlib.types import View
 
-PARTS = ("vae", "forward", "backward", "loss", "crops", "rest")  # "loss": and the enlargement of maps
+PARTS = (
+    "vae",
+    "forward",
+    "backward",
+    "loss",
+    "crops",
+    "rest",
+)  # "loss": and the enlargement of maps
 COMMAND = "python -m corrlib bench prompt_cost > book/measured/prompt_cost.json"
 IMAGE = ("vae", "crops")  # what an image needs once, whoever asks for it
-SWEEP = ((5, 1, 4), (15, 1, 6), (15, 1, 20), (5, 4, 4), (15, 2, 12))  # steps, embeddings, crops; they fill passes of 4
+SWEEP = (
+    (5, 1, 4),
+    (15, 1, 6),
+    (15, 1, 20),
+    (5, 4, 4),
+    (15, 2, 12),
+)  # steps, embeddings, crops; they fill passes of 4
 
 
 @benchmark("prompt_cost")
 def bench_prompt_cost(
-    model: str = "toybox", runs: int = 3, points: int = 8, steps: int = 26, embeddings: int = 5, crops: int = 4,
-    reuses: int = REUSES, places: int = 4, sweep: Sequence[Sequence[int]] = SWEEP, device: str = "cpu",
-) -> dict[str, Any]:  # fmt: skip
-    """Seconds by part of both ways on one pair, and seconds a match of several settings and methods; medians of `runs`.
+    model: str = "toybox",
+    runs: int = 3,
+    points: int = 8,
+    steps: int = 26,
+    embeddings: int = 5,
+    crops: int = 4,
+    reuses: int = REUSES,
+    places: int = 4,
+    sweep: Sequence[Sequence[int]] = SWEEP,
+    device: str = "cpu",
+) -> dict[str, Any]:
+    """Seconds by part of both ways on one pair, and seconds a match of several settings and
+    methods; medians of `runs`.
 
-    `ways`: the work of the benchmark prompt_optimization (the paper's shares of steps, embeddings and crops) at `points` points,
-    seconds a point by phase ("find" an embedding, "ask" the target) and part (`PARTS`), and how often each part ran. A part's
-    time is without that of the parts inside of it. `matches`: the toybox preset at each of `sweep` (steps, embeddings, crops) on
-    `places` points, DIFT with 8 noises and with 1, and the distilled student where there is one: seconds `an image` (what is kept
-    for it and serves every pair), `a point` (what is kept for a point of the source) and `a match` (what every match takes).
-    `unit`: seconds of one step, one crop, one read-out and one encoded crop of a sample, fitted to the sweep.
+    `ways`: the work of the benchmark prompt_optimization (the paper's shares of steps, embeddings
+    and crops) at `points` points, seconds a point by phase ("find" an embedding, "ask" the target)
+    and part (`PARTS`), and how often each part ran. A part's time is without that of the parts
+    inside of it. `matches`: the toybox preset at each of `sweep` (steps, embeddings, crops) on
+    `places` points, DIFT with 8 noises and with 1, and the distilled student where there is one:
+    seconds `an image` (what is kept for it and serves every pair), `a point` (what is kept for a
+    point of the source) and `a match` (what every match takes). `unit`: seconds of one step, one
+    crop, one read-out and one encoded crop of a sample, fitted to the sweep.
     """
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
         diffuser = Diffuser.load(model, device=device)
         (source, *targets), where = toys(1 + runs, max(points, places))
-        settings = settings_of(model, min(points, len(where)), steps=steps, embeddings=embeddings, crops=crops)
+        settings = settings_of(
+            model, min(points, len(where)), steps=steps, embeddings=embeddings, crops=crops
+        )
         short, one = replace(settings, steps=1, crops=4), where[:points]  # a warm-up
-        _straightforward(diffuser, short, source, targets[0], where[0]), _ours(diffuser, short, source, targets[0], one)
-        plain = [_straightforward(diffuser, settings, source, targets[i], where[i % len(where)]) for i in range(runs)]
+        (
+            _straightforward(diffuser, short, source, targets[0], where[0]),
+            _ours(diffuser, short, source, targets[0], one),
+        )
+        plain = [
+            _straightforward(diffuser, settings, source, targets[i], where[i % len(where)])
+            for i in range(runs)
+        ]
         ours = [_ours(diffuser, settings, source, target, one) for target in targets]
         rows = [_prompts(diffuser, source, targets, where[:places], *values) for values in sweep]
         others = [_dift(diffuser, source, targets, where[:places], ensemble) for ensemble in (8, 1)]
@@ -64,25 +98,51 @@ def bench_prompt_cost(
         torch.set_num_threads(threads)
     ways = {"straightforward": plain, "ours": ours}
     return {
-        "command": COMMAND, "platform": place,
-        "model": model, "weights": diffuser.fingerprint, "runs": runs, "points": points, "reuses": reuses,
-        "work": {"steps": steps, "embeddings": embeddings, "crops": crops, "settings": repr(settings)},
-        "ways": {way: {"seconds": _medians([s for s, _ in found]), "calls": found[-1][1]} for way, found in ways.items()},
-        "matches": rows + others, "unit": unit(rows),
-    }  # fmt: skip
+        "command": COMMAND,
+        "platform": place,
+        "model": model,
+        "weights": diffuser.fingerprint,
+        "runs": runs,
+        "points": points,
+        "reuses": reuses,
+        "work": {
+            "steps": steps,
+            "embeddings": embeddings,
+            "crops": crops,
+            "settings": repr(settings),
+        },
+        "ways": {
+            way: {"seconds": _medians([s for s, _ in found]), "calls": found[-1][1]}
+            for way, found in ways.items()
+        },
+        "matches": rows + others,
+        "unit": unit(rows),
+    }
 
 
-def _straightforward(diffuser: Diffuser, settings: PromptSettings, source: View, target: View, point: torch.Tensor) -> tuple:
+def _straightforward(
+    diffuser: Diffuser, settings: PromptSettings, source: View, target: View, point: torch.Tensor
+) -> tuple:
     """Seconds and calls of one point, by phase and part."""
     method, clock = Straightforward(diffuser, settings), Clock(device=diffuser.device)
-    watched = {"find": "find", "_latent": "vae", "_pass": "forward", "_backward": "backward", "_crop": "crops", "_tensor": "crops",
-               "_loss": "loss", "_enlarged": "loss"}  # fmt: skip
+    watched = {
+        "find": "find",
+        "_latent": "vae",
+        "_pass": "forward",
+        "_backward": "backward",
+        "_crop": "crops",
+        "_tensor": "crops",
+        "_loss": "loss",
+        "_enlarged": "loss",
+    }
     with clock.watch(*((method, name, part) for name, part in watched.items())), clock.part("ask"):
         method(source, target, point[None])
     return _by_phase(clock, 1)
 
 
-def _ours(diffuser: Diffuser, settings: PromptSettings, source: View, target: View, points: Points) -> tuple:
+def _ours(
+    diffuser: Diffuser, settings: PromptSettings, source: View, target: View, points: Points
+) -> tuple:
     """Seconds and calls a point, by phase and part; nothing is kept from before."""
     method = _method(diffuser, settings)
     clock = watched(method, Clock(device=diffuser.device), lambda: method(source, target, points))
@@ -92,10 +152,15 @@ def _ours(diffuser: Diffuser, settings: PromptSettings, source: View, target: Vi
 def watched(method: PromptOptimization, clock: Clock, call: Any) -> Clock:
     """`call`, which uses `method`, with its parts' times taken by `clock`."""
     places = [
-        (method, "embed", "find"), (method.network.diffuser, "posterior", "vae"), (Network, "maps", "forward"),
-        (torch.autograd, "grad", "backward"), (optimise, "loss", "loss"), (Enlarged, "__call__", "loss"),
-        (CropLatents, "crop", "crops"), (CropLatents, "__init__", "crops"),
-    ]  # fmt: skip
+        (method, "embed", "find"),
+        (method.network.diffuser, "posterior", "vae"),
+        (Network, "maps", "forward"),
+        (torch.autograd, "grad", "backward"),
+        (optimise, "loss", "loss"),
+        (Enlarged, "__call__", "loss"),
+        (CropLatents, "crop", "crops"),
+        (CropLatents, "__init__", "crops"),
+    ]
     with clock.watch(*places), clock.part("ask"):
         call()
     return clock
@@ -103,47 +168,85 @@ def watched(method: PromptOptimization, clock: Clock, call: Any) -> Clock:
 
 def _method(diffuser: Diffuser, settings: PromptSettings) -> PromptOptimization:
     values = {field.name: getattr(settings, field.name) for field in fields(settings)}
-    return methods.load("prompt_optimization", "paper", env=Env(models={settings.model: diffuser}), **values)
+    return methods.load(
+        "prompt_optimization", "paper", env=Env(models={settings.model: diffuser}), **values
+    )
 
 
 def _by_phase(clock: Clock, points: int) -> tuple[dict, dict]:
     """Seconds a point and calls in all, {phase: {part: ...}}."""
-    seconds = {phase: {part: clock.seconds[phase, part] / points for part in PARTS} for phase in clock.phases}
-    return seconds, {phase: {part: clock.calls[phase, part] for part in PARTS} for phase in clock.phases}
+    seconds = {
+        phase: {part: clock.seconds[phase, part] / points for part in PARTS}
+        for phase in clock.phases
+    }
+    return seconds, {
+        phase: {part: clock.calls[phase, part] for part in PARTS} for phase in clock.phases
+    }
 
 
 def _medians(found: Sequence[dict]) -> dict:
-    return {phase: {part: statistics.median(one[phase][part] for one in found) for part in PARTS} for phase in found[0]}
+    return {
+        phase: {part: statistics.median(one[phase][part] for one in found) for part in PARTS}
+        for phase in found[0]
+    }
 
 
 def _prompts(
-    diffuser: Diffuser, source: View, targets: Sequence[View], points: Points, steps: int, embeddings: int, crops: int
-) -> dict[str, Any]:  # fmt: skip
+    diffuser: Diffuser,
+    source: View,
+    targets: Sequence[View],
+    points: Points,
+    steps: int,
+    embeddings: int,
+    crops: int,
+) -> dict[str, Any]:
     """The toybox preset at these settings: seconds an image, a point, a match."""
     preset = methods.settings("prompt_optimization", "toybox")
     settings = replace(preset, model=diffuser.name, steps=steps, embeddings=embeddings, crops=crops)
     found = []
     for target in targets:
         seconds, calls = _ours(diffuser, settings, source, target, points)
-        kept = sum(seconds["find"][part] for part in IMAGE), sum(seconds["ask"][part] for part in IMAGE)
+        kept = (
+            sum(seconds["find"][part] for part in IMAGE),
+            sum(seconds["ask"][part] for part in IMAGE),
+        )
         encoded = calls["find"]["vae"] + calls["ask"]["vae"]
         once = sum(kept) * len(points)
-        rest = (sum(seconds[phase].values()) - own for phase, own in zip(("find", "ask"), kept, strict=True))
+        rest = (
+            sum(seconds[phase].values()) - own
+            for phase, own in zip(("find", "ask"), kept, strict=True)
+        )
         found.append((once / 2, *rest, once / encoded))
     image, point, match, encode = (statistics.median(values) for values in zip(*found, strict=True))
     name = f"{steps} steps x {embeddings} embeddings x {crops} crops"
     values = {"steps": steps, "embeddings": embeddings, "crops": crops, "encode": encode}
-    return {"method": "prompt_optimization", "name": name, **values, "image": image, "point": point, "match": match}
+    return {
+        "method": "prompt_optimization",
+        "name": name,
+        **values,
+        "image": image,
+        "point": point,
+        "match": match,
+    }
 
 
-def _dift(diffuser: Diffuser, source: View, targets: Sequence[View], points: Points, ensemble: int) -> dict[str, Any]:
+def _dift(
+    diffuser: Diffuser, source: View, targets: Sequence[View], points: Points, ensemble: int
+) -> dict[str, Any]:
     return _features("dift", diffuser, source, targets, points, ensemble=ensemble)
 
 
 def _features(
-    name: str, diffuser: Diffuser, source: View, targets: Sequence[View], points: Points, **changes: Any
-) -> dict[str, Any]:  # fmt: skip
-    """A method whose features need one image only: seconds an image, and a match once both images' features are there."""
+    name: str,
+    diffuser: Diffuser,
+    source: View,
+    targets: Sequence[View],
+    points: Points,
+    **changes: Any,
+) -> dict[str, Any]:
+    """A method whose features need one image only: seconds an image, and a match once both images'
+    features are there.
+    """
     clock, found = Clock(device=diffuser.device), []
     for target in [targets[0], *targets]:
         method = methods.load(name, "toybox", env=Env(models={diffuser.name: diffuser}), **changes)
@@ -158,10 +261,19 @@ def _features(
 
 
 def unit(rows: Sequence[dict[str, Any]]) -> dict[str, float]:
-    """Seconds of one `step`, of one `crop` that is asked (both of one embedding), of one `read`-out and of one `encode`d crop:
-    least squares over the sweep, no price below 0; there a point takes embeddings x steps and a match embeddings x crops."""
-    work = np.array([[row["embeddings"] * row["steps"], row["embeddings"] * row["crops"], 1] for row in rows], float)
+    """Seconds of one `step`, of one `crop` that is asked (both of one embedding), of one `read`-out
+    and of one `encode`d crop: least squares over the sweep, no price below 0; there a point takes
+    embeddings x steps and a match embeddings x crops."""
+    work = np.array(
+        [[row["embeddings"] * row["steps"], row["embeddings"] * row["crops"], 1] for row in rows],
+        float,
+    )
     point, match = (np.array([row[name] for row in rows]) for name in ("point", "match"))
     step = float(work[:, 0] @ point / (work[:, 0] @ work[:, 0]))
     crop, read = (float(value) for value in nnls(work[:, 1:], match)[0])
-    return {"step": step, "crop": crop, "read": read, "encode": statistics.median(row["encode"] for row in rows)}
+    return {
+        "step": step,
+        "crop": crop,
+        "read": read,
+        "encode": statistics.median(row["encode"] for row in rows),
+    }

@@ -1,4 +1,6 @@
-"""Prompt optimisation as the released code does it against ours: seconds a point, seconds over pairs, memory, answers."""
+"""Prompt optimisation as the released code does it against ours: seconds a point, seconds over
+pairs, memory, answers.
+"""
 
 import statistics
 import time
@@ -40,17 +42,27 @@ def toys(count: int, places: int) -> tuple[list[View], Points]:
 
 
 def settings_of(model: str, points: int, **overrides: Any) -> PromptSettings:
-    """The paper's layers, rate, sigma and crops on the toy model; all embeddings of all points share a pass."""
+    """The paper's layers, rate, sigma and crops on the toy model; all embeddings of all points
+    share a pass.
+    """
     toybox = methods.settings("prompt_optimization", "toybox")
     paper = methods.settings("prompt_optimization", "paper")
-    settings = replace(paper, model=model, size=toybox.size, sigma=paper.sigma * toybox.size / paper.size, **overrides)
+    settings = replace(
+        paper,
+        model=model,
+        size=toybox.size,
+        sigma=paper.sigma * toybox.size / paper.size,
+        **overrides,
+    )
     return replace(settings, at_once=points * settings.embeddings)
 
 
 def _ours(diffuser: Diffuser, settings: PromptSettings) -> Callable[..., Points]:
     """A new method each time: nothing is kept from a run before."""
     values = {name: getattr(settings, name) for name in settings.__dataclass_fields__}
-    method = methods.load("prompt_optimization", "paper", env=Env(models={settings.model: diffuser}), **values)
+    method = methods.load(
+        "prompt_optimization", "paper", env=Env(models={settings.model: diffuser}), **values
+    )
     return lambda source, target, points: method(source, target, points).points
 
 
@@ -61,18 +73,30 @@ def _seconds(function: Callable[[], Any], clock: Callable[[], float]) -> tuple[f
 
 
 def _pairs(
-    diffuser: Diffuser, settings: PromptSettings, source: View, targets: Sequence[View], places: Points, threads: int,
+    diffuser: Diffuser,
+    settings: PromptSettings,
+    source: View,
+    targets: Sequence[View],
+    places: Points,
+    threads: int,
     clock: Callable[[], float],
-) -> tuple[list[tuple[float, float]], list[float]]:  # fmt: skip
-    """For each target the seconds a point of (ours, straightforward) on `threads` threads, and how far the answers lie apart."""
+) -> tuple[list[tuple[float, float]], list[float]]:
+    """For each target the seconds a point of (ours, straightforward) on `threads` threads, and how
+    far the answers lie apart.
+    """
     rows, differences = [], []
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
     try:
         for run, target in enumerate(targets):
             one = run % len(places)
-            mine, answers = _seconds(partial(_ours(diffuser, settings), source, target, places), clock)
-            plain, wanted = _seconds(partial(Straightforward(diffuser, settings), source, target, places[one : one + 1]), clock)
+            mine, answers = _seconds(
+                partial(_ours(diffuser, settings), source, target, places), clock
+            )
+            plain, wanted = _seconds(
+                partial(Straightforward(diffuser, settings), source, target, places[one : one + 1]),
+                clock,
+            )
             differences.append(float((answers[one] - wanted[0]).norm()))
             rows.append((mine / len(places), plain))
     finally:
@@ -91,25 +115,36 @@ def _prepared(how: str, settings: PromptSettings, places: int) -> Callable[[], P
     if how == "straightforward":  # one after the other: what one of them needs is what all need
         points, short = points[:1], replace(short, embeddings=1)
     make = _ours if how == "ours" else Straightforward
-    make(diffuser, replace(short, steps=1))(source, target, points)  # the libraries' own first-call buffers are nobody's
+    make(diffuser, replace(short, steps=1))(
+        source, target, points
+    )  # the libraries' own first-call buffers are nobody's
     return partial(make(diffuser, short), source, target, points)
 
 
 @benchmark("prompt_optimization")
 def bench_prompt_optimization(
-    model: str = "toybox", runs: int = 3, points: int = 8, steps: int = 26, embeddings: int = 5, crops: int = 4,
-    reuses: int = REUSES, memory_runs: int = 1,
-) -> dict[str, Any]:  # fmt: skip
-    """Both ways with equal settings, pictures and random numbers: `points` of one image in one pair, and in `reuses` pairs.
+    model: str = "toybox",
+    runs: int = 3,
+    points: int = 8,
+    steps: int = 26,
+    embeddings: int = 5,
+    crops: int = 4,
+    reuses: int = REUSES,
+    memory_runs: int = 1,
+) -> dict[str, Any]:
+    """Both ways with equal settings, pictures and random numbers: `points` of one image in one
+    pair, and in `reuses` pairs.
 
-    The defaults are the paper's 5 embeddings, its 129 steps and 20 crops divided by five, so that the shares of the work are the
-    same, and about as many points as a pair of SPair-71k has (7.2). All seconds are a point's. `time_ratio` is for one pair by
-    itself, nothing kept from before; `time_ratio_amortised` for all pairs, where ours finds the embeddings once. The
-    straightforward way has the same work for every point and pair: it is run on `runs` of them, a median or mean of which stands
-    for the others. These are the processor's seconds on one thread, so that other work on the machine does not decide the result;
-    `time_ratio_all_threads` is by the clock on the wall, on as many threads as torch takes by itself, of which a batch makes more
-    use than a single sample. Memory is what a batch adds to the loaded model: all points and embeddings of ours, one embedding of
-    one point there.
+    The defaults are the paper's 5 embeddings, its 129 steps and 20 crops divided by five, so that
+    the shares of the work are the same, and about as many points as a pair of SPair-71k has (7.2).
+    All seconds are a point's. `time_ratio` is for one pair by itself, nothing kept from before;
+    `time_ratio_amortised` for all pairs, where ours finds the embeddings once. The straightforward
+    way has the same work for every point and pair: it is run on `runs` of them, a median or mean of
+    which stands for the others. These are the processor's seconds on one thread, so that other work
+    on the machine does not decide the result; `time_ratio_all_threads` is by the clock on the wall,
+    on as many threads as torch takes by itself, of which a batch makes more use than a single
+    sample. Memory is what a batch adds to the loaded model: all points and embeddings of ours, one
+    embedding of one point there.
     """
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -127,16 +162,33 @@ def bench_prompt_optimization(
         asked = [partial(method, source, target, places) for target in targets[:reuses]]
         together = sum(_seconds(ask, time.process_time)[0] for ask in asked) / len(places)
         all_plain = statistics.mean(plain for _, plain in rows) * reuses
-        prepared = (partial(_prepared, how, settings, points) for how in ("ours", "straightforward"))
+        prepared = (
+            partial(_prepared, how, settings, points) for how in ("ours", "straightforward")
+        )
         mib, plain_mib, memory_ratio = paired_peak_mib(*prepared, memory_runs)
     finally:
         torch.set_num_threads(threads)
     return {
-        "model": model, "weights": diffuser.fingerprint, "settings": repr(settings), "runs": runs, "threads": 1,
-        "points": len(places), "seconds": ours, "straightforward_seconds": plain,
-        "time_ratio": _ratio(rows), "all_threads": threads, "time_ratio_all_threads": _ratio(all_rows),
-        "pairs": reuses, "straightforward_pairs_measured": len(rows),
-        "seconds_all_pairs": together, "straightforward_seconds_all_pairs": all_plain, "time_ratio_amortised": all_plain / together,
-        "peak_mib": mib, "straightforward_peak_mib": plain_mib, "memory_ratio": memory_ratio,
-        "differences_px": differences, "tolerance_px": TOLERANCE_PX, "same_answer": max(differences) <= TOLERANCE_PX,
-    }  # fmt: skip
+        "model": model,
+        "weights": diffuser.fingerprint,
+        "settings": repr(settings),
+        "runs": runs,
+        "threads": 1,
+        "points": len(places),
+        "seconds": ours,
+        "straightforward_seconds": plain,
+        "time_ratio": _ratio(rows),
+        "all_threads": threads,
+        "time_ratio_all_threads": _ratio(all_rows),
+        "pairs": reuses,
+        "straightforward_pairs_measured": len(rows),
+        "seconds_all_pairs": together,
+        "straightforward_seconds_all_pairs": all_plain,
+        "time_ratio_amortised": all_plain / together,
+        "peak_mib": mib,
+        "straightforward_peak_mib": plain_mib,
+        "memory_ratio": memory_ratio,
+        "differences_px": differences,
+        "tolerance_px": TOLERANCE_PX,
+        "same_answer": max(differences) <= TOLERANCE_PX,
+    }

@@ -1,7 +1,8 @@
 """The command line: `python -m corrlib {data,features,match,evaluate,trials,table,doctor,bench}`.
 
-Each command is a module with `add(parser)` and `run(args) -> exit code or None`; heavy imports happen inside of `run`, so that
-help is instant. What a user can get wrong ends in one line on stderr and exit code 2; `--traceback` shows where it came from.
+Each command is a module with `add(parser)` and `run(args) -> exit code or None`; heavy imports
+happen inside of `run`, so that help is instant. What a user can get wrong ends in one line on
+stderr and exit code 2; `--traceback` shows where it came from.
 """
 
 import argparse
@@ -24,7 +25,9 @@ COMMANDS = {
 
 def parser() -> argparse.ArgumentParser:
     """The whole command line's parser."""
-    top = argparse.ArgumentParser(prog="python -m corrlib", description="Semantic correspondence with diffusion features.")
+    top = argparse.ArgumentParser(
+        prog="python -m corrlib", description="Semantic correspondence with diffusion features."
+    )
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, about in COMMANDS.items():
         sub = commands.add_parser(name, help=about, description=about[0].upper() + about[1:] + ".")
@@ -39,7 +42,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     try:
         return importlib.import_module(f"corrlib.cli.{args.command}").run(args) or 0
-    except BrokenPipeError:  # what reads our lines has enough of them; an OSError too, so it comes first
+    except (
+        BrokenPipeError
+    ):  # what reads our lines has enough of them; an OSError too, so it comes first
         return 0
     except (OSError, ValueError, KeyError, TypeError) as error:
         if args.traceback:

@@ -9,15 +9,24 @@ from corrlib.cli.common import setting
 def add(parser: argparse.ArgumentParser) -> None:
     """Its arguments."""
     parser.add_argument("name", nargs="?", help="the benchmark; without it, the list of all")
-    parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
     parser.add_argument(
-        "--set", dest="options", type=setting, action="append", default=[], metavar="NAME=VALUE", help="an option of the benchmark"
+        "--json", action="store_true", help="print one JSON object and nothing else"
+    )
+    parser.add_argument(
+        "--set",
+        dest="options",
+        type=setting,
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="an option of the benchmark",
     )
 
 
 def run(args: argparse.Namespace) -> int:
     """Run it and print what it found."""
     from corrlib import bench
+
     if args.name is None:
         print("\n".join(bench.names()))
         return 0

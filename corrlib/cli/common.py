@@ -11,17 +11,25 @@ def shard(text: str) -> tuple[int, int]:
     try:
         i, n = map(int, text.split("/"))
     except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is no shard; write i/n, the first of eight is 0/8") from None
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no shard; write i/n, the first of eight is 0/8"
+        ) from None
     if not 0 <= i < n:
-        raise argparse.ArgumentTypeError(f"shard {text} does not exist; shards of {n} are 0/{n} to {n - 1}/{n}")
+        raise argparse.ArgumentTypeError(
+            f"shard {text} does not exist; shards of {n} are 0/{n} to {n - 1}/{n}"
+        )
     return i, n
 
 
 def setting(text: str) -> tuple[str, Any]:
-    """ "timestep=51" to ("timestep", 51); what is no Python literal stays text, and 128x96 is a size."""
+    """ "timestep=51" to ("timestep", 51); what is no Python literal stays text, and 128x96 is a
+    size.
+    """
     key, equals, value = text.partition("=")
     if not equals or not key.isidentifier():
-        raise argparse.ArgumentTypeError(f"{text!r} is no setting; write name=value, for example timestep=51")
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no setting; write name=value, for example timestep=51"
+        )
     sides = value.split("x")
     if len(sides) == 2 and all(side.isdigit() for side in sides):
         return key, (int(sides[0]), int(sides[1]))
@@ -33,34 +41,74 @@ def setting(text: str) -> tuple[str, Any]:
 
 def add_profile(parser: argparse.ArgumentParser) -> None:
     """--profile."""
-    parser.add_argument("--profile", default="toybox", help="a file of profiles/, without its ending (default: toybox)")
+    parser.add_argument(
+        "--profile",
+        default="toybox",
+        help="a file of profiles/, without its ending (default: toybox)",
+    )
 
 
 def add_method(parser: argparse.ArgumentParser) -> None:
     """--method, --preset, --set, --device, --seed."""
-    parser.add_argument("--method", default="dift", help="a method's name, or the path of a file of yours (default: dift)")
-    parser.add_argument("--preset", help="named settings: toybox, paper, official, ... (default: the profile's)")
-    parser.add_argument("--set", type=setting, action="append", default=[], metavar="NAME=VALUE", dest="settings",
-                        help="replace one setting, for example --set timestep=51 --set size=256x256; may be repeated")  # fmt: skip
+    parser.add_argument(
+        "--method",
+        default="dift",
+        help="a method's name, or the path of a file of yours (default: dift)",
+    )
+    parser.add_argument(
+        "--preset", help="named settings: toybox, paper, official, ... (default: the profile's)"
+    )
+    parser.add_argument(
+        "--set",
+        type=setting,
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        dest="settings",
+        help="replace one setting, for example --set timestep=51 --set size=256x256; may be "
+        "repeated",
+    )
     parser.add_argument("--device", help="cpu, cuda, cuda:1, mps (default: the profile's)")
-    parser.add_argument("--seed", type=int, help="seed of all noise (default: the profile's, else 0)")
+    parser.add_argument(
+        "--seed", type=int, help="seed of all noise (default: the profile's, else 0)"
+    )
 
 
 def add_option(parser: argparse.ArgumentParser) -> None:
     """--option."""
-    parser.add_argument("--option", type=setting, action="append", default=[], metavar="NAME=VALUE", dest="options",
-                        help="an option of the data set, or a rule of counting that replaces the published one: base, by, strict, "
-                        "origin, frame, for example --option base=image --option frame=224x224; may be repeated")  # fmt: skip
+    parser.add_argument(
+        "--option",
+        type=setting,
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        dest="options",
+        help="an option of the data set, or a rule of counting that replaces the published one: "
+        "base, by, strict, "
+        "origin, frame, for example --option base=image --option frame=224x224; may be repeated",
+    )
 
 
 def add_data(parser: argparse.ArgumentParser) -> None:
     """--root, --data, --split, --option, --shard, --limit."""
     parser.add_argument("--root", type=Path, help="a data set's folder (default: the profile's)")
-    parser.add_argument("--data", help="the data set's name, of `data list` (default: the profile's)")
+    parser.add_argument(
+        "--data", help="the data set's name, of `data list` (default: the profile's)"
+    )
     parser.add_argument("--split", help="trn, val or test (default: the profile's)")
     add_option(parser)
-    parser.add_argument("--shard", type=shard, default=(0, 1), metavar="i/n", help="do the i-th of n parts, counted from 0")
-    parser.add_argument("--limit", type=int, help="look at that many pairs only, evenly spread; tables label it as a subset")
+    parser.add_argument(
+        "--shard",
+        type=shard,
+        default=(0, 1),
+        metavar="i/n",
+        help="do the i-th of n parts, counted from 0",
+    )
+    parser.add_argument(
+        "--limit",
+        type=int,
+        help="look at that many pairs only, evenly spread; tables label it as a subset",
+    )
 
 
 def open_profile(args: argparse.Namespace) -> Any:
@@ -88,7 +136,9 @@ def open_pairs(args: argparse.Namespace, profile: Any) -> Any:
 
 
 def require_points(pairs: Any) -> None:
-    """Raise, before any work, on a data set whose items have no points: PCK cannot be counted there."""
+    """Raise, before any work, on a data set whose items have no points: PCK cannot be counted
+    there.
+    """
     from corrlib.evaluate import protocol_for
 
     protocol_for(pairs)  # says what is published instead of a data set that is not counted by PCK
@@ -101,7 +151,9 @@ def require_method(args: argparse.Namespace, profile: Any) -> None:
     """Raise on a wrong method, preset or setting before any data or weights are touched."""
     from corrlib import methods
 
-    methods.settings(args.method, args.preset or profile.settings.get("preset", "toybox"), **dict(args.settings))
+    methods.settings(
+        args.method, args.preset or profile.settings.get("preset", "toybox"), **dict(args.settings)
+    )
 
 
 def open_method(args: argparse.Namespace, profile: Any, store: Any = None) -> Any:
@@ -110,7 +162,12 @@ def open_method(args: argparse.Namespace, profile: Any, store: Any = None) -> An
     from corrlib.methods.base import Env
 
     env = Env(device=args.device or profile.settings.get("device", "cpu"), store=store)
-    return methods.load(args.method, args.preset or profile.settings.get("preset", "toybox"), env=env, **dict(args.settings))
+    return methods.load(
+        args.method,
+        args.preset or profile.settings.get("preset", "toybox"),
+        env=env,
+        **dict(args.settings),
+    )
 
 
 def seed_of(args: argparse.Namespace, profile: Any) -> int:
@@ -119,16 +176,28 @@ def seed_of(args: argparse.Namespace, profile: Any) -> int:
 
 
 def label(args: argparse.Namespace, profile: Any, method: Any, pairs: Any) -> str:
-    """The profile column of a result: the profile's name, and what the data were if not the profile's own.
+    """The profile column of a result: the profile's name, and what the data were if not the
+    profile's own.
 
-    A toy model that is shown anything but the toybox works outside of its world, and its numbers must say so.
+    A toy model that is shown anything but the toybox works outside of its world, and its numbers
+    must say so.
     """
     own = profile.path(profile["data"]["root"]).resolve()
     if args.root is None or args.root.resolve() == own:
         return profile.name
     where = getattr(pairs, "root", args.root).resolve()
-    made = any((folder / "toybox.json").is_file() for folder in (where, where.parent))  # make_toybox.py writes it beside its sets
-    rendered = made or hasattr(pairs, "annotation") and pairs.annotation(pairs[0].source).get("src_database") == "toybox"
+    made = any(
+        (folder / "toybox.json").is_file() for folder in (where, where.parent)
+    )  # make_toybox.py writes it beside its sets
+    rendered = (
+        made
+        or hasattr(pairs, "annotation")
+        and pairs.annotation(pairs[0].source).get("src_database") == "toybox"
+    )
     world = "toybox" if rendered else args.root.resolve().name
-    outside = ", outside of the toy model's world" if getattr(method.settings, "model", "") == "toybox" and not rendered else ""
+    outside = (
+        ", outside of the toy model's world"
+        if getattr(method.settings, "model", "") == "toybox" and not rendered
+        else ""
+    )
     return profile.name if world == profile.name else f"{profile.name} on {world}{outside}"

@@ -10,8 +10,12 @@ def add(parser: argparse.ArgumentParser) -> None:
     """Its arguments."""
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     actions.add_parser("list", help="names of the data sets that can be read")
-    info = actions.add_parser("info", help="what a data set on disk holds, and how its papers count")
-    check = actions.add_parser("check", help="look at every file of a data set and list what is wrong")
+    info = actions.add_parser(
+        "info", help="what a data set on disk holds, and how its papers count"
+    )
+    check = actions.add_parser(
+        "check", help="look at every file of a data set and list what is wrong"
+    )
     for sub in (info, check):
         sub.add_argument("name", nargs="?", help="a data set's name (default: the profile's)")
         sub.add_argument("root", nargs="?", type=Path, help="its folder (default: the profile's)")
@@ -61,6 +65,10 @@ def _check(name: str, root: Path, decode: bool) -> int:
         kind = "notice" if isinstance(finding, Notice) else "problem"
         count[kind] += 1
         print(f"{kind}: {finding}")
-    said = [f"{n or 'no'} {kind}{'' if n == 1 else 's'}" for kind, n in count.items() if n or kind == "problem"]
+    said = [
+        f"{n or 'no'} {kind}{'' if n == 1 else 's'}"
+        for kind, n in count.items()
+        if n or kind == "problem"
+    ]
     print(f"{root}: {', '.join(said)}")
     return 1 if count["problem"] else 0

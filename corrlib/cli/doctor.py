@@ -8,8 +8,18 @@ from corrlib.cli.common import add_method, add_profile
 
 def add(parser: argparse.ArgumentParser) -> None:
     """Its arguments."""
-    parser.add_argument("name", nargs="?", metavar="METHOD", help="a method's name or file: runs the synthetic checks on it")
-    parser.add_argument("--data", type=Path, metavar="FOLDER", help="the folder of the benchmarks (default build/paper/data)")
+    parser.add_argument(
+        "name",
+        nargs="?",
+        metavar="METHOD",
+        help="a method's name or file: runs the synthetic checks on it",
+    )
+    parser.add_argument(
+        "--data",
+        type=Path,
+        metavar="FOLDER",
+        help="the folder of the benchmarks (default build/paper/data)",
+    )
     add_profile(parser)
     add_method(parser)
     parser.set_defaults(method=None)  # without a method, what is here
@@ -24,7 +34,11 @@ def run(args: argparse.Namespace) -> int:
     home = args.data and args.data.absolute()
     args.name = args.name or args.method
     here = args.name is None
-    findings = doctor.present(profile, home, args.device) if here else doctor.check_method(_maker(args, profile))
+    findings = (
+        doctor.present(profile, home, args.device)
+        if here
+        else doctor.check_method(_maker(args, profile))
+    )
     failed = 0
     for finding in findings:
         print(finding, flush=True)
@@ -38,5 +52,7 @@ def _maker(args: argparse.Namespace, profile):
 
     env = Env(device=args.device or profile.settings.get("device", "cpu"))
     preset, overrides = args.preset or profile.settings.get("preset", "toybox"), dict(args.settings)
-    methods.load(args.name, preset, env=env, **overrides)  # wrong names and absent weights end here, not in five failed checks
+    methods.load(
+        args.name, preset, env=env, **overrides
+    )  # wrong names and absent weights end here, not in five failed checks
     return lambda: methods.load(args.name, preset, env=env, **overrides)

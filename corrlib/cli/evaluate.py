@@ -1,4 +1,6 @@
-"""`python -m corrlib evaluate`: match all pairs, then count. Typed again after a kill it goes on; shards run side by side."""
+"""`python -m corrlib evaluate`: match all pairs, then count. Typed again after a kill it goes on;
+shards run side by side.
+"""
 
 import argparse
 import hashlib
@@ -12,16 +14,37 @@ def add(parser: argparse.ArgumentParser) -> None:
     add_profile(parser)
     add_data(parser)
     add_method(parser)
-    parser.add_argument("--out", type=Path, help="folder of the matches (default: build/PROFILE/matches/SPLIT-METHOD, or, with "
-                        "other data or settings than the profile's, a folder of its own under build/PROFILE/other)")  # fmt: skip
-    parser.add_argument("--store", action="store_true", help="read features from the store that `features` fills, and fill it")
-    parser.add_argument("--layers", help="sweep: layers, comma separated, or 'decoder' for all fifteen of the decoder")
-    parser.add_argument("--timesteps", help="sweep: timesteps, comma separated; a shard is then every n-th timestep")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        help="folder of the matches (default: build/PROFILE/matches/SPLIT-METHOD, or, with "
+        "other data or settings than the profile's, a folder of its own under build/PROFILE/other)",
+    )
+    parser.add_argument(
+        "--store",
+        action="store_true",
+        help="read features from the store that `features` fills, and fill it",
+    )
+    parser.add_argument(
+        "--layers",
+        help="sweep: layers, comma separated, or 'decoder' for all fifteen of the decoder",
+    )
+    parser.add_argument(
+        "--timesteps", help="sweep: timesteps, comma separated; a shard is then every n-th timestep"
+    )
 
 
 def run(args: argparse.Namespace) -> None:
     """Write matches; when all are there, print PCK."""
-    from corrlib.cli.common import label, open_method, open_pairs, open_profile, require_method, require_points, seed_of
+    from corrlib.cli.common import (
+        label,
+        open_method,
+        open_pairs,
+        open_profile,
+        require_method,
+        require_points,
+        seed_of,
+    )
     from corrlib.evaluate import match_pairs, score
     from corrlib.parts import Parts
     from corrlib.sweep import sweep
@@ -50,16 +73,31 @@ def run(args: argparse.Namespace) -> None:
     else:
         parts = match_pairs(method, pairs, out, **options)
     if missing := parts.todo((0, 1)):
-        print(f"{out}: {parts.count - len(missing)} of {parts.count} parts are there; the other shards write the rest")
+        print(
+            f"{out}: {parts.count - len(missing)} of {parts.count} parts are there; the other "
+            "shards write the rest"
+        )
         return
     report(score(parts.read()))
     print(out)
 
 
 def _folder(args: argparse.Namespace, profile, method) -> Path:
-    """Where matches go by default: a profile's own run into its matches, any other into a folder of its own."""
+    """Where matches go by default: a profile's own run into its matches, any other into a folder of
+    its own.
+    """
     name = f"{args.split or profile['split']}-{method.name}"
-    changes = (args.root, args.data, args.preset, args.settings, args.options, args.seed, args.limit, args.layers, args.timesteps)
+    changes = (
+        args.root,
+        args.data,
+        args.preset,
+        args.settings,
+        args.options,
+        args.seed,
+        args.limit,
+        args.layers,
+        args.timesteps,
+    )
     if not any(change not in (None, []) for change in changes):
         return profile.build("matches", name)
     digest = hashlib.sha256(repr(changes).encode()).hexdigest()[:8]
@@ -70,15 +108,27 @@ def _cells(args: argparse.Namespace, method) -> tuple[list[str], list[int]]:
     from corrlib.diffusion import decoder_layers
 
     if not hasattr(getattr(method, "extract", None), "cells"):
-        raise TypeError(f"method {method.name} has no layers and timesteps to sweep; leave out --layers and --timesteps")
+        raise TypeError(
+            f"method {method.name} has no layers and timesteps to sweep; leave out --layers and "
+            "--timesteps"
+        )
     layers = [method.settings.layer]
     if args.layers:
-        layers = decoder_layers(method.extract.diffuser.unet) if args.layers == "decoder" else args.layers.split(",")
+        layers = (
+            decoder_layers(method.extract.diffuser.unet)
+            if args.layers == "decoder"
+            else args.layers.split(",")
+        )
     try:
-        timesteps = [int(t) for t in args.timesteps.split(",")] if args.timesteps else [method.settings.timestep]
+        timesteps = (
+            [int(t) for t in args.timesteps.split(",")]
+            if args.timesteps
+            else [method.settings.timestep]
+        )
     except ValueError:
         raise ValueError(
-            f"--timesteps {args.timesteps!r}: wanted integers with commas between them, for example 51,101,261"
+            f"--timesteps {args.timesteps!r}: wanted integers with commas between them, for "
+            "example 51,101,261"
         ) from None
     return layers, timesteps
 
@@ -99,9 +149,16 @@ def report(table) -> None:
 
         print("PCK@0.1 by point")
         cells = grid(table, strict=rules.strict)
-        print(cells.pivot_table(index="layer", columns="t", values="pck", sort=False).round(1).to_string())
+        print(
+            cells.pivot_table(index="layer", columns="t", values="pck", sort=False)
+            .round(1)
+            .to_string()
+        )
         return
     for alpha in rules.alphas:
-        values = {by: metrics.pck(table, alpha=alpha, by=by, strict=rules.strict) for by in metrics.BY}
-        print(f"PCK@{alpha:g}: {', '.join(f'by {by} {value:.1f}' + ' *' * (by == rules.by) for by, value in values.items())}")
+        said = []
+        for by in metrics.BY:
+            value = metrics.pck(table, alpha=alpha, by=by, strict=rules.strict)
+            said.append(f"by {by} {value:.1f}{' *' if by == rules.by else ''}")
+        print(f"PCK@{alpha:g}: {', '.join(said)}")
     print("* the protocol's own average")

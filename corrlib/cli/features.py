@@ -1,4 +1,6 @@
-"""`python -m corrlib features`: each image's features, once, into the store under build/PROFILE/features."""
+"""`python -m corrlib features`: each image's features, once, into the store under
+build/PROFILE/features.
+"""
 
 import argparse
 
@@ -29,4 +31,7 @@ def run(args: argparse.Namespace) -> None:
         return
     store_features(method, views, shard=args.shard, seed=seed_of(args, profile))
     i, n = args.shard
-    print(f"{method.name} ({method.preset}): features of {len(views[i::n])} of {len(views)} images are in {store.root}")
+    print(
+        f"{method.name} ({method.preset}): features of {len(views[i::n])} of {len(views)} "
+        f"images are in {store.root}"
+    )

@@ -20,10 +20,23 @@ def add(parser: argparse.ArgumentParser) -> None:
     """Its arguments."""
     parser.add_argument("source", type=Path, help="the image in which the points are")
     parser.add_argument("target", type=Path, help="the image in which to find them")
-    parser.add_argument("--points", type=_point, nargs="+", required=True, metavar="x,y", help="in pixels of the source image")
-    parser.add_argument("--category", help='what both images show, for prompts such as "a photo of a {category}"')
-    parser.add_argument("--prompt", help="the whole prompt of a diffusion method, instead of the preset's")
-    parser.add_argument("--out", type=Path, help="draw the matches into this file (.png, .jpg, .svg, .pdf)")
+    parser.add_argument(
+        "--points",
+        type=_point,
+        nargs="+",
+        required=True,
+        metavar="x,y",
+        help="in pixels of the source image",
+    )
+    parser.add_argument(
+        "--category", help='what both images show, for prompts such as "a photo of a {category}"'
+    )
+    parser.add_argument(
+        "--prompt", help="the whole prompt of a diffusion method, instead of the preset's"
+    )
+    parser.add_argument(
+        "--out", type=Path, help="draw the matches into this file (.png, .jpg, .svg, .pdf)"
+    )
     add_profile(parser)
     add_method(parser)
 
@@ -37,7 +50,9 @@ def run(args: argparse.Namespace) -> None:
     from corrlib.types import View
 
     profile = open_profile(args)
-    source, target = (View.open(path, category=args.category) for path in (args.source, args.target))
+    source, target = (
+        View.open(path, category=args.category) for path in (args.source, args.target)
+    )
     queries = torch.tensor(args.points)
     require_inside(queries, source.size)
     if args.out is not None:
@@ -46,7 +61,9 @@ def run(args: argparse.Namespace) -> None:
         args.settings.append(("prompt", args.prompt))
     method = open_method(args, profile)
     matches = method(source, target, queries, seed=seed_of(args, profile))
-    for (x, y), (u, v), score in zip(queries.tolist(), matches.points.tolist(), matches.score.tolist(), strict=True):
+    for (x, y), (u, v), score in zip(
+        queries.tolist(), matches.points.tolist(), matches.score.tolist(), strict=True
+    ):
         print(f"({x:g}, {y:g}) -> ({u:.1f}, {v:.1f})  score {score:.3f}")
     if args.out is not None:
         _draw(args.out, source, target, queries, matches.points, f"{method.name} ({method.preset})")
@@ -58,7 +75,9 @@ def _require_drawable(path: Path) -> None:
     if path.suffix.lower() not in known:
         raise ValueError(f"cannot draw into {path}; its ending must be one of {', '.join(known)}")
     if not path.absolute().parent.is_dir():
-        raise FileNotFoundError(f"no folder {path.absolute().parent} to write {path.name} into; make it first")
+        raise FileNotFoundError(
+            f"no folder {path.absolute().parent} to write {path.name} into; make it first"
+        )
 
 
 def _draw(path: Path, source, target, queries, points, title: str) -> None:
@@ -67,5 +86,7 @@ def _draw(path: Path, source, target, queries, points, title: str) -> None:
     from corrlib import viz
 
     figure = Figure(figsize=(9, 4.5), constrained_layout=True)
-    viz.matches(figure.add_subplot(), [source.image(), target.image()], queries, points).set_title(title)
+    viz.matches(figure.add_subplot(), [source.image(), target.image()], queries, points).set_title(
+        title
+    )
     figure.savefig(path, dpi=160)

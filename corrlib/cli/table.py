@@ -1,18 +1,36 @@
-"""`python -m corrlib table`: what finished evaluations found, as tables on the screen and as CSV, JSON, LaTeX and HTML."""
+"""`python -m corrlib table`: what finished evaluations found, as tables on the screen and as CSV,
+JSON, LaTeX and HTML.
+"""
 
 import argparse
 from pathlib import Path
 
 from corrlib.cli.common import add_profile
 
-PAPERS = {"dift": ("book/paper_numbers/dift_spair.csv", "DIFT (SD 2.1)")}  # whose numbers a method's are set beside
+PAPERS = {
+    "dift": ("book/paper_numbers/dift_spair.csv", "DIFT (SD 2.1)")
+}  # whose numbers a method's are set beside
 
 
 def add(parser: argparse.ArgumentParser) -> None:
     """Its arguments."""
-    parser.add_argument("folders", nargs="*", type=Path, help="folders of matches (default: all under build/PROFILE/matches)")
-    parser.add_argument("--out", type=Path, help="write results, categories, sweeps and comparisons into this folder")
-    parser.add_argument("--alpha", type=float, default=0.1, help="share of the tolerance that counts as right (default: 0.1)")
+    parser.add_argument(
+        "folders",
+        nargs="*",
+        type=Path,
+        help="folders of matches (default: all under build/PROFILE/matches)",
+    )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        help="write results, categories, sweeps and comparisons into this folder",
+    )
+    parser.add_argument(
+        "--alpha",
+        type=float,
+        default=0.1,
+        help="share of the tolerance that counts as right (default: 0.1)",
+    )
     add_profile(parser)
 
 
@@ -30,12 +48,19 @@ def run(args: argparse.Namespace) -> None:
     if not folders:
         folders = sorted(path.parent for path in profile.build("matches").glob("*/run.json"))
     if not folders:
-        raise FileNotFoundError(f"no finished evaluation under {profile.build('matches')}; begin with: python -m corrlib evaluate")
+        raise FileNotFoundError(
+            f"no finished evaluation under {profile.build('matches')}; begin with: python -m "
+            "corrlib evaluate"
+        )
     runs = {folder.name: Parts.open(folder) for folder in folders}
     tables = {name: score(parts.read()) for name, parts in runs.items()}
     sweeps = {name: table for name, table in tables.items() if "layer" in table}
-    studies = [name for name, table in tables.items() if "trial" in table]  # many settings in one table
-    plain = {name: table for name, table in tables.items() if name not in sweeps and name not in studies}
+    studies = [
+        name for name, table in tables.items() if "trial" in table
+    ]  # many settings in one table
+    plain = {
+        name: table for name, table in tables.items() if name not in sweeps and name not in studies
+    }
     if studies:
         print(f"studies, see `python -m corrlib trials NAME`: {', '.join(studies)}")
     if plain:
@@ -49,7 +74,9 @@ def run(args: argparse.Namespace) -> None:
 
 
 def results(tables: dict, alpha: float):
-    """One row a run: PCK in percent per point, per image and per category; definition, protocol and run in words."""
+    """One row a run: PCK in percent per point, per image and per category; definition, protocol and
+    run in words.
+    """
     import pandas as pd
 
     from corrlib import metrics, report
@@ -57,13 +84,21 @@ def results(tables: dict, alpha: float):
     rows = {}
     for name, table in tables.items():
         length, strict, words = counting(table)
-        rows[name] = {f"per {by}": metrics.pck(table, alpha, by, strict=strict) for by in metrics.BY}
-        rows[name] |= {"definition": f"{alpha:g} {length}{', strict' * strict}", "protocol": words, "run": report.describe(table)}
+        rows[name] = {
+            f"per {by}": metrics.pck(table, alpha, by, strict=strict) for by in metrics.BY
+        }
+        rows[name] |= {
+            "definition": f"{alpha:g} {length}{', strict' * strict}",
+            "protocol": words,
+            "run": report.describe(table),
+        }
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("name")
 
 
 def counting(table) -> tuple[str, bool, str]:
-    """The length that alpha multiplies in the words of the papers' numbers, whether < is meant, and the protocol in words."""
+    """The length that alpha multiplies in the words of the papers' numbers, whether < is meant, and
+    the protocol in words.
+    """
     from corrlib.evaluate import protocol_of
 
     rules = protocol_of(table)
@@ -86,31 +121,52 @@ def categories(tables: dict, alpha: float):
     return whole[[*ends[0], *sorted(set(whole.columns) - {*ends[0], *ends[1]}), *ends[1]]]
 
 
-def _write(out: Path, root: Path, runs: dict, plain: dict, sweeps: dict, alpha: float) -> list[Path]:
+def _write(
+    out: Path, root: Path, runs: dict, plain: dict, sweeps: dict, alpha: float
+) -> list[Path]:
     from corrlib import export, report
     from corrlib.sweep import grid
 
-    origin = {name: report.provenance(table, runs[name].run) for name, table in {**plain, **sweeps}.items()}
+    origin = {
+        name: report.provenance(table, runs[name].run)
+        for name, table in {**plain, **sweeps}.items()
+    }
     files = []
     if plain:
-        files += export.export(results(plain, alpha), out / "results", caption="PCK in percent", provenance=origin)
+        files += export.export(
+            results(plain, alpha), out / "results", caption="PCK in percent", provenance=origin
+        )
         by_category = categories(plain, alpha)
-        files += export.export(by_category, out / "categories", caption="PCK in percent by category", provenance=origin)
+        files += export.export(
+            by_category, out / "categories", caption="PCK in percent by category", provenance=origin
+        )
     for name, table in sweeps.items():
         length, strict, _ = counting(table)
-        cells = grid(table, alpha, strict=strict).assign(definition=report.definition(alpha, "point", length, strict))
+        cells = grid(table, alpha, strict=strict).assign(
+            definition=report.definition(alpha, "point", length, strict)
+        )
         cells = cells.assign(run=report.describe(table)).set_index("layer")
         caption = "PCK in percent by layer and timestep"
-        files += export.export(cells, out / name, caption=caption, provenance=origin[name], digits=2)
+        files += export.export(
+            cells, out / name, caption=caption, provenance=origin[name], digits=2
+        )
     for name, table in plain.items():
         method, (length, strict, _) = table["method"].iloc[0], counting(table)
         data = set(table.get("data", ["SPair-71k"])).pop()
         if (alpha, length, strict) != (0.1, "box", False) or not data.startswith("SPair-71k"):
-            continue  # the papers' numbers at hand are of SPair-71k, counted by a tenth of the target's box
+            # the papers' numbers at hand are of SPair-71k, counted by a tenth of the target's box
+            continue
         if method in PAPERS and (root / PAPERS[method][0]).is_file():
             paper = report.read_paper(root / PAPERS[method][0])
             for by in ("point", "image"):
-                beside = report.comparison(table, paper, method=PAPERS[method][1], alpha=alpha, by=by)
+                beside = report.comparison(
+                    table, paper, method=PAPERS[method][1], alpha=alpha, by=by
+                )
                 caption = f"{method}: the paper's, ours and the difference, per {by}"
-                files += export.export(beside, out / f"{name}_beside_paper_per_{by}", caption=caption, provenance=origin[name])
+                files += export.export(
+                    beside,
+                    out / f"{name}_beside_paper_per_{by}",
+                    caption=caption,
+                    provenance=origin[name],
+                )
     return files

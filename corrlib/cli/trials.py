@@ -1,4 +1,6 @@
-"""`python -m corrlib trials`: many settings of a method on the same few pairs, a study of the profile; resumes, shards."""
+"""`python -m corrlib trials`: many settings of a method on the same few pairs, a study of the
+profile; resumes, shards.
+"""
 
 import argparse
 from pathlib import Path
@@ -9,9 +11,19 @@ from corrlib.cli.common import add_profile, shard
 def add(parser: argparse.ArgumentParser) -> None:
     """Its arguments."""
     add_profile(parser)
-    parser.add_argument("study", help="the name of a study: an entry of the profile's section `studies`")
-    parser.add_argument("--out", type=Path, help="folder of the matches (default: build/PROFILE/matches/STUDY)")
-    parser.add_argument("--shard", type=shard, default=(0, 1), metavar="i/n", help="do the i-th of n parts, counted from 0")
+    parser.add_argument(
+        "study", help="the name of a study: an entry of the profile's section `studies`"
+    )
+    parser.add_argument(
+        "--out", type=Path, help="folder of the matches (default: build/PROFILE/matches/STUDY)"
+    )
+    parser.add_argument(
+        "--shard",
+        type=shard,
+        default=(0, 1),
+        metavar="i/n",
+        help="do the i-th of n parts, counted from 0",
+    )
     parser.add_argument("--device", help="cpu, cuda, cuda:1, mps (default: the profile's)")
 
 
@@ -27,7 +39,9 @@ def run(args: argparse.Namespace) -> None:
     profile = open_profile(args)
     studies = profile["studies"]
     if args.study not in studies:
-        raise KeyError(f"profile {profile.name} has no study {args.study!r}; it has {', '.join(studies)}")
+        raise KeyError(
+            f"profile {profile.name} has no study {args.study!r}; it has {', '.join(studies)}"
+        )
     study, seed = studies[args.study], int(profile.settings.get("seed", 0))
     trials = variants(study, seed)
     where = profile["data"]
@@ -37,20 +51,29 @@ def run(args: argparse.Namespace) -> None:
 
         pairs = Across(root, split, **study["across"])
     else:
-        pairs = data.load(where["name"], root, split, **({"size": where["size"]} if "size" in where else {}))
+        pairs = data.load(
+            where["name"], root, split, **({"size": where["size"]} if "size" in where else {})
+        )
     out = args.out or profile.build("matches", args.study)
-    env = Env(device=args.device or profile.settings.get("device", "cpu"), store=Store(out / ".store"))
+    env = Env(
+        device=args.device or profile.settings.get("device", "cpu"), store=Store(out / ".store")
+    )
 
     def load(name: str):
         values = dict(trials[name])
         method = values.pop("method", study["method"])
-        return methods.load(method, values.pop("preset", study.get("preset", profile["preset"])), env=env, **values)
+        return methods.load(
+            method, values.pop("preset", study.get("preset", profile["preset"])), env=env, **values
+        )
 
     few = {key: study[key] for key in ("limit", "block", "points") if key in study}
     few |= {"shard": args.shard, "seed": seed, "profile": profile.name}
     parts = run_trials(load, list(trials), pairs, out, run={"study": args.study}, **few)
     if missing := parts.todo((0, 1)):
-        print(f"{out}: {parts.count - len(missing)} of {parts.count} parts are there; the other shards write the rest")
+        print(
+            f"{out}: {parts.count - len(missing)} of {parts.count} parts are there; the other "
+            "shards write the rest"
+        )
         return
     table = metrics.bootstrap_table(score(parts.read()), group=("trial",), over="image")
     print(table.drop(columns="by").round(1).to_string(index=False))

@@ -1,4 +1,6 @@
-"""Data sets by name: `load("spair", root, "test")` gives a lazy sequence of `Pair` (or of `Video`)."""
+"""Data sets by name: `load("spair", root, "test")` gives a lazy sequence of `Pair` (or of
+`Video`).
+"""
 
 import ast
 import difflib
@@ -9,7 +11,8 @@ from typing import Any
 
 from corrlib.data.selection import Selection
 
-# Name to "module:class". A data set is one file: a class that takes (root, split, **options) and is a sequence of items, and a
+# Name to "module:class". A data set is one file: a class that takes (root, split, **options) and is
+# a sequence of items, and a
 # function check(root, *, decode=True) that yields what is wrong with a whole tree.
 REGISTRY = {
     "spair": "corrlib.data.spair:SPair",
@@ -25,17 +28,19 @@ REGISTRY = {
 
 
 def load(name: str, root: str | Path, split: str = "test", **options: Any) -> Selection:
-    """The data set `name` under `root`; `options` are those of its class and the rules of its protocol (`base`, `origin`, ...).
+    """The data set `name` under `root`; `options` are those of its class and the rules of its
+    protocol (`base`, `origin`, ...).
 
-    The toybox is written in SPair-71k's own layout, so it is `load("spair", "build/toybox/data/SPair-71k")`. Raises KeyError with
-    near misses on an unknown name.
+    The toybox is written in SPair-71k's own layout, so it is `load("spair",
+    "build/toybox/data/SPair-71k")`. Raises KeyError with near misses on an unknown name.
     """
     module, attribute = _module(name)
     return getattr(module, attribute)(root, split, **options)
 
 
 def check_tree(name: str, root: str | Path, *, decode: bool = True) -> Iterable[str]:
-    """Everything that is to be said of a whole tree, one sentence each: problems, and `corrlib.data.check.Notice`s.
+    """Everything that is to be said of a whole tree, one sentence each: problems, and
+    `corrlib.data.check.Notice`s.
 
     `decode=False` does not decode images. Raises KeyError with near misses on an unknown name.
     """

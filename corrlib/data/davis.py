@@ -1,11 +1,14 @@
 """DAVIS-2017: videos with a mask of object ids for every frame.
 
-    DAVIS/JPEGImages/480p/<video>/00000.jpg ...   Annotations/480p/<video>/00000.png ...   ImageSets/2017/{train,val}.txt
+    DAVIS/JPEGImages/480p/<video>/00000.jpg ...   Annotations/480p/<video>/00000.png ...
+    ImageSets/2017/{train,val}.txt
 
-Masks are indexed PNG: a pixel's value is the object's id, 0 is background and 255 void. Masks in the style of DAVIS-2016 are grey
-(mode L) with 0 and 255; they are read as 0 and 1, for read as the others they would make the whole object void.
+Masks are indexed PNG: a pixel's value is the object's id, 0 is background and 255 void. Masks in
+the style of DAVIS-2016 are grey (mode L) with 0 and 255; they are read as 0 and 1, for read as the
+others they would make the whole object void.
 
-*Source:* Pont-Tuset et al., "The 2017 DAVIS Challenge on Video Object Segmentation", 2017, and the official evaluation package.
+*Source:* Pont-Tuset et al., "The 2017 DAVIS Challenge on Video Object Segmentation", 2017, and the
+official evaluation package.
 """
 
 from collections.abc import Iterator
@@ -26,12 +29,14 @@ PUBLISHED = {"train": {"videos": 60}, "val": {"videos": 30, "frames": 1999, "obj
 
 
 class Davis(Selection[Video]):
-    """The videos of a split, sorted by name; each is a category of its own, because DAVIS is reported by video and by object.
+    """The videos of a split, sorted by name; each is a category of its own, because DAVIS is
+    reported by video and by object.
 
-    A `Video` has `masks(i)` with void as 255, and `objects`, the ids in the first mask. `split` "test" is "val", on which papers
-    report. With `lists=False`, or in a copy without ImageSets, it is every video there is. `annotations` may be
-    "Annotations_unsupervised". It is not counted by PCK: `protocol` is None and `measure` says what is published. Raises
-    FileNotFoundError and ValueError that name folder or file.
+    A `Video` has `masks(i)` with void as 255, and `objects`, the ids in the first mask. `split`
+    "test" is "val", on which papers report. With `lists=False`, or in a copy without ImageSets, it
+    is every video there is. `annotations` may be "Annotations_unsupervised". It is not counted by
+    PCK: `protocol` is None and `measure` says what is published. Raises FileNotFoundError and
+    ValueError that name folder or file.
     """
 
     title = "DAVIS-2017"
@@ -40,8 +45,10 @@ class Davis(Selection[Video]):
     tags = ("frames", "objects")
     published = None
     measure = (
-        "J (intersection over union of masks) and F (F-measure of their boundaries, at most 0.008 of the diagonal apart) of every "
-        "object and frame but the first and the last one; mean over frames, then over objects; J&F is the mean of both"
+        "J (intersection over union of masks) and F (F-measure of their boundaries, at most "
+        "0.008 of the diagonal apart) of every "
+        "object and frame but the first and the last one; mean over frames, then over objects; "
+        "J&F is the mean of both"
     )
 
     def __init__(
@@ -62,14 +69,20 @@ class Davis(Selection[Video]):
         if self.listed:
             path = root / "ImageSets" / "2017" / f"{split}.txt"
             if not path.is_file():
-                raise FileNotFoundError(f"no list {path}; there is {listing(path.parent)}. Choose another split")
+                raise FileNotFoundError(
+                    f"no list {path}; there is {listing(path.parent)}. Choose another split"
+                )
             names = read_text(path).split()
             if missing := [n for n in names if not (self.frames_of / n).is_dir()]:
                 count = f"{len(missing)} of {len(names)} videos"
                 lacks = f"{path} lists {count} that {self.frames_of} lacks"
                 raise FileNotFoundError(f"{lacks}; the first is {missing[0]}; unpack it again")
         else:
-            names = [p.name for p in self.frames_of.iterdir() if p.is_dir() and not p.name.startswith(".")]
+            names = [
+                p.name
+                for p in self.frames_of.iterdir()
+                if p.is_dir() and not p.name.startswith(".")
+            ]
         super().__init__(root, split, sorted(names), categories, rules)
 
     def heading(self) -> str:
@@ -86,17 +99,27 @@ class Davis(Selection[Video]):
 
     def item(self, name: str) -> Video:
         """The video of this name."""
-        frames = tuple(self.open(f"{name}/{path.stem}", path) for path in frame_paths(self.frames_of / name))
+        frames = tuple(
+            self.open(f"{name}/{path.stem}", path) for path in frame_paths(self.frames_of / name)
+        )
         bare = Video(id=name, frames=frames)
         masks = masks_in(self.masks_of / name, bare)
         objects = object_ids(masks(0))
         tags = {"frames": len(frames), "objects": len(objects)}
-        return Video(id=name, frames=frames, category=name, masks=masks, objects=tuple(map(str, objects)), tags=tags)
+        return Video(
+            id=name,
+            frames=frames,
+            category=name,
+            masks=masks,
+            objects=tuple(map(str, objects)),
+            tags=tags,
+        )
 
 
 def check(root: str | Path, *, decode: bool = True) -> list[str]:
-    """Every problem of a tree, one sentence each: lists and folders, missing masks and (with `decode`) frames and masks that do not
-    decode; and notices of counts unlike the published ones and of objects that the first mask has not."""
+    """Every problem of a tree, one sentence each: lists and folders, missing masks and (with
+    `decode`) frames and masks that do not decode; and notices of counts unlike the published ones
+    and of objects that the first mask has not."""
     return list(dict.fromkeys(_look(root, decode)))
 
 
@@ -124,9 +147,13 @@ def _look(root: str | Path, decode: bool) -> Iterator[str]:
         except FileNotFoundError as error:
             yield str(error)
             continue
-        found = {"videos": len(listed)} | {key: sum(tags.get(n, {key: 0})[key] for n in listed) for key in ("frames", "objects")}
+        found = {"videos": len(listed)} | {
+            key: sum(tags.get(n, {key: 0})[key] for n in listed) for key in ("frames", "objects")
+        }
         for what, count in published.items():
-            yield from counted(f"{what} of {split} in DAVIS-2017", {what: found[what]}, {what: count})
+            yield from counted(
+                f"{what} of {split} in DAVIS-2017", {what: found[what]}, {what: count}
+            )
 
 
 def _look_at(video: Video, folder: Path, decode: bool) -> Iterator[str]:
@@ -141,8 +168,13 @@ def _look_at(video: Video, folder: Path, decode: bool) -> Iterator[str]:
         except (OSError, ValueError) as error:
             yield told(error)
     if late := sorted(later - set(map(int, video.objects))):
-        yield Notice(f"{folder}: objects {', '.join(map(str, late))} are not in the first mask, so that they cannot be propagated")
-    if stray := {p.stem for p in folder.glob("*.png")} - {frame.path.stem for frame in video.frames}:
+        yield Notice(
+            f"{folder}: objects {', '.join(map(str, late))} are not in the first mask, so that "
+            "they cannot be propagated"
+        )
+    if stray := {p.stem for p in folder.glob("*.png")} - {
+        frame.path.stem for frame in video.frames
+    }:
         yield f"{folder} has {len(stray)} masks without a frame; the first is {min(stray)}.png"
     if decode:
         yield from broken_frames(video.frames[0].path.parent, decode)

@@ -1,4 +1,6 @@
-"""Views whose pixels are made from a file when they are asked for: mirrored, or cropped and resized."""
+"""Views whose pixels are made from a file when they are asked for: mirrored, or cropped and
+resized.
+"""
 
 import hashlib
 import math
@@ -13,15 +15,24 @@ from corrlib.types import View
 
 @dataclass(frozen=True)
 class Edited(View):
-    """A view of `path` after `edit`, which makes an image of `size` of the file's; the id tells it from the file's own view."""
+    """A view of `path` after `edit`, which makes an image of `size` of the file's; the id tells it
+    from the file's own view.
+    """
 
-    edit: Callable[[Image.Image], Image.Image] = field(default=lambda image: image, compare=False, repr=False)
+    edit: Callable[[Image.Image], Image.Image] = field(
+        default=lambda image: image, compare=False, repr=False
+    )
 
     def image(self) -> Image.Image:
-        """The edited pixels as an RGB Pillow image of `size`. Raises ValueError on a truncated or corrupt file."""
+        """The edited pixels as an RGB Pillow image of `size`. Raises ValueError on a truncated or
+        corrupt file.
+        """
         image = self.edit(super().image())
         if image.size != self.size:
-            raise ValueError(f"the edit of view {self.id!r} gave an image of {image.size}; wanted {self.size} (width, height)")
+            raise ValueError(
+                f"the edit of view {self.id!r} gave an image of {image.size}; wanted "
+                f"{self.size} (width, height)"
+            )
         return image
 
     def digest(self) -> str:
@@ -30,7 +41,9 @@ class Edited(View):
 
 
 def square(box: tuple[float | int, ...], enlarge: float) -> tuple[int, int, int]:
-    """First pixel x, y and side of the square around a box (x1, y1, x2, y2; first pixel 1) enlarged by a share on each side."""
+    """First pixel x, y and side of the square around a box (x1, y1, x2, y2; first pixel 1) enlarged
+    by a share on each side.
+    """
     low, high = np.array(box[:2]) - 1, np.array(box[2:]) - 1
     margin = enlarge * (high - low + 1)
     low, high = ([half_up(v) for v in ends] for ends in (low - margin, high + margin))
@@ -45,7 +58,12 @@ def half_up(value: float) -> int:
 
 
 def cropped(image: Image.Image, x: int, y: int, side: int, size: int) -> Image.Image:
-    """A square of an image, continued beyond its border by its border pixels, resized to size x size (Lanczos)."""
+    """A square of an image, continued beyond its border by its border pixels, resized to size x
+    size (Lanczos).
+    """
     pixels = np.asarray(image)
-    rows, columns = (np.clip(start + np.arange(side), 0, n - 1) for start, n in ((y, image.height), (x, image.width)))
+    rows, columns = (
+        np.clip(start + np.arange(side), 0, n - 1)
+        for start, n in ((y, image.height), (x, image.width))
+    )
     return Image.fromarray(pixels[rows][:, columns]).resize((size, size), Image.Resampling.LANCZOS)

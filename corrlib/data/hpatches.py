@@ -1,12 +1,16 @@
-"""HPatches sequences, and folders in the Oxford style: six images of a plane each, and the homographies from the first to the rest.
+"""HPatches sequences, and folders in the Oxford style: six images of a plane each, and the
+homographies from the first to the rest.
 
-    hpatches-sequences-release/{i_*,v_*}/   1.ppm ... 6.ppm      H_1_2 ... H_1_6    (i_ illumination, v_ viewpoint)
-    <any folder>/                           img1.ppm ... img6.ppm  H1to2p ... H1to6p (Oxford)
+    hpatches-sequences-release/{i_*,v_*}/   1.ppm ... 6.ppm      H_1_2 ... H_1_6    (i_
+    illumination, v_ viewpoint) <any folder>/                           img1.ppm ... img6.ppm
+    H1to2p ... H1to6p (Oxford)
 
-Images may be ppm, png or jpg. A homography maps (x, y, 1) of image 1 to image k, centre of the first pixel (0, 0).
+Images may be ppm, png or jpg. A homography maps (x, y, 1) of image 1 to image k, centre of the
+first pixel (0, 0).
 
-*Source:* Balntas et al., "HPatches: A benchmark and evaluation of handcrafted and learned local descriptors", 2017; the list of 108
-sequences is that of D2-Net (Dusmanu et al., 2019); Mikolajczyk et al., "A comparison of affine region detectors", 2005 (Oxford).
+*Source:* Balntas et al., "HPatches: A benchmark and evaluation of handcrafted and learned local
+descriptors", 2017; the list of 108 sequences is that of D2-Net (Dusmanu et al., 2019); Mikolajczyk
+et al., "A comparison of affine region detectors", 2005 (Oxford).
 """
 
 import re
@@ -18,7 +22,14 @@ import torch
 from tqdm.auto import tqdm
 
 from corrlib.data.check import counted, each, told
-from corrlib.data.homographies import homography_flow, homography_path, image_path, numbers, read_homography, sequences
+from corrlib.data.homographies import (
+    homography_flow,
+    homography_path,
+    image_path,
+    numbers,
+    read_homography,
+    sequences,
+)
 from corrlib.data.selection import Categories, Selection
 from corrlib.types import DensePair, View
 
@@ -28,50 +39,75 @@ LARGE = (  # the eight that D2-Net and those after it leave out; the spelling is
 )
 PUBLISHED = {"illumination": 57 * 5, "viewpoint": 59 * 5}  # pairs of all 116 sequences
 OXFORD = {  # what changes in the sequences of the Oxford set
-    **{"graf": "viewpoint", "wall": "viewpoint", "leuven": "illumination", "bark": "zoom", "boat": "zoom"},
+    **{
+        "graf": "viewpoint",
+        "wall": "viewpoint",
+        "leuven": "illumination",
+        "bark": "zoom",
+        "boat": "zoom",
+    },
     **{"bikes": "blur", "trees": "blur", "ubc": "compression"},
 }
 
 
 class HPatches(Selection[DensePair]):
-    """Pairs of image 1 and image k, named "v_graffiti:1-2"; categories are illumination and viewpoint.
+    """Pairs of image 1 and image k, named "v_graffiti:1-2"; categories are illumination and
+    viewpoint.
 
-    A `DensePair` has the homography, and its flow (NaN where it leaves image k); its point lists are empty. `all_sequences=False`
-    leaves out eight sequences of very large images as D2-Net does: 108 sequences and 540 pairs of 116 and 580. `root` may be
-    the release, a folder of Oxford-style folders, or one sequence. It is not counted by PCK: `protocol` is None and `measure` says
-    what is published. Raises FileNotFoundError and ValueError that name folder or file.
+    A `DensePair` has the homography, and its flow (NaN where it leaves image k); its point lists
+    are empty. `all_sequences=False` leaves out eight sequences of very large images as D2-Net does:
+    108 sequences and 540 pairs of 116 and 580. `root` may be the release, a folder of Oxford-style
+    folders, or one sequence. It is not counted by PCK: `protocol` is None and `measure` says what
+    is published. Raises FileNotFoundError and ValueError that name folder or file.
     """
 
     title = "HPatches"
     tags = ("sequence", "k")
     published = None
     measure = (
-        "homography accuracy: the mean distance of image 1's four corners under the estimated and the true homography is <= 1, 3, "
-        "5 px, an estimate that fails is wrong; mean matching accuracy: the share of mutual matches that land within 1 to 15 px of "
+        "homography accuracy: the mean distance of image 1's four corners under the estimated "
+        "and the true homography is <= 1, 3, "
+        "5 px, an estimate that fails is wrong; mean matching accuracy: the share of mutual "
+        "matches that land within 1 to 15 px of "
         "where the true homography puts them; both are means over pairs"
     )
 
     def __init__(
-        self, root: str | Path, split: str = "test", categories: Categories = None, all_sequences: bool = False, **rules: Any
+        self,
+        root: str | Path,
+        split: str = "test",
+        categories: Categories = None,
+        all_sequences: bool = False,
+        **rules: Any,
     ):
         self.require_split(split)
         self.all_sequences, self.folders = all_sequences, sequences(root)
         every = all_sequences or len(self.folders) == 1  # one that was asked for by its own folder
-        names = [f"{s}:1-{k}" for s in self.folders if every or s not in LARGE for k in numbers(self.folders[s])]
+        names = [
+            f"{s}:1-{k}"
+            for s in self.folders
+            if every or s not in LARGE
+            for k in numbers(self.folders[s])
+        ]
         super().__init__(Path(root), split, names, categories, rules)
 
     def heading(self) -> str:
         """The data set and which list of its sequences."""
         if not any(sequence[:2] in ("i_", "v_") for sequence in self.folders):
             return "HPatches, Oxford style"
-        return f"{self.title}, {'all sequences' if self.all_sequences else 'without the 8 of large images'}"
+        return (
+            f"{self.title}, "
+            f"{'all sequences' if self.all_sequences else 'without the 8 of large images'}"
+        )
 
     def counting(self) -> str:
         """What is published, in a few words; `measure` says more."""
         return "homography accuracy at 1, 3, 5 px"
 
     def category_of(self, name: str) -> str:
-        """illumination or viewpoint; of an Oxford sequence also blur, zoom or compression, and "other" where it is not known."""
+        """illumination or viewpoint; of an Oxford sequence also blur, zoom or compression, and
+        "other" where it is not known.
+        """
         sequence = name.rpartition(":")[0]
         known = {"i_": "illumination", "v_": "viewpoint"}.get(sequence[:2])
         return known or OXFORD.get(re.split(r"[-_]", sequence)[-1].lower(), "other")
@@ -106,8 +142,9 @@ class HPatches(Selection[DensePair]):
 
 
 def check(root: str | Path, *, decode: bool = True) -> list[str]:
-    """Every problem of a tree, one sentence each: missing images and homographies, damaged ones, and (with `decode`) images that do
-    not decode; of a release also a notice of counts unlike the published ones."""
+    """Every problem of a tree, one sentence each: missing images and homographies, damaged ones,
+    and (with `decode`) images that do not decode; of a release also a notice of counts unlike the
+    published ones."""
     return list(dict.fromkeys(_look(root, decode)))  # a missing first image is told once
 
 
@@ -119,9 +156,16 @@ def _look(root: str | Path, decode: bool) -> Iterator[str]:
         return
     if any(sequence[:2] in ("i_", "v_") for sequence in data.folders):
         yield from counted("pairs of HPatches", data.counts(), PUBLISHED)
-    yield from (problem for problem, _ in each(data, tqdm(data.names, desc="pairs", leave=False, disable=None)) if problem)
+    yield from (
+        problem
+        for problem, _ in each(data, tqdm(data.names, desc="pairs", leave=False, disable=None))
+        if problem
+    )
     for sequence, folder in tqdm(data.folders.items(), desc="images", leave=False, disable=None):
-        for k in (1, *numbers(folder)):  # looked at by themselves: a missing homography does not hide a broken image
+        for k in (
+            1,
+            *numbers(folder),
+        ):  # looked at by themselves: a missing homography does not hide a broken image
             try:
                 view = data.image(sequence, str(k))
                 if decode:

@@ -1,4 +1,6 @@
-"""The csv files that list the pairs of PF-Pascal and PF-Willow, in the forms in which they were published."""
+"""The csv files that list the pairs of PF-Pascal and PF-Willow, in the forms in which they were
+published.
+"""
 
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -9,11 +11,17 @@ import pandas as pd
 from corrlib.data.files import listing
 from corrlib.data.voc import VOC_CLASSES
 
-NAMES = {"trn": ("train", "trn"), "val": ("val",), "test": ("test",)}  # of a split's list of PF-Pascal
+NAMES = {
+    "trn": ("train", "trn"),
+    "val": ("val",),
+    "test": ("test",),
+}  # of a split's list of PF-Pascal
 
 
 class Row(NamedTuple):
-    """A line of a list: names without ending, class name, whether both images are mirrored, and points where it states them."""
+    """A line of a list: names without ending, class name, whether both images are mirrored, and
+    points where it states them.
+    """
 
     line: int
     images: tuple[str, str]
@@ -23,25 +31,34 @@ class Row(NamedTuple):
 
 
 def find_list(folders: list[Path], split: str) -> Path:
-    """The csv file of a split, in the first of `folders` that has it or whose image_pairs/ has. Raises FileNotFoundError."""
+    """The csv file of a split, in the first of `folders` that has it or whose image_pairs/ has.
+    Raises FileNotFoundError.
+    """
     names = [f"{word}_pairs{end}.csv" for word in NAMES[split] for end in ("", "_pf_pascal")]
     places = [place for folder in folders for place in (folder, folder / "image_pairs")]
     for path in (place / name for place in places for name in names):
         if path.is_file():
             return path
     there = "; ".join(f"{folder}: {listing(folder)}" for folder in dict.fromkeys(folders))
-    raise FileNotFoundError(f"no list of the split {split}: wanted {' or '.join(names)}; found {there}. Fetch the lists, or say "
-                            "where they are with lists=FOLDER")  # fmt: skip
+    raise FileNotFoundError(
+        f"no list of the split {split}: wanted {' or '.join(names)}; found {there}. Fetch the "
+        "lists, or say "
+        "where they are with lists=FOLDER"
+    )
 
 
 def read_list(path: Path, problems: list[str] | None = None) -> dict[str, Row]:
     """The lines of a list by pair name, in the file's order.
 
-    Raises ValueError naming file, line and column; with `problems` a bad line is left out and told there.
+    Raises ValueError naming file, line and column; with `problems` a bad line is left out and told
+    there.
     """
     table = pd.read_csv(path)
     if missing := [c for c in ("source_image", "target_image", "class") if c not in table]:
-        raise ValueError(f"{path} has no column {', '.join(missing)}; it has {', '.join(map(str, table.columns))}")
+        raise ValueError(
+            f"{path} has no column {', '.join(missing)}; it has "
+            f"{', '.join(map(str, table.columns))}"
+        )
     rows = {}
     for line, record in enumerate(table.to_dict("records"), 2):
         try:
@@ -61,8 +78,12 @@ def _row(record: dict[str, Any], line: int) -> Row:
         raise ValueError(f": class is {record['class']!r}; wanted 1 to 20, VOC's classes in order")
     points = tuple(_numbers(record, side) for side in "AB") if "XA" in record else None
     if points and len(points[0]) != len(points[1]):
-        raise ValueError(f": {len(points[0])} points in XA and {len(points[1])} in XB; wanted as many")
-    return Row(line, images, VOC_CLASSES[int(record["class"]) - 1], record.get("flip", 0) == 1, points)
+        raise ValueError(
+            f": {len(points[0])} points in XA and {len(points[1])} in XB; wanted as many"
+        )
+    return Row(
+        line, images, VOC_CLASSES[int(record["class"]) - 1], record.get("flip", 0) == 1, points
+    )
 
 
 def _numbers(record: dict[str, Any], side: str) -> np.ndarray:
@@ -71,24 +92,44 @@ def _numbers(record: dict[str, Any], side: str) -> np.ndarray:
         x, y = ([float(number) for number in str(record[column]).split(";")] for column in columns)
         return np.array([x, y]).T.reshape(len(x), 2)
     except (KeyError, ValueError) as error:
-        raise ValueError(f", {' and '.join(columns)}: {error}; wanted as many numbers in both, with ';' between them") from error
+        raise ValueError(
+            f", {' and '.join(columns)}: {error}; wanted as many numbers in both, with ';' "
+            "between them"
+        ) from error
 
 
 def read_willow(path: Path) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """Pair names, in the file's order, and both sides' points (10 x 2, as given). Raises errors that name file and line."""
+    """Pair names, in the file's order, and both sides' points (10 x 2, as given). Raises errors
+    that name file and line.
+    """
     if not path.is_file():
-        raise FileNotFoundError(f'no list {path}; leave out `pairs`, or name a csv file (published as "test_pairs.csv")')
+        raise FileNotFoundError(
+            f'no list {path}; leave out `pairs`, or name a csv file (published as "test_pairs.csv")'
+        )
     table = pd.read_csv(path)
     if table.shape[1] != 42:
-        raise ValueError(f"{path} has {table.shape[1]} columns; wanted 42: source, target, and x then y of ten points of each")
-    names, numbers = table.iloc[:, :2].astype(str), table.iloc[:, 2:].apply(pd.to_numeric, errors="coerce").to_numpy()
+        raise ValueError(
+            f"{path} has {table.shape[1]} columns; wanted 42: source, target, and x then y of "
+            "ten points of each"
+        )
+    names, numbers = (
+        table.iloc[:, :2].astype(str),
+        table.iloc[:, 2:].apply(pd.to_numeric, errors="coerce").to_numpy(),
+    )
     folders = names.map(lambda name: Path(name).parent.name).to_numpy()
     for bad, wanted in (
         (np.isnan(numbers).any(1), "coordinates must be numbers"),
         (folders[:, 0] != folders[:, 1], "wanted two images of one sub-class"),
     ):
         if bad.any():
-            raise ValueError(f"{path}, line {', '.join(map(str, np.flatnonzero(bad)[:10] + 2))}: {wanted}")
+            raise ValueError(
+                f"{path}, line {', '.join(map(str, np.flatnonzero(bad)[:10] + 2))}: {wanted}"
+            )
     stems = names.map(lambda name: Path(name).stem).to_numpy()
-    pairs = [f"{folder}/{one}:{two}" for folder, (one, two) in zip(folders[:, 0], stems, strict=True)]
-    return {pair: (xy[:20].reshape(2, 10).T, xy[20:].reshape(2, 10).T) for pair, xy in zip(pairs, numbers, strict=True)}
+    pairs = [
+        f"{folder}/{one}:{two}" for folder, (one, two) in zip(folders[:, 0], stems, strict=True)
+    ]
+    return {
+        pair: (xy[:20].reshape(2, 10).T, xy[20:].reshape(2, 10).T)
+        for pair, xy in zip(pairs, numbers, strict=True)
+    }

@@ -1,4 +1,6 @@
-"""Looks at a whole tree of PF-Pascal and lists everything that is wrong with it, instead of stopping at the first."""
+"""Looks at a whole tree of PF-Pascal and lists everything that is wrong with it, instead of
+stopping at the first.
+"""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +15,13 @@ from corrlib.data.pf_pascal import FOLDERS, PFPascal
 from corrlib.data.voc import VOC_CLASSES
 from corrlib.types import View
 
-TEST = dict(zip(VOC_CLASSES, (15, 30, 10, 6, 8, 32, 19, 27, 13, 3, 8, 24, 9, 27, 12, 7, 1, 13, 20, 15), strict=True))
+TEST = dict(
+    zip(
+        VOC_CLASSES,
+        (15, 30, 10, 6, 8, 32, 19, 27, 13, 3, 8, 24, 9, 27, 12, 7, 1, 13, 20, 15),
+        strict=True,
+    )
+)
 PUBLISHED = {"trn": 2_940, "val": 308, "test": TEST}  # lines; of the first 2,452 differ
 POINTS = 2_414  # in the test list
 NEAR = 0.01  # pixels by which the test list may differ from the .mat files
@@ -32,7 +40,9 @@ class Readable(PFPascal):
 
 
 def check(root: str | Path, *, decode: bool = True) -> Iterator[str]:
-    """Findings: the lists against the published counts, each pair's points against its images, .mat files, images."""
+    """Findings: the lists against the published counts, each pair's points against its images, .mat
+    files, images.
+    """
     try:
         folder = find_folder(root, FOLDERS, ("JPEGImages",), "PF-Pascal")
     except FileNotFoundError as error:
@@ -50,21 +60,31 @@ def check(root: str | Path, *, decode: bool = True) -> Iterator[str]:
             yield told(error)
             continue
         images[split] = {image for name in pairs.names for image in pairs.row(name).images}
-        yield from counted(f"{split} pairs", pairs.counts() if split == "test" else len(pairs), PUBLISHED[split])
+        yield from counted(
+            f"{split} pairs", pairs.counts() if split == "test" else len(pairs), PUBLISHED[split]
+        )
         yield from _pairs(pairs)
     if not images:
         yield "no list of any split can be read, so no pair"
         return
-    for image in tqdm(sorted(set().union(*images.values())) if decode else (), desc="images", leave=False, disable=None):
+    for image in tqdm(
+        sorted(set().union(*images.values())) if decode else (),
+        desc="images",
+        leave=False,
+        disable=None,
+    ):
         try:
             View.open(folder / "JPEGImages" / f"{image}.jpg").image()
         except (OSError, ValueError) as error:
-            if not isinstance(error, FileNotFoundError):  # an absent one has been told with its pair
+            if not isinstance(
+                error, FileNotFoundError
+            ):  # an absent one has been told with its pair
                 yield told(error)
     for a, b in (("test", "trn"), ("test", "val"), ("val", "trn")):
         if both := images.get(a, set()) & images.get(b, set()):
             yield Notice(
-                f"{len(both)} of the {len(images[a])} images of {a} are in {b} too, as in the published lists (302 of 506)"
+                f"{len(both)} of the {len(images[a])} images of {a} are in {b} too, as in the "
+                "published lists (302 of 506)"
             )
 
 
@@ -73,7 +93,10 @@ def _pairs(pairs: PFPascal) -> Iterator[str]:
     said, points = set(), 0
     annotated = (pairs.root / "Annotations").is_dir()
     if not annotated:
-        yield Notice(f"no folder {pairs.root / 'Annotations'}: boxes, and points other than the test list's, cannot be read")
+        yield Notice(
+            f"no folder {pairs.root / 'Annotations'}: boxes, and points other than the test "
+            "list's, cannot be read"
+        )
     for name in tqdm(pairs.names, desc=f"{pairs.split} pairs", leave=False, disable=None):
         row = pairs.row(name)
         points += len(row.points[0]) if row.points else 0
@@ -99,5 +122,8 @@ def _differ(pairs: PFPascal, name: str) -> str:
         kps = require_shape(read_mat(path, "kps"), (None, 2), path, "kps").astype(float)
         far = np.nan_to_num(np.abs(xy[:, None] - kps[None]).max(-1), nan=np.inf).min(1)
         if (far > NEAR).any():
-            return f"{pairs.list}, line {row.line}: {int((far > NEAR).sum())} points of {image} are not in {path}"
+            return (
+                f"{pairs.list}, line {row.line}: {int((far > NEAR).sum())} points of {image} "
+                f"are not in {path}"
+            )
     return ""

@@ -1,12 +1,15 @@
-"""PF-Willow: ten sub-classes of four objects, ten photographs each with ten points that are always visible.
+"""PF-Willow: ten sub-classes of four objects, ten photographs each with ten points that are always
+visible.
 
-    <root>/<sub-class>/<name>.png    <root>/<sub-class>/<name>.mat (pts_coord: 2 x 10, x above y, first pixel 1)
-    <root>/test_pairs.csv            optional: the pairs and both images' points
+    <root>/<sub-class>/<name>.png    <root>/<sub-class>/<name>.mat (pts_coord: 2 x 10, x above y,
+    first pixel 1) <root>/test_pairs.csv            optional: the pairs and both images' points
 
-The root is called PF-dataset-WILLOW by its authors, PF-dataset in the zip file, PF-WILLOW in later copies. A sub-class (M) is
-made of halves of the others: 70 photographs in all, and a mean over sub-classes counts 30 of them twice.
+The root is called PF-dataset-WILLOW by its authors, PF-dataset in the zip file, PF-WILLOW in later
+copies. A sub-class (M) is made of halves of the others: 70 photographs in all, and a mean over
+sub-classes counts 30 of them twice.
 
-*Source:* Ham et al., "Proposal Flow", 2016, and its released evaluation (all ordered pairs within a sub-class).
+*Source:* Ham et al., "Proposal Flow", 2016, and its released evaluation (all ordered pairs within a
+sub-class).
 """
 
 import filecmp
@@ -29,27 +32,45 @@ from corrlib.types import Pair, View
 
 FOLDERS = ("PF-dataset-WILLOW", "PF-dataset", "PF-WILLOW")
 SUB_CLASSES = (  # sorted
-    "car(G)", "car(M)", "car(S)", "duck(S)", "motorbike(G)", "motorbike(M)", "motorbike(S)",
-    "winebottle(M)", "winebottle(wC)", "winebottle(woC)",
-)  # fmt: skip
+    "car(G)",
+    "car(M)",
+    "car(S)",
+    "duck(S)",
+    "motorbike(G)",
+    "motorbike(M)",
+    "motorbike(S)",
+    "winebottle(M)",
+    "winebottle(wC)",
+    "winebottle(woC)",
+)
 WORDS = {"winebottle": "wine bottle"}  # of a prompt
 POINTS = tuple(map(str, range(10)))
 
 
 class PFWillow(Selection[Pair]):
-    """All ordered pairs within each sub-class, named "car(G)/Cars_006a:Cars_007a", or those of a csv file.
+    """All ordered pairs within each sub-class, named "car(G)/Cars_006a:Cars_007a", or those of a
+    csv file.
 
-    `pairs` is "all" or a csv file's name (relative to the root, or a path): source, target, then x and y of ten source points,
-    then of ten target points. The category is the sub-class; the tag `object` and the views' category are the object. There are no
-    boxes in the files: `source_box` and `target_box` are the tight boxes of the points. Images are one view wherever the same
-    photograph occurs. Published: tight box of the target's points, <=, per image, original pixels (Proposal Flow; its < differs in
-    ties alone); DHPF's family used `base="padded_keypoints_compat", frame=(240, 240)`, CNNGeometric `base="source_box"`.
+    `pairs` is "all" or a csv file's name (relative to the root, or a path): source, target, then x
+    and y of ten source points, then of ten target points. The category is the sub-class; the tag
+    `object` and the views' category are the object. There are no boxes in the files: `source_box`
+    and `target_box` are the tight boxes of the points. Images are one view wherever the same
+    photograph occurs. Published: tight box of the target's points, <=, per image, original pixels
+    (Proposal Flow; its < differs in ties alone); DHPF's family used
+    `base="padded_keypoints_compat", frame=(240, 240)`, CNNGeometric `base="source_box"`.
     """
 
     title, tags = "PF-Willow", ("object",)
     published = Protocol(base="keypoints", by="image", alphas=(0.05, 0.1, 0.15), origin=1)
 
-    def __init__(self, root: str | Path, split: str = "test", pairs: str = "all", categories: Categories = None, **rules: Any):
+    def __init__(
+        self,
+        root: str | Path,
+        split: str = "test",
+        pairs: str = "all",
+        categories: Categories = None,
+        **rules: Any,
+    ):
         self.require_split(split)
         root = find_root(root)
         self._points: dict[Path, np.ndarray] = {}
@@ -62,35 +83,56 @@ class PFWillow(Selection[Pair]):
         return name.split("/")[0]
 
     def item(self, name: str) -> Pair:
-        """The pair of this name. Raises FileNotFoundError and ValueError that name file and field."""
+        """The pair of this name. Raises FileNotFoundError and ValueError that name file and
+        field.
+        """
         category, stems = self.category_of(name), name.split("/")[1].split(":")
         views = [self._view(category, stem) for stem in stems]
         if name in self._given:
             sides = zip(self._given[name], ("source", "target"), views, strict=True)
-            points = [self._inside(xy, view.size, f"{name}, {side} of the csv file") for xy, side, view in sides]
+            points = [
+                self._inside(xy, view.size, f"{name}, {side} of the csv file")
+                for xy, side, view in sides
+            ]
         else:
             points = [self.points(category, stem) for stem in stems]
         boxes = [(*xy.amin(0).tolist(), *xy.amax(0).tolist()) for xy in points]
-        return Pair(name, *views, *points, POINTS, category, *boxes, {"object": category.split("(")[0]})
+        return Pair(
+            name, *views, *points, POINTS, category, *boxes, {"object": category.split("(")[0]}
+        )
 
     def points(self, category: str, stem: str) -> Points:
         """The ten points of an image of a sub-class, first pixel 0, from its .mat file."""
         path = self.root / category / f"{stem}.mat"
         if path not in self._points:
-            self._points[path] = require_shape(read_mat(path, "pts_coord"), (2, 10), path, "pts_coord").T
-        return self._inside(self._points[path], self._view(category, stem).size, f"{path}: pts_coord")
+            self._points[path] = require_shape(
+                read_mat(path, "pts_coord"), (2, 10), path, "pts_coord"
+            ).T
+        return self._inside(
+            self._points[path], self._view(category, stem).size, f"{path}: pts_coord"
+        )
 
     def _view(self, category: str, stem: str) -> View:
         """The photograph, under the name of the first sub-class that has the very same file."""
         path, what = self.root / category / f"{stem}.png", category.split("(")[0]
         if path not in self._ids:
-            others = [self.root / c / path.name for c in SUB_CLASSES if c.startswith(f"{what}(") and c < category]
-            same = [other for other in others if other.is_file() and path.is_file() and filecmp.cmp(other, path, shallow=False)]
+            others = [
+                self.root / c / path.name
+                for c in SUB_CLASSES
+                if c.startswith(f"{what}(") and c < category
+            ]
+            same = [
+                other
+                for other in others
+                if other.is_file() and path.is_file() and filecmp.cmp(other, path, shallow=False)
+            ]
             self._ids[path] = f"{(same or [path])[0].parent.name}/{stem}"
         return self.open(self._ids[path], path, WORDS.get(what, what))
 
     def _inside(self, given: np.ndarray, size: Size, where: str) -> Points:
-        return keep_inside(torch.tensor(given - self.protocol.origin, dtype=torch.float32), size, where, POINTS)
+        return keep_inside(
+            torch.tensor(given - self.protocol.origin, dtype=torch.float32), size, where, POINTS
+        )
 
 
 def find_root(root: str | Path) -> Path:
@@ -103,18 +145,30 @@ def find_root(root: str | Path) -> Path:
 
 
 def all_pairs(root: Path) -> list[str]:
-    """Names of all ordered pairs within each sub-class, sorted. Raises FileNotFoundError on a sub-class without images."""
+    """Names of all ordered pairs within each sub-class, sorted. Raises FileNotFoundError on a
+    sub-class without images.
+    """
     names = []
-    for folder in sorted(path for path in root.iterdir() if path.is_dir() and path.name in SUB_CLASSES):
-        stems = sorted(path.stem for path in folder.iterdir() if path.suffix == ".png" and not path.name.startswith("."))
+    for folder in sorted(
+        path for path in root.iterdir() if path.is_dir() and path.name in SUB_CLASSES
+    ):
+        stems = sorted(
+            path.stem
+            for path in folder.iterdir()
+            if path.suffix == ".png" and not path.name.startswith(".")
+        )
         if len(stems) < 2:
-            raise FileNotFoundError(f"{folder} has {len(stems)} png images; wanted 2 or more; found: {listing(folder)}")
+            raise FileNotFoundError(
+                f"{folder} has {len(stems)} png images; wanted 2 or more; found: {listing(folder)}"
+            )
         names += [f"{folder.name}/{a}:{b}" for a, b in permutations(stems, 2)]
     return names
 
 
 def check(root: str | Path, *, decode: bool = True) -> Iterator[str]:
-    """Findings on a tree: pairs against the published 900, every point file, every image, and the csv file if there is one."""
+    """Findings on a tree: pairs against the published 900, every point file, every image, and the
+    csv file if there is one.
+    """
     try:
         pairs = PFWillow(root)
     except (OSError, ValueError) as error:
@@ -122,7 +176,9 @@ def check(root: str | Path, *, decode: bool = True) -> Iterator[str]:
         return
     yield from counted("pairs", pairs.counts(), dict.fromkeys(SUB_CLASSES, 90))
     views = {}
-    images = sorted({(pairs.category_of(name), name.split("/")[1].split(":")[0]) for name in pairs.names})
+    images = sorted(
+        {(pairs.category_of(name), name.split("/")[1].split(":")[0]) for name in pairs.names}
+    )
     for category, stem in tqdm(images, desc="images", leave=False, disable=None):
         try:
             view = pairs._view(category, stem)
@@ -139,11 +195,28 @@ def check(root: str | Path, *, decode: bool = True) -> Iterator[str]:
             yield told(error)
             continue
         if unknown := set(listed.names) - set(pairs.names):
-            yield f"{path} lists {len(unknown)} pairs whose images are not there; the first is {min(unknown)}"
+            yield (
+                f"{path} lists {len(unknown)} pairs whose images are not there; the first is "
+                f"{min(unknown)}"
+            )
         for problem, pair in each(listed, sorted(set(listed.names) - unknown)):
-            ends = [] if problem else [(pair.source_points, pair.source), (pair.target_points, pair.target)]
-            far = max((float((xy - pairs.points(pair.category, view.path.stem)).abs().max()) for xy, view in ends), default=0)
+            ends = (
+                []
+                if problem
+                else [(pair.source_points, pair.source), (pair.target_points, pair.target)]
+            )
+            far = max(
+                (
+                    float((xy - pairs.points(pair.category, view.path.stem)).abs().max())
+                    for xy, view in ends
+                ),
+                default=0,
+            )
             if problem or far > 0.01:
-                yield problem or f"{path}: points of {pair.id} differ from the .mat files' by up to {far:.3g} px"
+                yield (
+                    problem
+                    or f"{path}: points of {pair.id} differ from the .mat files' by up to "
+                    f"{far:.3g} px"
+                )
     if len(views) != 70 and len(pairs) == 900:
         yield Notice(f"{len(views)} different photographs; the published data set has 70")

@@ -1,7 +1,9 @@
-"""What all data sets have in common: a lazy sequence of named items, with selection, counts, a protocol, and a line that says it.
+"""What all data sets have in common: a lazy sequence of named items, with selection, counts, a
+protocol, and a line that says it.
 
-A data set says how a name becomes an item (`item`) and which category a name has (`category_of`); names are known without
-reading any item. Slices and `filter` give smaller ones of the same class, which share what has been read before.
+A data set says how a name becomes an item (`item`) and which category a name has (`category_of`);
+names are known without reading any item. Slices and `filter` give smaller ones of the same class,
+which share what has been read before.
 """
 
 import copy
@@ -20,11 +22,12 @@ Categories = str | Collection[str] | None
 
 
 class Selection(Sequence):
-    """The base of every data set: an index gives an item, a slice or `filter` a smaller data set; order is that of `names`.
+    """The base of every data set: an index gives an item, a slice or `filter` a smaller data set;
+    order is that of `names`.
 
-    Keyword arguments that the data set itself does not take are rules of its protocol (`base`, `by`, `alphas`, `strict`,
-    `origin`, `frame`) and replace the published ones. Raises ValueError on an unknown split, category or value, TypeError on an
-    unknown option.
+    Keyword arguments that the data set itself does not take are rules of its protocol (`base`,
+    `by`, `alphas`, `strict`, `origin`, `frame`) and replace the published ones. Raises ValueError
+    on an unknown split, category or value, TypeError on an unknown option.
     """
 
     title: ClassVar[str] = ""
@@ -32,10 +35,14 @@ class Selection(Sequence):
     splits: ClassVar[tuple[str, ...]] = ("test",)
     tags: ClassVar[tuple[str, ...]] = ()  # what `filter` knows beside the category
     published: ClassVar[Protocol | None] = Protocol()  # None: it is not counted by PCK
-    measure: ClassVar[str] = ""  # what is published of a data set that is not counted by PCK, in words
+    measure: ClassVar[str] = (
+        ""  # what is published of a data set that is not counted by PCK, in words
+    )
 
     def __class_getitem__(cls, item: Any):
-        """`Selection[Pair]` tells the reader what the items are; it is the same class, so that no type check opens an item."""
+        """`Selection[Pair]` tells the reader what the items are; it is the same class, so that no
+        type check opens an item.
+        """
         return cls
 
     def __init__(
@@ -49,16 +56,23 @@ class Selection(Sequence):
     ):
         self.root, self.split, self.protocol = root, split, self.rules(rules or {}, published)
         self._names, self._opened = tuple(names), {}
-        self.of = len(self._names)  # how many the list has, so that a selection can say what it is a part of
+        self.of = len(
+            self._names
+        )  # how many the list has, so that a selection can say what it is a part of
         if categories is not None:
             wanted = {categories} if isinstance(categories, str) else set(categories)
             if unknown := wanted - set(self.categories):
-                raise ValueError(f"no {self.unit} of {', '.join(sorted(unknown))} in {self!r}; it has {', '.join(self.categories)}")
+                raise ValueError(
+                    f"no {self.unit} of {', '.join(sorted(unknown))} in {self!r}; it has "
+                    f"{', '.join(self.categories)}"
+                )
             self._names = tuple(n for n in self._names if self.category_of(n) in wanted)
 
     @abstractmethod
     def item(self, name: str) -> Item:
-        """The item of this name, whether or not a selection holds it. Raises errors that name file and field."""
+        """The item of this name, whether or not a selection holds it. Raises errors that name file
+        and field.
+        """
 
     @abstractmethod
     def category_of(self, name: str) -> str:
@@ -68,13 +82,17 @@ class Selection(Sequence):
         """Another word for `item`."""
         return self.item(name)
 
-    # -- the sequence -----------------------------------------------------------------------------------------------
+    # ---------------- the sequence
 
     def __len__(self) -> int:
         return len(self._names)
 
     def __getitem__(self, index):
-        return self._only(self._names[index]) if isinstance(index, slice) else self.item(self._names[index])
+        return (
+            self._only(self._names[index])
+            if isinstance(index, slice)
+            else self.item(self._names[index])
+        )
 
     def __repr__(self) -> str:
         count = len(self.categories)
@@ -108,14 +126,22 @@ class Selection(Sequence):
         return dict(sorted(Counter(map(self.category_of, self._names)).items()))
 
     def filter(self, **wanted: Any):
-        """Items whose category or tags are as wanted: a value, a collection of values, or a function of the value.
+        """Items whose category or tags are as wanted: a value, a collection of values, or a
+        function of the value.
 
-        For example `filter(category="cat", viewpoint=0)` or `filter(azimuth_difference=lambda d: d <= 35)`. Raises KeyError on
-        a tag that the data set has not.
+        For example `filter(category="cat", viewpoint=0)` or `filter(azimuth_difference=lambda d: d
+        <= 35)`. Raises KeyError on a tag that the data set has not.
         """
         if unknown := [key for key in wanted if key not in ("category", *self.tags)]:
-            raise KeyError(f"no tag {unknown[0]!r}; {self.unit} can be filtered by {', '.join(('category', *self.tags))}")
-        names = [n for n in self._names if "category" not in wanted or fits(wanted["category"], self.category_of(n))]
+            raise KeyError(
+                f"no tag {unknown[0]!r}; {self.unit} can be filtered by "
+                f"{', '.join(('category', *self.tags))}"
+            )
+        names = [
+            n
+            for n in self._names
+            if "category" not in wanted or fits(wanted["category"], self.category_of(n))
+        ]
         rest = {key: value for key, value in wanted.items() if key != "category"}
         return self._only([n for n in names if not rest or self._has(n, rest)])
 
@@ -127,13 +153,18 @@ class Selection(Sequence):
         """The tags of the item of this name."""
         return self.item(name).tags
 
-    # -- images -----------------------------------------------------------------------------------------------------
+    # ---------------- images
 
     def views(self) -> tuple[View, ...]:
-        """Every image that occurs in these items, once, sorted by id: the list to extract features of, and to shard."""
+        """Every image that occurs in these items, once, sorted by id: the list to extract features
+        of, and to shard.
+        """
         found: dict[str, View] = {}
         for item in self:
-            found |= {view.id: view for view in (item.frames if isinstance(item, Video) else (item.source, item.target))}
+            found |= {
+                view.id: view
+                for view in (item.frames if isinstance(item, Video) else (item.source, item.target))
+            }
         return tuple(found[id] for id in sorted(found))
 
     def view(self, id: str) -> View:
@@ -150,7 +181,7 @@ class Selection(Sequence):
             self._opened[id] = View.open(path, id=id, category=category)
         return self._opened[id]
 
-    # -- selections and rules -----------------------------------------------------------------------------------------
+    # ---------------- selections and rules
 
     def _only(self, names: Sequence[str]):
         part = copy.copy(self)  # shares what has been read
@@ -158,12 +189,22 @@ class Selection(Sequence):
         return part
 
     @classmethod
-    def rules(cls, changes: Mapping[str, Any], published: Protocol | None = None) -> Protocol | None:
-        """The published protocol with some rules changed. Raises TypeError naming an option that does not exist."""
+    def rules(
+        cls, changes: Mapping[str, Any], published: Protocol | None = None
+    ) -> Protocol | None:
+        """The published protocol with some rules changed. Raises TypeError naming an option that
+        does not exist.
+        """
         known = cls.published.labels() if cls.published else {}
         if unknown := [name for name in changes if name not in known]:
-            own = [p.name for p in inspect.signature(cls.__init__).parameters.values() if p.kind == p.POSITIONAL_OR_KEYWORD]
-            raise TypeError(f"{cls.title} has no option {unknown[0]!r}; it has {', '.join([*own[1:], *known])}")
+            own = [
+                p.name
+                for p in inspect.signature(cls.__init__).parameters.values()
+                if p.kind == p.POSITIONAL_OR_KEYWORD
+            ]
+            raise TypeError(
+                f"{cls.title} has no option {unknown[0]!r}; it has {', '.join([*own[1:], *known])}"
+            )
         protocol = published or cls.published
         return protocol.but(**changes) if protocol else None
 
@@ -171,7 +212,9 @@ class Selection(Sequence):
     def require_split(cls, split: str) -> str:
         """The split, if the data set has it. Raises ValueError with those that there are."""
         if split not in cls.splits:
-            raise ValueError(f"split={split!r}; {cls.title} has the splits {', '.join(map(repr, cls.splits))}")
+            raise ValueError(
+                f"split={split!r}; {cls.title} has the splits {', '.join(map(repr, cls.splits))}"
+            )
         return split
 
 

@@ -1,4 +1,6 @@
-"""Looks at a whole tree of SPair-71k's layout and lists everything that is wrong with it, instead of stopping at the first."""
+"""Looks at a whole tree of SPair-71k's layout and lists everything that is wrong with it, instead
+of stopping at the first.
+"""
 
 from collections.abc import Iterator
 from functools import partial
@@ -12,10 +14,25 @@ from corrlib.data.spair_files import field, find_root, pair_names, read_json
 from corrlib.types import View
 
 TEST = {
-    "aeroplane": 690, "bicycle": 650, "bird": 702, "boat": 702, "bottle": 870, "bus": 644, "car": 564, "cat": 600, "chair": 646,
-    "cow": 640, "dog": 600, "horse": 600, "motorbike": 702, "person": 650, "pottedplant": 862, "sheep": 664, "train": 756,
+    "aeroplane": 690,
+    "bicycle": 650,
+    "bird": 702,
+    "boat": 702,
+    "bottle": 870,
+    "bus": 644,
+    "car": 564,
+    "cat": 600,
+    "chair": 646,
+    "cow": 640,
+    "dog": 600,
+    "horse": 600,
+    "motorbike": 702,
+    "person": 650,
+    "pottedplant": 862,
+    "sheep": 664,
+    "train": 756,
     "tvmonitor": 692,
-}  # fmt: skip
+}
 PUBLISHED = {"trn": 53_340, "val": 5_384, "test": TEST}  # pairs of the large lists
 
 
@@ -26,10 +43,12 @@ class Present(SPair):
 
 
 def check(root: str | Path, *, decode: bool = True) -> list[str]:
-    """Every finding about the data set under `root`, one sentence each; without problems (all but `Notice`) it is whole.
+    """Every finding about the data set under `root`, one sentence each; without problems (all but
+    `Notice`) it is whole.
 
-    Looks at each split that is there: lists against files, counts against the published ones, each pair's fields and keypoints
-    against its two images' annotations, each image (decoded, unless `decode=False`), masks, and that no image is in two splits.
+    Looks at each split that is there: lists against files, counts against the published ones, each
+    pair's fields and keypoints against its two images' annotations, each image (decoded, unless
+    `decode=False`), masks, and that no image is in two splits.
     """
     try:
         root = find_root(root)
@@ -41,7 +60,12 @@ def check(root: str | Path, *, decode: bool = True) -> list[str]:
     of_split: dict[str, set[str]] = {}
     for split in SPLITS:
         if not (root / "PairAnnotation" / split).is_dir():
-            found.append(Notice(f"no split folder {root / 'PairAnnotation' / split}: the split {split} cannot be read"))
+            found.append(
+                Notice(
+                    f"no split folder {root / 'PairAnnotation' / split}: the split {split} "
+                    "cannot be read"
+                )
+            )
             continue
         of_split[split] = set()
         found += _check_split(root, split, of_split[split])
@@ -50,7 +74,9 @@ def check(root: str | Path, *, decode: bool = True) -> list[str]:
     for i, a in enumerate(names):
         for b in names[i + 1 :]:
             if both := of_split[a] & of_split[b]:
-                found.append(f"{len(both)} images are in both {a} and {b}; the first is {min(both)}")
+                found.append(
+                    f"{len(both)} images are in both {a} and {b}; the first is {min(both)}"
+                )
     return found
 
 
@@ -58,7 +84,10 @@ def _check_split(root: Path, split: str, images: set[str]) -> Iterator[str]:
     lists = {}
     for size in SIZES:
         if size == "small" and not (root / "Layout" / "small").is_dir():
-            yield Notice(f"no folder {root / 'Layout' / 'small'}: of {split} the large list alone can be read")
+            yield Notice(
+                f"no folder {root / 'Layout' / 'small'}: of {split} the large list alone can be "
+                "read"
+            )
             continue
         try:
             lists[size] = SPair(root, split, size)
@@ -66,13 +95,24 @@ def _check_split(root: Path, split: str, images: set[str]) -> Iterator[str]:
             yield told(error)
             if (root / "Layout" / size / f"{split}.txt").is_file():
                 lists[size] = Present(root, split, size)
-    if "small" in lists and "large" in lists and (stray := set(lists["small"].names) - set(lists["large"].names)):
-        yield f"{split}: {len(stray)} pairs of the small list are not in the large one; the first is {min(stray)}"
+    if (
+        "small" in lists
+        and "large" in lists
+        and (stray := set(lists["small"].names) - set(lists["large"].names))
+    ):
+        yield (
+            f"{split}: {len(stray)} pairs of the small list are not in the large one; the "
+            f"first is {min(stray)}"
+        )
     if "large" in lists:
         counts = lists["large"].counts()
-        yield from counted(f"{split} pairs", counts if split == "test" else sum(counts.values()), PUBLISHED[split])
+        yield from counted(
+            f"{split} pairs", counts if split == "test" else sum(counts.values()), PUBLISHED[split]
+        )
     pairs = lists.get("large") or lists.get("small")
-    for name in tqdm(pairs.names if pairs else (), desc=f"{split} pairs", leave=False, disable=None):
+    for name in tqdm(
+        pairs.names if pairs else (), desc=f"{split} pairs", leave=False, disable=None
+    ):
         try:
             pair = pairs.item(name)
         except (OSError, ValueError) as error:
@@ -80,10 +120,17 @@ def _check_split(root: Path, split: str, images: set[str]) -> Iterator[str]:
             continue
         images |= {pair.source.id, pair.target.id}
         annotated = [pairs.annotation(view).get("kps", {}) for view in (pair.source, pair.target)]
-        common = {k for k, point in annotated[0].items() if point is not None and annotated[1].get(k) is not None}
+        common = {
+            k
+            for k, point in annotated[0].items()
+            if point is not None and annotated[1].get(k) is not None
+        }
         if common != set(pair.keypoints):
             differ = ", ".join(sorted(common ^ set(pair.keypoints)))
-            yield f"{split}/{name}.json: its keypoints are not those visible in both images; they differ in {differ}"
+            yield (
+                f"{split}/{name}.json: its keypoints are not those visible in both images; "
+                f"they differ in {differ}"
+            )
 
 
 def _check_images(root: Path, ids: list[str], decode: bool) -> Iterator[str]:

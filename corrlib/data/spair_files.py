@@ -1,4 +1,6 @@
-"""Files of SPair-71k's layout: where they are, what is in them, and what to say when they are not there."""
+"""Files of SPair-71k's layout: where they are, what is in them, and what to say when they are not
+there.
+"""
 
 import json
 import os
@@ -12,13 +14,16 @@ FOLDERS = ("JPEGImages", "ImageAnnotation", "PairAnnotation")
 
 
 def find_root(root: str | Path) -> Path:
-    """The folder that holds JPEGImages and its siblings: `root` or `root`/SPair-71k. Raises FileNotFoundError."""
+    """The folder that holds JPEGImages and its siblings: `root` or `root`/SPair-71k. Raises
+    FileNotFoundError.
+    """
     root = Path(root)
     for folder in (root, root / "SPair-71k"):
         if all((folder / name).is_dir() for name in FOLDERS):
             return folder
     raise FileNotFoundError(
-        f"no SPair-71k at {root}: wanted a folder with {', '.join(FOLDERS)} in it; found: {listing(root)}. "
+        f"no SPair-71k at {root}: wanted a folder with {', '.join(FOLDERS)} in it; found: "
+        f"{listing(root)}. "
         "To make the toybox, which has this layout: python data_scripts/make_toybox.py; "
         "to see how to fetch the real one and where it is looked for: python -m corrlib doctor"
     )
@@ -27,17 +32,24 @@ def find_root(root: str | Path) -> Path:
 def read_json(path: Path) -> dict[str, Any]:
     """A json file's object. Raises FileNotFoundError or ValueError naming the file."""
     if not path.is_file():
-        raise FileNotFoundError(f"no annotation {path}; the data set is incomplete, unpack it again")
+        raise FileNotFoundError(
+            f"no annotation {path}; the data set is incomplete, unpack it again"
+        )
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
-        raise ValueError(f"{path} is not valid JSON ({error}); the file is damaged, unpack it again") from error
+        raise ValueError(
+            f"{path} is not valid JSON ({error}); the file is damaged, unpack it again"
+        ) from error
 
 
 def field(record: Mapping[str, Any], name: str, path: Path) -> Any:
     """`record[name]`. Raises ValueError naming the file and the field it lacks."""
     if name not in record:
-        raise ValueError(f"{path} has no field {name!r}; it has {', '.join(sorted(record))}. Unpack or write the data set again")
+        raise ValueError(
+            f"{path} has no field {name!r}; it has {', '.join(sorted(record))}. Unpack or write "
+            "the data set again"
+        )
     return record[name]
 
 
@@ -47,10 +59,11 @@ def angle_between(a: float | int, b: float | int) -> float:
 
 
 def pair_names(root: Path, split: str, size: str, lacking: bool = False) -> list[str]:
-    """Names of a split's pairs in the order of its list, all of which have a file: one that lacks is found before any work.
+    """Names of a split's pairs in the order of its list, all of which have a file: one that lacks
+    is found before any work.
 
-    `lacking` leaves out those without a file instead of raising. A copy of the data set without the folder Layout has its pairs
-    sorted by name. Raises FileNotFoundError naming what is missing.
+    `lacking` leaves out those without a file instead of raising. A copy of the data set without the
+    folder Layout has its pairs sorted by name. Raises FileNotFoundError naming what is missing.
     """
     folder, layout = root / "PairAnnotation" / split, root / "Layout" / size / f"{split}.txt"
     if not folder.is_dir():
@@ -61,11 +74,15 @@ def pair_names(root: Path, split: str, size: str, lacking: bool = False) -> list
     elif size == "large" and not (root / "Layout").is_dir():
         names = sorted(files)
     else:
-        raise FileNotFoundError(f"no list {layout}; there is {listing(layout.parent)}. Choose another size or split")
+        raise FileNotFoundError(
+            f"no list {layout}; there is {listing(layout.parent)}. Choose another size or split"
+        )
     missing = [n for n in names if n not in files]
     if missing and not lacking:
         count = f"{len(missing):,} of {len(names):,} pairs"
-        raise FileNotFoundError(f"{layout} lists {count} that {folder} lacks; the first is {missing[0]}.json")
+        raise FileNotFoundError(
+            f"{layout} lists {count} that {folder} lacks; the first is {missing[0]}.json"
+        )
     return [n for n in names if n in files] if missing else names
 
 

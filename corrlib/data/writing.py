@@ -1,4 +1,6 @@
-"""Files of a data set, written whole and the same every time: what the writers of all layouts share."""
+"""Files of a data set, written whole and the same every time: what the writers of all layouts
+share.
+"""
 
 import io
 from collections.abc import Iterable, Mapping
@@ -13,7 +15,9 @@ MAT_TITLE = b"MATLAB 5.0 MAT-file, written by corrlib".ljust(116)
 
 
 def write(path: str | Path, data: bytes | str) -> None:
-    """Write a file and the folders above it; a killed run leaves no half file under the real name."""
+    """Write a file and the folders above it; a killed run leaves no half file under the real
+    name.
+    """
     with atomic(path) as part:
         part.write_bytes(data.encode() if isinstance(data, str) else data)
 
@@ -43,7 +47,9 @@ def indexed_png(labels: np.ndarray) -> bytes:
 
 
 def mat(fields: Mapping[str, np.ndarray], *, compress: bool = False) -> bytes:
-    """A Matlab 5 file of named arrays. SciPy writes the time into its title; ours has a fixed one, so that bytes repeat."""
+    """A Matlab 5 file of named arrays. SciPy writes the time into its title; ours has a fixed one,
+    so that bytes repeat.
+    """
     from scipy.io import savemat
 
     buffer = io.BytesIO()
@@ -52,7 +58,9 @@ def mat(fields: Mapping[str, np.ndarray], *, compress: bool = False) -> bytes:
 
 
 def voc_palette() -> list[int]:
-    """VOC's colours: the bits of a class number, three at a time, fill red, green and blue from the highest bit down."""
+    """VOC's colours: the bits of a class number, three at a time, fill red, green and blue from the
+    highest bit down.
+    """
 
     def level(number: int, channel: int) -> int:
         return sum(((number >> (3 * bit + channel)) & 1) << (7 - bit) for bit in range(3))

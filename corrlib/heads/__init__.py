@@ -1,6 +1,7 @@
-"""A small trainable head on frozen features: many layers and timesteps of a network in, one descriptor map out.
+"""A small trainable head on frozen features: many layers and timesteps of a network in, one
+descriptor map out.
 
-`bottleneck` brings one layer to the common grid, `aggregation` mixes them, `loss` compares two maps at labelled points, `bank`
-holds frozen features and labels, `training` fits the head, `files` keeps it. *Source:* Luo et al., "Diffusion Hyperfeatures",
-NeurIPS 2023, and its released code.
+`bottleneck` brings one layer to the common grid, `aggregation` mixes them, `loss` compares two maps
+at labelled points, `bank` holds frozen features and labels, `training` fits the head, `files` keeps
+it. *Source:* Luo et al., "Diffusion Hyperfeatures", NeurIPS 2023, and its released code.
 """

@@ -1,4 +1,6 @@
-"""The head: a bottleneck a layer, shared by all timesteps, and one soft-max of mixing weights over (timestep x layer)."""
+"""The head: a bottleneck a layer, shared by all timesteps, and one soft-max of mixing weights over
+(timestep x layer).
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,8 +20,9 @@ Cell = tuple[str, int]  # (layer, timestep)
 class HeadSettings:
     """What a head is, but for its weights. The numbers by default are the paper's.
 
-    `layers` are module paths and `channels` theirs, in the order of the mixing weights; `timesteps` likewise. `grid` (width,
-    height) is the descriptor map's, `width` its channels; `middle` the bottleneck's. `groups` of GroupNorm must divide both.
+    `layers` are module paths and `channels` theirs, in the order of the mixing weights; `timesteps`
+    likewise. `grid` (width, height) is the descriptor map's, `width` its channels; `middle` the
+    bottleneck's. `groups` of GroupNorm must divide both.
     """
 
     layers: tuple[str, ...]
@@ -32,44 +35,66 @@ class HeadSettings:
     init_seed: int = 0
 
     def __post_init__(self):
-        if not self.layers or len(self.layers) != len(self.channels) or len(set(self.layers)) != len(self.layers):
+        if (
+            not self.layers
+            or len(self.layers) != len(self.channels)
+            or len(set(self.layers)) != len(self.layers)
+        ):
             got = f"{len(self.layers)} layers and {len(self.channels)} channels"
-            raise ValueError(f"got {got}; wanted one layer or more, all different, and one number each")
+            raise ValueError(
+                f"got {got}; wanted one layer or more, all different, and one number each"
+            )
         if not self.timesteps or len(set(self.timesteps)) != len(self.timesteps):
             raise ValueError(f"timesteps are {self.timesteps}; wanted one or more, all different")
         if self.width % self.groups or self.middle % self.groups:
-            raise ValueError(f"groups={self.groups} must divide width={self.width} and middle={self.middle}")
+            raise ValueError(
+                f"groups={self.groups} must divide width={self.width} and middle={self.middle}"
+            )
 
     @property
     def cells(self) -> list[Cell]:
-        """(layer, timestep) of each mixing weight: all layers of the first timestep, then of the second, ..."""
+        """(layer, timestep) of each mixing weight: all layers of the first timestep, then of the
+        second, ...
+        """
         return [(layer, t) for t in self.timesteps for layer in self.layers]
 
 
 class AggregationHead(nn.Module):
-    """Features at every (layer, timestep) to one map: the sum over them of mixing weight times the layer's bottleneck.
+    """Features at every (layer, timestep) to one map: the sum over them of mixing weight times the
+    layer's bottleneck.
 
-    *Source:* Luo et al., section 3.2; the released code's `AggregationNetwork`, whose parameters have the same names. There maps
-    are enlarged before the first convolution; the result is the same, at a third of the work at full size.
+    *Source:* Luo et al., section 3.2; the released code's `AggregationNetwork`, whose parameters
+    have the same names. There maps are enlarged before the first convolution; the result is the
+    same, at a third of the work at full size.
     """
 
     def __init__(self, settings: HeadSettings):
         super().__init__()
         self.settings = s = settings
-        blocks = seeded(lambda: [Bottleneck(c, s.width, s.middle, s.groups) for c in s.channels], s.init_seed)
+        blocks = seeded(
+            lambda: [Bottleneck(c, s.width, s.middle, s.groups) for c in s.channels], s.init_seed
+        )
         self.bottleneck_layers = nn.ModuleList(nn.Sequential(block) for block in blocks)
         self.mixing_weights = nn.Parameter(torch.ones(len(s.cells)))
 
     @property
     def mixture(self) -> Float[Tensor, "cells"]:
-        """The mixing weights after their soft-max, in the order of `settings.cells`; they sum to 1."""
+        """The mixing weights after their soft-max, in the order of `settings.cells`; they sum to
+        1.
+        """
         return self.mixing_weights.softmax(0)
 
-    def forward(self, maps: Mapping[Cell, Float[Tensor, "b _ _ _"]]) -> Float[Tensor, "b width h w"]:
-        """Descriptors on the settings' grid, all >= 0. Raises KeyError naming a (layer, timestep) that `maps` lacks."""
+    def forward(
+        self, maps: Mapping[Cell, Float[Tensor, "b _ _ _"]]
+    ) -> Float[Tensor, "b width h w"]:
+        """Descriptors on the settings' grid, all >= 0. Raises KeyError naming a (layer, timestep)
+        that `maps` lacks.
+        """
         s, total = self.settings, None
         if missing := [cell for cell in s.cells if cell not in maps]:
-            raise KeyError(f"no features at {missing[0]}; this head reads {len(s.cells)} of them: {s.cells}")
+            raise KeyError(
+                f"no features at {missing[0]}; this head reads {len(s.cells)} of them: {s.cells}"
+            )
         for i, (layer, t) in enumerate(s.cells):
             block = self.bottleneck_layers[i % len(s.layers)][0]
             part = self.mixture[i] * block(maps[layer, t], s.grid)
@@ -81,7 +106,10 @@ class AggregationHead(nn.Module):
         """One image's descriptors. Raises ValueError when its maps cover different regions."""
         frames = {(fm.frame.image, fm.frame.edges) for fm in maps.values()}
         if len(frames) != 1:
-            raise ValueError(f"the maps cover {len(frames)} different regions; take all of them of one image, uncropped")
+            raise ValueError(
+                f"the maps cover {len(frames)} different regions; take all of them of one "
+                "image, uncropped"
+            )
         some = next(iter(maps.values()))
         device = self.mixing_weights.device
         values = self({cell: fm.values[None].float().to(device) for cell, fm in maps.items()})[0]

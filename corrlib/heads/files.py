@@ -13,7 +13,9 @@ from corrlib.heads.aggregation import AggregationHead, HeadSettings
 
 
 def save(head: AggregationHead, path: str | Path, **notes: str) -> Path:
-    """Write the head as safetensors, whole or not at all; `notes` are kept beside the settings (what it was trained on, say)."""
+    """Write the head as safetensors, whole or not at all; `notes` are kept beside the settings
+    (what it was trained on, say).
+    """
     path = Path(path)
     tensors = {name: t.detach().cpu().contiguous() for name, t in head.state_dict().items()}
     with atomic(path) as part:
@@ -22,20 +24,36 @@ def save(head: AggregationHead, path: str | Path, **notes: str) -> Path:
 
 
 def load(path: str | Path) -> AggregationHead:
-    """The head in a file, in evaluation mode. Raises FileNotFoundError or ValueError that says what the file is instead."""
+    """The head in a file, in evaluation mode. Raises FileNotFoundError or ValueError that says what
+    the file is instead.
+    """
     path = Path(path)
     if not path.is_file():
-        raise FileNotFoundError(f"no head at {path}; train one and keep it with corrlib.heads.files.save(head, {str(path)!r})")
+        raise FileNotFoundError(
+            f"no head at {path}; train one and keep it with corrlib.heads.files.save(head, "
+            f"{str(path)!r})"
+        )
     try:
         with safe_open(path, "pt") as file:
-            meta, tensors = file.metadata() or {}, {name: file.get_tensor(name) for name in file.keys()}
+            meta, tensors = (
+                file.metadata() or {},
+                {name: file.get_tensor(name) for name in file.keys()},
+            )
     except SafetensorError as error:
-        raise ValueError(f"{path} is no safetensors file ({error}); a head is kept by corrlib.heads.files.save") from error
+        raise ValueError(
+            f"{path} is no safetensors file ({error}); a head is kept by corrlib.heads.files.save"
+        ) from error
     if "settings" not in meta:
-        raise ValueError(f"{path} does not say what head it holds; write it with corrlib.heads.files.save(head, path)")
+        raise ValueError(
+            f"{path} does not say what head it holds; write it with "
+            "corrlib.heads.files.save(head, path)"
+        )
     given = {name: _frozen(value) for name, value in json.loads(meta["settings"]).items()}
     if unknown := given.keys() - {field.name for field in fields(HeadSettings)}:
-        raise ValueError(f"{path} was written by another version: it has settings {sorted(unknown)} that this one lacks")
+        raise ValueError(
+            f"{path} was written by another version: it has settings {sorted(unknown)} that "
+            "this one lacks"
+        )
     head = AggregationHead(HeadSettings(**given))
     try:
         head.load_state_dict(tensors)

@@ -1,4 +1,6 @@
-"""How well two descriptor maps agree at labelled points: a classification among all cells of the other map, both ways."""
+"""How well two descriptor maps agree at labelled points: a classification among all cells of the
+other map, both ways.
+"""
 
 from jaxtyping import Float, Int
 from torch import Tensor
@@ -10,10 +12,11 @@ TEMPERATURE = 0.07  # the paper's; fixed
 
 
 def to_cells(points: Points, frame: Frame) -> Int[Tensor, "n"]:
-    """The cell (row-major) whose centre is nearest to each point of the image; border cells for points beyond their centres.
+    """The cell (row-major) whose centre is nearest to each point of the image; border cells for
+    points beyond their centres.
 
-    *Source:* the released code's `points_to_idxs` rounds x * cells / width instead, half a cell to the right and below; here the
-    library's rule for pixels holds.
+    *Source:* the released code's `points_to_idxs` rounds x * cells / width instead, half a cell to
+    the right and below; here the library's rule for pixels holds.
     """
     cells = frame.to_grid(points.double()).round().long()
     width, height = frame.grid
@@ -21,13 +24,18 @@ def to_cells(points: Points, frame: Frame) -> Int[Tensor, "n"]:
 
 
 def correspondence_loss(
-    a: Float[Tensor, "c ha wa"], b: Float[Tensor, "c hb wb"], a_cells: Int[Tensor, "n"], b_cells: Int[Tensor, "n"],
+    a: Float[Tensor, "c ha wa"],
+    b: Float[Tensor, "c hb wb"],
+    a_cells: Int[Tensor, "n"],
+    b_cells: Int[Tensor, "n"],
     temperature: float | int = TEMPERATURE,
-) -> Float[Tensor, ""]:  # fmt: skip
-    """Symmetric cross-entropy: a's descriptor at each of n points must find its cell among all of b's, and the other way round.
+) -> Float[Tensor, ""]:
+    """Symmetric cross-entropy: a's descriptor at each of n points must find its cell among all of
+    b's, and the other way round.
 
-    Logits are cosines / temperature. Only the n points' rows are formed, n x cells instead of cells x cells: the released code
-    (`compute_clip_loss`) forms all of them and reads these. Raises ValueError without a point.
+    Logits are cosines / temperature. Only the n points' rows are formed, n x cells instead of cells
+    x cells: the released code (`compute_clip_loss`) forms all of them and reads these. Raises
+    ValueError without a point.
     """
     if not len(a_cells):
         raise ValueError("a pair without a label has no loss; leave it out of the training")

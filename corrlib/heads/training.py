@@ -1,4 +1,6 @@
-"""Fit a head to labelled pairs. A run of a seed gives the same bits, in one go or stopped and taken up again."""
+"""Fit a head to labelled pairs. A run of a seed gives the same bits, in one go or stopped and taken
+up again.
+"""
 
 import hashlib
 import json
@@ -22,7 +24,9 @@ from corrlib.noise import noise_key
 
 @dataclass(frozen=True)
 class Fit:
-    """How a head is fitted; the defaults are the paper's, but for its 5,000 steps. `pairs` share a step, their losses averaged."""
+    """How a head is fitted; the defaults are the paper's, but for its 5,000 steps. `pairs` share a
+    step, their losses averaged.
+    """
 
     learning_rate: float | int = 1e-3
     weight_decay: float | int = 0.0
@@ -32,24 +36,45 @@ class Fit:
 
 
 def train(
-    head: AggregationHead, bank: Bank, items: Sequence[Item], steps: int, fit: Fit = Fit(), *, checkpoint: str | Path | None = None,
-    every: int = 200, progress: bool | None = None,
-) -> list[float]:  # fmt: skip
-    """Train `head` in place by AdamW; returns every step's loss. Each epoch visits all items in an order of its own.
+    head: AggregationHead,
+    bank: Bank,
+    items: Sequence[Item],
+    steps: int,
+    fit: Fit = Fit(),
+    *,
+    checkpoint: str | Path | None = None,
+    every: int = 200,
+    progress: bool | None = None,
+) -> list[float]:
+    """Train `head` in place by AdamW; returns every step's loss. Each epoch visits all items in an
+    order of its own.
 
-    With `checkpoint`, a file, the run is kept every so many steps and at the end, and taken up from there when called again, also
-    for more steps. Raises ValueError when that file holds another run, or when an item's image is not in the bank.
+    With `checkpoint`, a file, the run is kept every so many steps and at the end, and taken up from
+    there when called again, also for more steps. Raises ValueError when that file holds another
+    run, or when an item's image is not in the bank.
     *Source:* Luo et al.: AdamW at 1e-3, constant, no decay, one pair a step.
     """
     if not items:
         raise ValueError("nothing to train on: no item")
     if missing := sorted({id for item in items for id in (item.source, item.target)} - bank.keys()):
-        raise ValueError(f"the bank has no features of {missing[0]} ({len(missing)} images are missing); fill it with all views")
+        raise ValueError(
+            f"the bank has no features of {missing[0]} ({len(missing)} images are missing); "
+            "fill it with all views"
+        )
     adam = torch.optim.AdamW(head.parameters(), fit.learning_rate, weight_decay=fit.weight_decay)
     run = {"head": repr(head.settings), "fit": asdict(fit), "items": _digest(items)}
-    losses = _resume(Path(checkpoint), head, adam, run) if checkpoint and Path(checkpoint).is_file() else []
+    losses = (
+        _resume(Path(checkpoint), head, adam, run)
+        if checkpoint and Path(checkpoint).is_file()
+        else []
+    )
     head.train()
-    for step in tqdm(range(len(losses), steps), desc="train", leave=False, disable=None if progress is None else not progress):
+    for step in tqdm(
+        range(len(losses), steps),
+        desc="train",
+        leave=False,
+        disable=None if progress is None else not progress,
+    ):
         adam.zero_grad()
         loss = _loss(head, bank, [items[i] for i in _turn(step, len(items), fit)], fit.temperature)
         loss.backward()
@@ -61,10 +86,17 @@ def train(
     return losses
 
 
-def _loss(head: AggregationHead, bank: Bank, items: Sequence[Item], temperature: float | int) -> Tensor:
-    ids = list(dict.fromkeys(id for item in items for id in (item.source, item.target)))  # each image once
+def _loss(
+    head: AggregationHead, bank: Bank, items: Sequence[Item], temperature: float | int
+) -> Tensor:
+    ids = list(
+        dict.fromkeys(id for item in items for id in (item.source, item.target))
+    )  # each image once
     device = head.mixing_weights.device
-    maps = {cell: torch.stack([bank[id][cell].values.float() for id in ids]).to(device) for cell in head.settings.cells}
+    maps = {
+        cell: torch.stack([bank[id][cell].values.float() for id in ids]).to(device)
+        for cell in head.settings.cells
+    }
     made = dict(zip(ids, head(maps), strict=True))
     total = torch.zeros((), device=device)
     for item in items:
@@ -72,29 +104,45 @@ def _loss(head: AggregationHead, bank: Bank, items: Sequence[Item], temperature:
         for id, points in ((item.source, item.source_points), (item.target, item.target_points)):
             frame = next(iter(bank[id].values())).frame
             cells.append(to_cells(points, replace(frame, grid=head.settings.grid)).to(device))
-        total = total + correspondence_loss(made[item.source], made[item.target], *cells, temperature)
+        total = total + correspondence_loss(
+            made[item.source], made[item.target], *cells, temperature
+        )
     return total / len(items)
 
 
 def _turn(step: int, n: int, fit: Fit) -> list[int]:
-    """The items of a step: the next `pairs` of an endless row of epochs, each a permutation drawn for it."""
+    """The items of a step: the next `pairs` of an endless row of epochs, each a permutation drawn
+    for it.
+    """
     places = range(step * fit.pairs, (step + 1) * fit.pairs)
     order = {epoch: _order(epoch, n, fit.seed) for epoch in {place // n for place in places}}
     return [order[place // n][place % n] for place in places]
 
 
 def _order(epoch: int, n: int, seed: int) -> list[int]:
-    return torch.randperm(n, generator=torch.Generator().manual_seed(noise_key(seed, "order", epoch))).tolist()
+    return torch.randperm(
+        n, generator=torch.Generator().manual_seed(noise_key(seed, "order", epoch))
+    ).tolist()
 
 
 def _digest(items: Sequence[Item]) -> str:
     digest = hashlib.sha256()
     for item in items:
-        digest.update(repr((item.source, item.target, item.source_points.tolist(), item.target_points.tolist())).encode())
+        digest.update(
+            repr(
+                (item.source, item.target, item.source_points.tolist(), item.target_points.tolist())
+            ).encode()
+        )
     return digest.hexdigest()[:16]
 
 
-def _keep(path: Path, head: AggregationHead, adam: torch.optim.AdamW, run: dict[str, Any], losses: list[float]) -> None:
+def _keep(
+    path: Path,
+    head: AggregationHead,
+    adam: torch.optim.AdamW,
+    run: dict[str, Any],
+    losses: list[float],
+) -> None:
     """Weights, both moments and the record in one file, which appears whole or not at all."""
     names = [name for name, _ in head.named_parameters()]
     state = adam.state_dict()["state"]
@@ -106,15 +154,24 @@ def _keep(path: Path, head: AggregationHead, adam: torch.optim.AdamW, run: dict[
         save_file(tensors, part, {"run": json.dumps(run), "losses": json.dumps(losses)})
 
 
-def _resume(path: Path, head: AggregationHead, adam: torch.optim.AdamW, run: dict[str, Any]) -> list[float]:
+def _resume(
+    path: Path, head: AggregationHead, adam: torch.optim.AdamW, run: dict[str, Any]
+) -> list[float]:
     with safe_open(path, "pt") as file:
         meta, tensors = file.metadata() or {}, {name: file.get_tensor(name) for name in file.keys()}
     before = json.loads(meta.get("run", "{}"))
     if differ := [name for name in run if before.get(name) != run[name]]:
-        raise ValueError(f"{path} holds another training: {', '.join(differ)} differ; name another checkpoint, or delete that file")
+        raise ValueError(
+            f"{path} holds another training: {', '.join(differ)} differ; name another "
+            "checkpoint, or delete that file"
+        )
     losses = json.loads(meta["losses"])
-    head.load_state_dict({name.removeprefix("head."): t for name, t in tensors.items() if name.startswith("head.")})
+    head.load_state_dict(
+        {name.removeprefix("head."): t for name, t in tensors.items() if name.startswith("head.")}
+    )
     for name, parameter in head.named_parameters():
-        state = {kind: tensors[f"{kind}.{name}"].to(parameter) for kind in ("exp_avg", "exp_avg_sq")}
+        state = {
+            kind: tensors[f"{kind}.{name}"].to(parameter) for kind in ("exp_avg", "exp_avg_sq")
+        }
         adam.state[parameter] = {"step": torch.tensor(float(len(losses))), **state}
     return losses

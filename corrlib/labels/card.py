@@ -1,4 +1,6 @@
-"""The card of a table of labels: what made it, what it cost, and how good it is where the answer is known."""
+"""The card of a table of labels: what made it, what it cost, and how good it is where the answer is
+known.
+"""
 
 from collections.abc import Mapping
 from typing import Any
@@ -12,7 +14,9 @@ PERCENTS = (100, 50, 25, 10)
 
 
 def quality(judged: pd.DataFrame, alpha: float | int = 0.1) -> dict[str, float]:
-    """Shares in percent: labels that are right, of all and of those whose point the target shows; and points on the object."""
+    """Shares in percent: labels that are right, of all and of those whose point the target shows;
+    and points on the object.
+    """
     right, seen = correct(judged, alpha), judged["eval_true_x"].notna()
     return {
         "labels": float(len(judged)),
@@ -28,8 +32,13 @@ def card(judged: pd.DataFrame, run: Mapping[str, Any], hours: float | int, comma
     pictures = {*judged["source_image"], *judged["target_image"]}
     asked = judged["source_image"].nunique()
     facts = [
-        ("what", f"{len(judged)} matches between {len(pictures)} training pictures of the toybox, {asked} of which are asked about,"
-         " by prompt optimisation; no keypoint, box or mask was used, only that both pictures of a pair show one category"),
+        (
+            "what",
+            f"{len(judged)} matches between {len(pictures)} training pictures of the toybox, "
+            f"{asked} of which are asked about,"
+            " by prompt optimisation; no keypoint, box or mask was used, only that both "
+            "pictures of a pair show one category",
+        ),
         ("method", f"`{run['settings']}`"),
         ("pairs", f"`{run['plan']}`, split `{run['split']}`"),
         ("weights", f"toy diffusion model, fingerprint `{run['weights']}`"),
@@ -37,32 +46,42 @@ def card(judged: pd.DataFrame, run: Mapping[str, Any], hours: float | int, comma
         ("made by", f"`{command}`"),
         ("time", f"{hours:.1f} hours of one CPU core that had a busy neighbour"),
         ("licence", "MIT"),
-    ]  # fmt: skip
+    ]
     rows = [(f"surest {percent} %", quality(surest(judged, percent))) for percent in PERCENTS]
     names = list(rows[0][1])
     table = [f"| | {' | '.join(names)} |", "| --- |" + " ---: |" * len(names)]
     for name, found in rows:
-        table.append(f"| {name} | {found['labels']:.0f} | " + " | ".join(f"{found[k]:.1f}" for k in names[1:]) + " |")
+        table.append(
+            f"| {name} | {found['labels']:.0f} | "
+            + " | ".join(f"{found[k]:.1f}" for k in names[1:])
+            + " |"
+        )
     return "\n".join(
         [
             "# Labels that nobody clicked",
             "",
-            "Matches of a slow method, to train a fast one on. `corrlib.labels.table.shipped()` reads them.",
+            "Matches of a slow method, to train a fast one on. `corrlib.labels.table.shipped()` "
+            "reads them.",
             "",
             "| | |",
             "| --- | --- |",
             *[f"| {name} | {text} |" for name, text in facts],
             "",
-            "One row a match: `source_x` .. `target_y` in pixels of the two pictures, and what the teacher can say of its own",
-            "answer: `agreement_px` (largest distance between single embeddings' answers), `peak` and `peak_ratio` (highest value",
-            "of the fused attention; how many times the highest one elsewhere) and `cycle_px` (where the answer, asked on the",
+            "One row a match: `source_x` .. `target_y` in pixels of the two pictures, and what "
+            "the teacher can say of its own",
+            "answer: `agreement_px` (largest distance between single embeddings' answers), "
+            "`peak` and `peak_ratio` (highest value",
+            "of the fused attention; how many times the highest one elsewhere) and `cycle_px` "
+            "(where the answer, asked on the",
             "source, ends).",
-            "Columns that begin with `eval_` were looked up afterwards in the toy world, which knows every answer. They judge the",
+            "Columns that begin with `eval_` were looked up afterwards in the toy world, which "
+            "knows every answer. They judge the",
             "labels, below and in the book, and must never choose or train anything.",
             "",
             *table,
             "",
-            "In percent; right is within 0.1 of the longer side of the target's box. A point that the target hides has no right",
+            "In percent; right is within 0.1 of the longer side of the target's box. A point "
+            "that the target hides has no right",
             "answer, whatever the teacher says.",
             "",
         ]

@@ -1,4 +1,6 @@
-"""The slow method as a teacher: its answer to each query, and what it can say of that answer's worth without being told."""
+"""The slow method as a teacher: its answer to each query, and what it can say of that answer's
+worth without being told.
+"""
 
 from dataclasses import dataclass
 
@@ -11,12 +13,15 @@ from corrlib.methods.prompt_optimization import PromptOptimization
 from corrlib.promptopt.locate import fuse, read
 from corrlib.types import View
 
-SECOND = 2.0  # a second peak lies at least so many sigma (of the Gaussian that embeddings were fitted to) from the first
+# a second peak lies at least so many sigma (of the Gaussian that embeddings were fitted to) from
+# the first
+SECOND = 2.0
 
 
 @dataclass
 class Teacher:
-    """Prompt optimisation with several embeddings a point (`method`) and, for the way back, with few (`back`).
+    """Prompt optimisation with several embeddings a point (`method`) and, for the way back, with
+    few (`back`).
 
     The two share model, crop latents and kept embeddings when they were loaded with one `Env`.
     """
@@ -24,12 +29,17 @@ class Teacher:
     method: PromptOptimization
     back: PromptOptimization
 
-    def __call__(self, source: View, target: View, points: Points, *, seed: int = 0) -> pd.DataFrame:
-        """One row a point (pixels of `source`), columns source_x .. target_y and four measures of confidence.
+    def __call__(
+        self, source: View, target: View, points: Points, *, seed: int = 0
+    ) -> pd.DataFrame:
+        """One row a point (pixels of `source`), columns source_x .. target_y and four measures of
+        confidence.
 
-        `agreement_px`: the largest distance between the answers of single embeddings; `peak`: the highest value of the map that
-        is the mean over embeddings and layers, in [0, 1]; `peak_ratio`: how many times as high as the highest value farther away
-        than twice the Gaussian's sigma; `cycle_px`: how far from the point one ends when the answer is asked on the source.
+        `agreement_px`: the largest distance between the answers of single embeddings; `peak`: the
+        highest value of the map that is the mean over embeddings and layers, in [0, 1];
+        `peak_ratio`: how many times as high as the highest value farther away than twice the
+        Gaussian's sigma; `cycle_px`: how far from the point one ends when the answer is asked on
+        the source.
         """
         s = self.method.settings
         maps = self.method.maps(source, target, points, seed=seed)
@@ -37,7 +47,9 @@ class Teacher:
         members = [self.method.answer(maps[:, [m]], target)[0] for m in range(maps.shape[1])]
         fused = fuse(maps, s)
         peak, ratio = peaks(fused, read(fused, s), SECOND * s.sigma)
-        again, _ = self.back.answer(self.back.maps(target, source, answers.float(), seed=seed), source)
+        again, _ = self.back.answer(
+            self.back.maps(target, source, answers.float(), seed=seed), source
+        )
         return pd.DataFrame(
             {
                 "source_x": points[:, 0].double().numpy(),

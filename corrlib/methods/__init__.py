@@ -1,10 +1,12 @@
-"""The methods: one file each, found by their `@register("name", ...)` line and imported only when asked for.
+"""The methods: one file each, found by their `@register("name", ...)` line and imported only when
+asked for.
 
     methods.list()                                  # ["copy_position", "dift", "latents", ...]
-    method = methods.load("dift", preset="toybox")  # ready to be called on two views and query points
-    method = methods.load("dift", preset="toybox", timestep=51, ensemble=1)
+    method = methods.load("dift", preset="toybox")  # ready to be called on two views and query
+    points method = methods.load("dift", preset="toybox", timestep=51, ensemble=1)
 
-A method of yours is one more file in this folder, begun as a copy of `_template.py`; or a file anywhere, named by its path.
+A method of yours is one more file in this folder, begun as a copy of `_template.py`; or a file
+anywhere, named by its path.
 """
 
 import builtins
@@ -36,15 +38,22 @@ _entries: dict[str, Entry] = {}
 
 
 def register(name: str, *, presets: Mapping[str, Any]) -> Callable:
-    """Register `build(settings, env) -> Method` as method `name`; `presets` are frozen settings by name, all of one class.
+    """Register `build(settings, env) -> Method` as method `name`; `presets` are frozen settings by
+    name, all of one class.
 
     Raises ValueError when another function has the name.
     """
 
     def decorate(build: Callable[..., Any]) -> Callable[..., Any]:
         known = _entries.get(name)
-        if known is not None and (known.build.__module__, known.build.__qualname__) != (build.__module__, build.__qualname__):
-            raise ValueError(f"method {name!r} is already defined in {known.build.__module__}; choose another name")
+        if known is not None and (known.build.__module__, known.build.__qualname__) != (
+            build.__module__,
+            build.__qualname__,
+        ):
+            raise ValueError(
+                f"method {name!r} is already defined in {known.build.__module__}; choose "
+                "another name"
+            )
         _entries[name] = Entry(name, build, presets)
         return build
 
@@ -57,7 +66,9 @@ def list(pattern: str = "*") -> builtins.list[str]:
 
 
 def entry(name: str) -> Entry:
-    """The entry of method `name`, or of the one method in the file at path `name`. Raises KeyError with near misses."""
+    """The entry of method `name`, or of the one method in the file at path `name`. Raises KeyError
+    with near misses.
+    """
     if name.endswith(".py"):
         return _from_file(Path(name))
     if name not in _entries:
@@ -65,19 +76,30 @@ def entry(name: str) -> Entry:
         if name not in modules:
             if (own := _FOLDER / f"{name}.py").is_file():
                 registered = ", ".join(_DECORATOR.findall(own.read_text())) or "nothing"
-                raise KeyError(f"no method {name!r}: {own} registers {registered}; change the name in its @register line")
+                raise KeyError(
+                    f"no method {name!r}: {own} registers {registered}; change the name in its "
+                    "@register line"
+                )
             near = get_close_matches(name, modules, 3, 0.5)
-            hint = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(list())}."
-            raise KeyError(f"no method {name!r}; {hint} A file of your own is named by its path, ending in .py")
+            hint = (
+                f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(list())}."
+            )
+            raise KeyError(
+                f"no method {name!r}; {hint} A file of your own is named by its path, ending in .py"
+            )
         importlib.import_module(f"{__name__}.{modules[name]}")
     return _entries[name]
 
 
 def settings(name: str, preset: str = "toybox", **overrides: Any) -> Any:
-    """The settings of a method's preset with some fields replaced. Raises KeyError or TypeError naming what there is."""
+    """The settings of a method's preset with some fields replaced. Raises KeyError or TypeError
+    naming what there is.
+    """
     found = entry(name)
     if preset not in found.presets:
-        raise KeyError(f"method {name!r} has no preset {preset!r}; it has {', '.join(found.presets)}")
+        raise KeyError(
+            f"method {name!r} has no preset {preset!r}; it has {', '.join(found.presets)}"
+        )
     base = found.presets[preset]
     known = [field.name for field in dataclasses.fields(base)]
     for key in overrides:
@@ -88,11 +110,15 @@ def settings(name: str, preset: str = "toybox", **overrides: Any) -> Any:
     return dataclasses.replace(base, **overrides)
 
 
-def load(name: str, preset: str = "toybox", *, env: Any = None, device: str = "cpu", **overrides: Any) -> Any:
-    """A method ready to be called; `overrides` replace settings and are named in the method's `preset` label.
+def load(
+    name: str, preset: str = "toybox", *, env: Any = None, device: str = "cpu", **overrides: Any
+) -> Any:
+    """A method ready to be called; `overrides` replace settings and are named in the method's
+    `preset` label.
 
-    `env` (a `methods.base.Env`) carries device, feature store and loaded models from one method to the next. Raises KeyError on an
-    unknown method or preset, TypeError on an unknown setting, ValueError on a bad one, FileNotFoundError on absent weights.
+    `env` (a `methods.base.Env`) carries device, feature store and loaded models from one method to
+    the next. Raises KeyError on an unknown method or preset, TypeError on an unknown setting,
+    ValueError on a bad one, FileNotFoundError on absent weights.
     """
     from corrlib.methods.base import Env
 
@@ -100,33 +126,47 @@ def load(name: str, preset: str = "toybox", *, env: Any = None, device: str = "c
     found = entry(name)
     method = found.build(chosen, env if env is not None else Env(device=device))
     method.name, method.source = found.name, source(name)
-    method.preset = ", ".join([preset, *(f"{key}={value}" for key, value in sorted(overrides.items()))])
+    method.preset = ", ".join(
+        [preset, *(f"{key}={value}" for key, value in sorted(overrides.items()))]
+    )
     return method
 
 
 def source(name: str) -> str:
-    """A digest of the method's file, so that results can say by which version of it they were computed; "" where it has none."""
+    """A digest of the method's file, so that results can say by which version of it they were
+    computed; "" where it has none.
+    """
     path = Path(name) if name.endswith(".py") else _FOLDER / f"{_modules().get(name)}.py"
     return hashlib.sha256(path.read_bytes()).hexdigest()[:12] if path.is_file() else ""
 
 
 def _modules() -> dict[str, str]:
-    """Method name to module name, read off the files' text, so that listing imports nothing and a new file needs no list."""
+    """Method name to module name, read off the files' text, so that listing imports nothing and a
+    new file needs no list.
+    """
     files = (path for path in sorted(_FOLDER.glob("*.py")) if not path.name.startswith("_"))
     return {name: path.stem for path in files for name in _DECORATOR.findall(path.read_text())}
 
 
 def _from_file(path: Path) -> Entry:
     if not path.is_file():
-        raise KeyError(f"no file {path}; a method of your own is one file, begun as a copy of {_FOLDER / '_template.py'}")
+        raise KeyError(
+            f"no file {path}; a method of your own is one file, begun as a copy of "
+            f"{_FOLDER / '_template.py'}"
+        )
     spec = importlib.util.spec_from_file_location(f"corrlib_method_{path.stem}", path)
     module = importlib.util.module_from_spec(spec)
     try:
         text = path.read_text()
-        compile(text, path, "exec")  # before its text is looked at, so that a slip of the pen is called one
+        compile(
+            text, path, "exec"
+        )  # before its text is looked at, so that a slip of the pen is called one
         names = _DECORATOR.findall(text)
         if len(names) != 1:
-            raise KeyError(f"{path} registers {len(names)} methods; wanted exactly one @register(...) line at the left margin")
+            raise KeyError(
+                f"{path} registers {len(names)} methods; wanted exactly one @register(...) line "
+                "at the left margin"
+            )
         spec.loader.exec_module(module)
     except SyntaxError as error:
         raise ValueError(f"{error.filename}, line {error.lineno}: {error.msg}") from error

@@ -1,4 +1,6 @@
-"""What methods are made of: where they run (`Env`), and the method whose features need one view only."""
+"""What methods are made of: where they run (`Env`), and the method whose features need one view
+only.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -18,10 +20,11 @@ from corrlib.types import Estimator, Extractor, FeatureMap, Matches, View
 
 @dataclass
 class Env:
-    """Where methods run and what they share: device, feature store, and diffusion models, each loaded once.
+    """Where methods run and what they share: device, feature store, and diffusion models, each
+    loaded once.
 
-    A model put into `models` under its name is used instead of being loaded. `shared` holds by name what several methods of one
-    kind compute once for all of them.
+    A model put into `models` under its name is used instead of being loaded. `shared` holds by name
+    what several methods of one kind compute once for all of them.
     """
 
     device: str = "cpu"
@@ -35,23 +38,30 @@ class Env:
             torch.empty(0, device=self.device)
         except (RuntimeError, AssertionError) as error:  # torch has no error of its own for this
             why = str(error).splitlines()[0]
-            raise ValueError(f"device {str(self.device)!r} is not usable here ({why}); choose another, for example cpu") from error
+            raise ValueError(
+                f"device {str(self.device)!r} is not usable here ({why}); choose another, for "
+                "example cpu"
+            ) from error
 
     def diffuser(self, model: str, dtype: str = "float32") -> Diffuser:
         """The diffusion model of that name (a preset, a folder or a hub id) on this device."""
         if model in self.models:
             return self.models[model]
         if (model, dtype) not in self.models:
-            self.models[model, dtype] = Diffuser.load(model, device=self.device, dtype=DTYPES[dtype])
+            self.models[model, dtype] = Diffuser.load(
+                model, device=self.device, dtype=DTYPES[dtype]
+            )
         return self.models[model, dtype]
 
 
 @dataclass
 class FeatureMethod:
-    """A method made of an extractor (one view to features) and an estimator (two feature maps to matches).
+    """A method made of an extractor (one view to features) and an estimator (two feature maps to
+    matches).
 
-    Features are kept in memory, up to `keep_bytes`, and in `store` if there is one, keyed by everything that decides them: the
-    settings, the `weights`' fingerprint, the seed, the view's id and category, and the image's content.
+    Features are kept in memory, up to `keep_bytes`, and in `store` if there is one, keyed by
+    everything that decides them: the settings, the `weights`' fingerprint, the seed, the view's id
+    and category, and the image's content.
     """
 
     settings: Any
@@ -68,32 +78,61 @@ class FeatureMethod:
         self._kept = Recent(self.keep_bytes, nbytes=lambda kept: kept[1].values.nbytes, at_least=2)
 
     def __call__(self, source: View, target: View, queries: Points, *, seed: int = 0) -> Matches:
-        """Matches in pixels of `target` for `queries` (n x 2) in pixels of `source`. Raises ValueError on a query outside."""
+        """Matches in pixels of `target` for `queries` (n x 2) in pixels of `source`. Raises
+        ValueError on a query outside.
+        """
         require_inside(queries, source.size, "query")
-        return self.estimate(self.features(source, seed=seed), self.features(target, seed=seed), queries)
+        return self.estimate(
+            self.features(source, seed=seed), self.features(target, seed=seed), queries
+        )
 
     def features(self, view: View, *, seed: int = 0) -> Target:
         """Features of one view: from memory, from the store, or computed and kept in both."""
-        key = (view, id(view.pixels), seed)  # the view is kept with its features, so that its pixels' id stays taken
+        key = (
+            view,
+            id(view.pixels),
+            seed,
+        )  # the view is kept with its features, so that its pixels' id stays taken
         return self._kept.of(key, lambda: (view, Target.of(self._load(view, seed))))[1]
 
-    def cells(self, view: View, layers: Sequence[str], timesteps: Sequence[int], *, seed: int = 0) -> dict:
-        """Features at every (layer, timestep), of methods that have both. Raises TypeError where a method has not."""
+    def cells(
+        self, view: View, layers: Sequence[str], timesteps: Sequence[int], *, seed: int = 0
+    ) -> dict:
+        """Features at every (layer, timestep), of methods that have both. Raises TypeError where a
+        method has not.
+        """
         if not hasattr(self.extract, "cells"):
-            raise TypeError(f"method {self.name or type(self.extract).__name__!r} has no layers and timesteps to sweep; dift has")
+            raise TypeError(
+                f"method {self.name or type(self.extract).__name__!r} has no layers and "
+                "timesteps to sweep; dift has"
+            )
         return self.extract.cells(view, layers, timesteps, seed=seed)
 
     def _load(self, view: View, seed: int) -> FeatureMap:
         if self.store is None:
             return self.extract(view, seed=seed)
-        key = self.store.key(self.settings, view, weights=self.weights, seed=seed, source=self.source)
+        key = self.store.key(
+            self.settings, view, weights=self.weights, seed=seed, source=self.source
+        )
         stored = self.store.get(key)
         if stored is not None:
-            values, box = stored["values"], tuple(stored["box"].tolist()) if "box" in stored else None
+            values, box = (
+                stored["values"],
+                tuple(stored["box"].tolist()) if "box" in stored else None,
+            )
             return FeatureMap(values, Frame(view.size, (values.shape[2], values.shape[1]), box))
         found = self.extract(view, seed=seed)
         tensors = {"values": found.values}
         if found.frame.box is not None:
             tensors["box"] = torch.tensor(found.frame.box, dtype=torch.float64)
-        self.store.put(key, tensors, {"method": self.name, "settings": self.settings, "weights": self.weights, "view": view.id})
+        self.store.put(
+            key,
+            tensors,
+            {
+                "method": self.name,
+                "settings": self.settings,
+                "weights": self.weights,
+                "view": view.id,
+            },
+        )
         return found

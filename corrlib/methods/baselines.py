@@ -1,4 +1,5 @@
-"""What correspondence costs nothing: pixels, VAE latents, an untrained U-Net, and copying the position.
+"""What correspondence costs nothing: pixels, VAE latents, an untrained U-Net, and copying the
+position.
 
 A learned feature has to beat all four before it is said to know anything.
 """
@@ -19,7 +20,9 @@ from corrlib.types import FeatureMap, Matches, View
 
 @dataclass(frozen=True)
 class PixelSettings:
-    """RGB patches of `window` x `window` pixels every `stride` pixels of the image resized to `size` (width, height)."""
+    """RGB patches of `window` x `window` pixels every `stride` pixels of the image resized to
+    `size` (width, height).
+    """
 
     size: Size = (96, 96)
     stride: int = 4
@@ -27,12 +30,21 @@ class PixelSettings:
 
     def __post_init__(self):
         if any(side % self.stride for side in self.size):
-            raise ValueError(f"size {self.size} is no multiple of stride {self.stride}; every cell needs a whole patch")
+            raise ValueError(
+                f"size {self.size} is no multiple of stride {self.stride}; every cell needs a "
+                "whole patch"
+            )
         if self.window < self.stride or (self.window - self.stride) % 2:
-            raise ValueError(f"window {self.window} must be stride {self.stride} plus an even number, to lie centred on its cell")
+            raise ValueError(
+                f"window {self.window} must be stride {self.stride} plus an even number, to lie "
+                "centred on its cell"
+            )
 
 
-PIXEL_PRESETS = {"toybox": PixelSettings(), **dict.fromkeys(("paper", "official"), PixelSettings((768, 768), 8, 16))}
+PIXEL_PRESETS = {
+    "toybox": PixelSettings(),
+    **dict.fromkeys(("paper", "official"), PixelSettings((768, 768), 8, 16)),
+}
 
 
 @register("pixels", presets=PIXEL_PRESETS)
@@ -41,7 +53,9 @@ def build_pixels(settings: PixelSettings, env: Env) -> FeatureMethod:
 
     def extract(view: View, *, seed: int = 0) -> FeatureMap:
         margin = (settings.window - settings.stride) // 2
-        image = torch.nn.functional.pad(pixels(view.image(), settings.size)[None], (margin,) * 4, mode="replicate")
+        image = torch.nn.functional.pad(
+            pixels(view.image(), settings.size)[None], (margin,) * 4, mode="replicate"
+        )
         patches = torch.nn.functional.unfold(image, settings.window, stride=settings.stride)[0]
         grid = (settings.size[0] // settings.stride, settings.size[1] // settings.stride)
         return FeatureMap(rearrange(patches, "c (h w) -> c h w", w=grid[0]), Frame(view.size, grid))
@@ -57,12 +71,17 @@ class LatentSettings:
     size: Size = (96, 96)
 
 
-LATENT_PRESETS = {"toybox": LatentSettings(), **dict.fromkeys(("paper", "official"), LatentSettings("sd2-1", (768, 768)))}
+LATENT_PRESETS = {
+    "toybox": LatentSettings(),
+    **dict.fromkeys(("paper", "official"), LatentSettings("sd2-1", (768, 768))),
+}
 
 
 @register("latents", presets=LATENT_PRESETS)
 def build_latents(settings: LatentSettings, env: Env) -> FeatureMethod:
-    """VAE latents: a cell's feature is the mean of its latent's posterior (4 channels in Stable Diffusion)."""
+    """VAE latents: a cell's feature is the mean of its latent's posterior (4 channels in Stable
+    Diffusion).
+    """
     diffuser = env.diffuser(settings.model)
     diffuser.require_size(settings.size)
 
@@ -75,7 +94,9 @@ def build_latents(settings: LatentSettings, env: Env) -> FeatureMethod:
 
 @dataclass(frozen=True)
 class RandomUNetSettings(OneStepSettings):
-    """A single pass as in DIFT, through a U-Net whose weights are drawn from `init_seed` and never trained."""
+    """A single pass as in DIFT, through a U-Net whose weights are drawn from `init_seed` and never
+    trained.
+    """
 
     init_seed: int = 0
 
@@ -89,16 +110,26 @@ RANDOM_PRESETS = {
 
 @register("random_unet", presets=RANDOM_PRESETS)
 def build_random_unet(settings: RandomUNetSettings, env: Env) -> FeatureMethod:
-    """DIFT with the trained VAE and text encoder, but an untrained U-Net of the same shape: what the architecture alone gives."""
+    """DIFT with the trained VAE and text encoder, but an untrained U-Net of the same shape: what
+    the architecture alone gives.
+    """
     trained = env.diffuser(settings.model, settings.dtype)
     with torch.random.fork_rng(devices=[]):  # the caller's random state stays as it was
         torch.manual_seed(settings.init_seed)
         unet = type(trained.unet).from_config(trained.unet.config)
     diffuser = Diffuser(
-        trained.vae, unet, trained.text_encoder, trained.tokenizer, trained.scheduler,
-        device=trained.device, dtype=trained.dtype, fingerprint=trained.fingerprint,
-    )  # fmt: skip
-    return FeatureMethod(settings, OneStep(settings, diffuser), weights=diffuser.fingerprint, store=env.store)
+        trained.vae,
+        unet,
+        trained.text_encoder,
+        trained.tokenizer,
+        trained.scheduler,
+        device=trained.device,
+        dtype=trained.dtype,
+        fingerprint=trained.fingerprint,
+    )
+    return FeatureMethod(
+        settings, OneStep(settings, diffuser), weights=diffuser.fingerprint, store=env.store
+    )
 
 
 @dataclass(frozen=True)
@@ -108,7 +139,9 @@ class PositionSettings:
 
 @dataclass
 class CopyPosition:
-    """Answers with the query's relative position in the image, whatever the images show. Score is 0 everywhere."""
+    """Answers with the query's relative position in the image, whatever the images show. Score is 0
+    everywhere.
+    """
 
     settings: Any = field(default_factory=PositionSettings)
     name: str = ""
@@ -120,7 +153,9 @@ class CopyPosition:
         return Matches(resize_points(queries, source.size, target.size), torch.zeros(len(queries)))
 
 
-@register("copy_position", presets=dict.fromkeys(("toybox", "paper", "official"), PositionSettings()))
+@register(
+    "copy_position", presets=dict.fromkeys(("toybox", "paper", "official"), PositionSettings())
+)
 def build_copy_position(settings: PositionSettings, env: Env) -> CopyPosition:
     """Copy the relative position: what a data set gives away by centring its objects."""
     return CopyPosition(settings)

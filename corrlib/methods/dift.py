@@ -1,9 +1,11 @@
 """DIFT: the features of one noisy pass through a diffusion model's U-Net, compared by cosine.
 
-*Source:* Tang et al., "Emergent Correspondence from Image Diffusion", NeurIPS 2023; released code `Tsingularity/dift`, commit
-9421eb2 (`dift_sd.py`, `eval_spair.py`). Differences to the released code: the image is encoded once, not once an ensemble
-member (the members still draw posterior samples of their own: the same distribution at a third of the cost); noise is keyed on
-seed and view, where the released code sets no seed; a view without a category gets the null prompt, there an unknown one does.
+*Source:* Tang et al., "Emergent Correspondence from Image Diffusion", NeurIPS 2023; released code
+`Tsingularity/dift`, commit 9421eb2 (`dift_sd.py`, `eval_spair.py`). Differences to the released
+code: the image is encoded once, not once an ensemble member (the members still draw posterior
+samples of their own: the same distribution at a third of the cost); noise is keyed on seed and
+view, where the released code sets no seed; a view without a category gets the null prompt, there an
+unknown one does.
 """
 
 from dataclasses import dataclass, replace
@@ -15,13 +17,16 @@ from corrlib.onestep import OneStep, OneStepSettings
 
 @dataclass(frozen=True)
 class DiftSettings(OneStepSettings):
-    """The defaults are the paper's for SPair-71k: Stable Diffusion 2.1 at 768 x 768, t = 261, decoder block 1, 8 noises."""
+    """The defaults are the paper's for SPair-71k: Stable Diffusion 2.1 at 768 x 768, t = 261,
+    decoder block 1, 8 noises.
+    """
 
 
 PAPER = DiftSettings()
 PRESETS = {
     "paper": PAPER,
-    "official": PAPER,  # the released README's command; on SPair-71k it names the paper's own values
+    # the released README's command; on SPair-71k it names the paper's own values
+    "official": PAPER,
     "sd1-5": replace(PAPER, model="sd1-5", size=(512, 512)),
     # layer and timestep as validation pairs chose them (`bench emergence`)
     "toybox": replace(PAPER, model="toybox", size=(96, 96), timestep=151, layer="up_blocks.2"),
@@ -32,4 +37,6 @@ PRESETS = {
 def build(settings: DiftSettings, env: Env) -> FeatureMethod:
     """DIFT under these settings."""
     diffuser = env.diffuser(settings.model, settings.dtype)
-    return FeatureMethod(settings, OneStep(settings, diffuser), weights=diffuser.fingerprint, store=env.store)
+    return FeatureMethod(
+        settings, OneStep(settings, diffuser), weights=diffuser.fingerprint, store=env.store
+    )

@@ -1,10 +1,12 @@
 """The attention of the category's name: what prompt optimisation starts from, and has to beat.
 
-A word's cross-attention shows where the thing is that it names, so every query gets one answer, the place of the target where the
-word's attention is largest. Layers, crops, noise and read-out are those of prompt optimisation's preset of the same name.
+A word's cross-attention shows where the thing is that it names, so every query gets one answer, the
+place of the target where the word's attention is largest. Layers, crops, noise and read-out are
+those of prompt optimisation's preset of the same name.
 
-*Source:* Hedlin et al., "Unsupervised Semantic Correspondence Using Stable Diffusion", NeurIPS 2023, which shows the attention of
-words and then replaces the word by an embedding found for one point.
+*Source:* Hedlin et al., "Unsupervised Semantic Correspondence Using Stable Diffusion", NeurIPS
+2023, which shows the attention of words and then replaces the word by an embedding found for one
+point.
 """
 
 from dataclasses import dataclass, replace
@@ -26,7 +28,8 @@ from corrlib.types import Matches, View
 
 @dataclass(frozen=True)
 class WordSettings(PromptSettings):
-    """The settings of asking an image (those of finding are not used), and the sentence that the word stands in.
+    """The settings of asking an image (those of finding are not used), and the sentence that the
+    word stands in.
 
     Of the category the last token is read, which has seen the whole word.
     """
@@ -36,7 +39,10 @@ class WordSettings(PromptSettings):
     def __post_init__(self):
         super().__post_init__()
         if "{category}" not in self.prompt:
-            raise ValueError(f'prompt is {self.prompt!r}; wanted a sentence with "{{category}}" in it, whose attention is read')
+            raise ValueError(
+                f'prompt is {self.prompt!r}; wanted a sentence with "{{category}}" in it, whose '
+                "attention is read"
+            )
 
 
 PAPER = WordSettings()
@@ -44,15 +50,22 @@ PRESETS = {
     "paper": PAPER,
     "official": replace(PAPER, **RELEASED),
     "toybox": replace(PAPER, model="toybox", size=96, layers=(10, 11, 12), crops=6),
-}  # fmt: skip
+}
 
 
 class WordAttention:
-    """Answers every query with the place where the attention of the target's category is largest."""
+    """Answers every query with the place where the attention of the target's category is
+    largest.
+    """
 
     def __init__(self, settings: WordSettings, env: Env):
         self.diffuser = env.diffuser(settings.model, settings.dtype)
-        self.settings, self.weights, self.name, self.preset = settings, self.diffuser.fingerprint, "", ""
+        self.settings, self.weights, self.name, self.preset = (
+            settings,
+            self.diffuser.fingerprint,
+            "",
+            "",
+        )
         self.network = Network.of(self.diffuser, settings)
         self._pool = LatentPool.shared(env.shared)
         self._found: dict[tuple, tuple[View, Points, Tensor]] = {}
@@ -69,14 +82,25 @@ class WordAttention:
             place = read(fuse(maps[:, None], s), s)
             x, y = place[0].floor().long().clamp(0, s.size - 1).tolist()
             point = to_image(place, target.size, s.size, half_pixel=s.half_pixel)
-            self._found[key] = (target, point, maps.mean(1)[:, y, x].cpu())  # the view is kept, so that its pixels' id stays taken
+            self._found[key] = (
+                target,
+                point,
+                maps.mean(1)[:, y, x].cpu(),
+            )  # the view is kept, so that its pixels' id stays taken
         _, point, score = self._found[key]
-        return Matches(point.expand(len(queries), 2).to(queries), score.expand(len(queries)).to(queries))
+        return Matches(
+            point.expand(len(queries), 2).to(queries), score.expand(len(queries)).to(queries)
+        )
 
     def maps(self, view: View, *, seed: int = 0) -> Float[Tensor, "1 layers size size"]:
-        """The attention of the view's category on it, layer by layer, in the frame of the square input."""
+        """The attention of the view's category on it, layer by layer, in the frame of the square
+        input.
+        """
         if view.category is None:
-            raise ValueError(f"view {view.id!r} has no category, so no word to attend; give one: View(..., category='dog')")
+            raise ValueError(
+                f"view {view.id!r} has no category, so no word to attend; give one: View(..., "
+                "category='dog')"
+            )
         s = replace(self.settings, token=self.token(view.category))
         words = self.diffuser.condition(s.prompt.replace("{category}", view.category))[None].float()
         latents = self._pool.of(self.diffuser, view, s.size, s.crop_side)

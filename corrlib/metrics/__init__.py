@@ -1,21 +1,32 @@
-"""From predictions to the numbers that papers print. NumPy and pandas only; OpenCV is imported when a homography is estimated.
+"""From predictions to the numbers that papers print. NumPy and pandas only; OpenCV is imported when
+a homography is estimated.
 
 | what | functions | unit |
 | --- | --- | --- |
-| keypoints: PCK in all its definitions | `pck`, `pck_table`, `pck_under`, `compare`, `measured`, `tolerance_px` | percent |
-| how sure a number is | `bootstrap`, `bootstrap_table`, `paired_bootstrap`, `mean_interval` | as the number |
-| planes (HPatches) | `four_ways`, `homography_accuracy`, `matching_accuracy`, `corner_error` | percent; pixels |
-| dense flow (TSS) | `score_flow`, `flow_table`, `flow_smoothness`, `resize_flow`, `unmirror_flow` | percent; pixels |
-| masks in video (DAVIS) | `score_objects`, `object_table`, `mask_summary` | J, F: 0 to 1 |
-| joints in video (JHMDB) | `score_joints` | percent |
+| keypoints: PCK in all its definitions | `pck`, `pck_table`, `pck_under`, `compare`, `measured`,
+`tolerance_px` | percent | | how sure a number is | `bootstrap`, `bootstrap_table`,
+`paired_bootstrap`, `mean_interval` | as the number | | planes (HPatches) | `four_ways`,
+`homography_accuracy`, `matching_accuracy`, `corner_error` | percent; pixels | | dense flow (TSS) |
+`score_flow`, `flow_table`, `flow_smoothness`, `resize_flow`, `unmirror_flow` | percent; pixels | |
+masks in video (DAVIS) | `score_objects`, `object_table`, `mask_summary` | J, F: 0 to 1 | | joints
+in video (JHMDB) | `score_joints` | percent |
 
-The *keypoint table* has one row a keypoint. Always needed: `pair`, `category`, `keypoint`, and for counting `distance_px` (answer
-to truth) and `tolerance_px` (the length that alpha multiplies). To count under another protocol (`measured`) it also needs
-`target_x`, `target_y`, `predicted_x`, `predicted_y` and, by base and frame, of `box_px`, `source_box_px`, `image_px`,
-`{source,target}_{width,height}` and `{source,target}_box_{width,height}`, all in original pixels; `corrlib.evaluate` writes them.
+The *keypoint table* has one row a keypoint. Always needed: `pair`, `category`, `keypoint`, and for
+counting `distance_px` (answer to truth) and `tolerance_px` (the length that alpha multiplies). To
+count under another protocol (`measured`) it also needs `target_x`, `target_y`, `predicted_x`,
+`predicted_y` and, by base and frame, of `box_px`, `source_box_px`, `image_px`,
+`{source,target}_{width,height}` and `{source,target}_box_{width,height}`, all in original pixels;
+`corrlib.evaluate` writes them.
 """
 
-from corrlib.metrics.flow import flow_error, flow_smoothness, flow_table, resize_flow, score_flow, unmirror_flow
+from corrlib.metrics.flow import (
+    flow_error,
+    flow_smoothness,
+    flow_table,
+    resize_flow,
+    score_flow,
+    unmirror_flow,
+)
 from corrlib.metrics.grids import resize_mask
 from corrlib.metrics.homography import (
     apply_homography,
@@ -28,18 +39,65 @@ from corrlib.metrics.homography import (
     mutual_neighbours,
     reprojection_error,
 )
-from corrlib.metrics.intervals import Interval, bootstrap, bootstrap_table, mean_interval, paired_bootstrap
+from corrlib.metrics.intervals import (
+    Interval,
+    bootstrap,
+    bootstrap_table,
+    mean_interval,
+    paired_bootstrap,
+)
 from corrlib.metrics.joints import body_size, score_joints
-from corrlib.metrics.masks import boundary_f, frame_statistics, jaccard, mask_summary, object_table, score_objects
+from corrlib.metrics.masks import (
+    boundary_f,
+    frame_statistics,
+    jaccard,
+    mask_summary,
+    object_table,
+    score_objects,
+)
 from corrlib.metrics.pck import BY, correct, pck, pck_table
 from corrlib.metrics.protocols import compare, measured, pck_under
 from corrlib.metrics.tolerance import BASES, tolerance_px, tolerances, with_tolerance
 
 __all__ = [
-    "BASES", "BY", "Interval", "apply_homography", "body_size", "bootstrap", "bootstrap_table", "boundary_f", "compare",
-    "corner_error", "correct", "find_homography", "flow_error", "flow_smoothness", "flow_table", "four_ways",
-    "frame_statistics", "homography_accuracy", "homography_flow", "jaccard", "mask_summary", "matching_accuracy",
-    "mean_interval", "measured", "mutual_neighbours", "object_table", "paired_bootstrap", "pck", "pck_table", "pck_under",
-    "reprojection_error", "resize_flow", "resize_mask", "score_flow", "score_joints", "score_objects", "tolerance_px",
-    "tolerances", "unmirror_flow", "with_tolerance",
-]  # fmt: skip
+    "BASES",
+    "BY",
+    "Interval",
+    "apply_homography",
+    "body_size",
+    "bootstrap",
+    "bootstrap_table",
+    "boundary_f",
+    "compare",
+    "corner_error",
+    "correct",
+    "find_homography",
+    "flow_error",
+    "flow_smoothness",
+    "flow_table",
+    "four_ways",
+    "frame_statistics",
+    "homography_accuracy",
+    "homography_flow",
+    "jaccard",
+    "mask_summary",
+    "matching_accuracy",
+    "mean_interval",
+    "measured",
+    "mutual_neighbours",
+    "object_table",
+    "paired_bootstrap",
+    "pck",
+    "pck_table",
+    "pck_under",
+    "reprojection_error",
+    "resize_flow",
+    "resize_mask",
+    "score_flow",
+    "score_joints",
+    "score_objects",
+    "tolerance_px",
+    "tolerances",
+    "unmirror_flow",
+    "with_tolerance",
+]

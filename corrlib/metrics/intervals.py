@@ -1,4 +1,6 @@
-"""How sure a number is: bootstrap intervals over pairs or images, of one method and of the difference of two."""
+"""How sure a number is: bootstrap intervals over pairs or images, of one method and of the
+difference of two.
+"""
 
 from collections.abc import Iterator, Sequence
 from numbers import Real
@@ -14,7 +16,9 @@ CHUNK = 2**22  # random numbers drawn at a time by the bootstrap
 
 
 class Interval(NamedTuple):
-    """A value and the ends of its confidence interval, all in its own unit (PCK: percent; differences: percentage points)."""
+    """A value and the ends of its confidence interval, all in its own unit (PCK: percent;
+    differences: percentage points).
+    """
 
     value: float
     low: float
@@ -22,15 +26,24 @@ class Interval(NamedTuple):
 
 
 def bootstrap(
-    table: pd.DataFrame, by: str = "point", n: int = 1000, seed: int = 0, *,
-    alpha: Real = 0.1, over: str = "pair", level: float = 0.95, strict: bool = False,
-) -> Interval:  # fmt: skip
-    """PCK with its percentile bootstrap interval, from `n` resamples of whole pairs (keypoints of a pair go together).
+    table: pd.DataFrame,
+    by: str = "point",
+    n: int = 1000,
+    seed: int = 0,
+    *,
+    alpha: Real = 0.1,
+    over: str = "pair",
+    level: float = 0.95,
+    strict: bool = False,
+) -> Interval:
+    """PCK with its percentile bootstrap interval, from `n` resamples of whole pairs (keypoints of a
+    pair go together).
 
-    `over="image"` resamples images and weighs a pair by the product of how often its two images were drawn (columns
-    `source_image` and `target_image`): wider, and right where few images make many pairs. With `by="category"` a category that a
-    resample loses keeps the value of the whole table, so that the mean is always over the same categories. Under a protocol,
-    measure first: `bootstrap(measured(table, p), p.by, alpha=0.1, strict=p.strict)`. Raises as `pck` does.
+    `over="image"` resamples images and weighs a pair by the product of how often its two images
+    were drawn (columns `source_image` and `target_image`): wider, and right where few images make
+    many pairs. With `by="category"` a category that a resample loses keeps the value of the whole
+    table, so that the mean is always over the same categories. Under a protocol, measure first:
+    `bootstrap(measured(table, p), p.by, alpha=0.1, strict=p.strict)`. Raises as `pck` does.
     *Source:* Efron 1979; for images Owen 2007, "The pigeonhole bootstrap".
     """
     right, total = Counter(table).counts(alpha, by, strict)
@@ -39,9 +52,15 @@ def bootstrap(
 
 
 def bootstrap_table(
-    table: pd.DataFrame, by: str = "point", group: Sequence[str] = ("category",), n: int = 1000, seed: int = 0, **options: Any
+    table: pd.DataFrame,
+    by: str = "point",
+    group: Sequence[str] = ("category",),
+    n: int = 1000,
+    seed: int = 0,
+    **options: Any,
 ) -> pd.DataFrame:
-    """`bootstrap` of each group of rows: one row a group, columns the group's, by, pck, low, high, keypoints, pairs.
+    """`bootstrap` of each group of rows: one row a group, columns the group's, by, pck, low, high,
+    keypoints, pairs.
 
     `options` are those of `bootstrap`. Groups keep the order of the table.
     """
@@ -54,32 +73,54 @@ def bootstrap_table(
 
 
 def paired_bootstrap(
-    table_a: pd.DataFrame, table_b: pd.DataFrame, by: str | tuple[str, str] = "point", n: int = 1000, seed: int = 0, *,
-    alpha: Real = 0.1, over: str = "pair", level: float = 0.95, strict: bool | tuple[bool, bool] = False,
-) -> Interval:  # fmt: skip
-    """(difference, low, high) of PCK, a minus b in percentage points, both computed on the same resamples.
+    table_a: pd.DataFrame,
+    table_b: pd.DataFrame,
+    by: str | tuple[str, str] = "point",
+    n: int = 1000,
+    seed: int = 0,
+    *,
+    alpha: Real = 0.1,
+    over: str = "pair",
+    level: float = 0.95,
+    strict: bool | tuple[bool, bool] = False,
+) -> Interval:
+    """(difference, low, high) of PCK, a minus b in percentage points, both computed on the same
+    resamples.
 
-    The tables hold the same keypoints, in any order; raises ValueError naming the first that only one of them has. To compare two
-    ways of counting the same predictions, `by` and `strict` may be pairs (of a, of b), and the tables `measured` by two protocols.
+    The tables hold the same keypoints, in any order; raises ValueError naming the first that only
+    one of them has. To compare two ways of counting the same predictions, `by` and `strict` may be
+    pairs (of a, of b), and the tables `measured` by two protocols.
     """
     a, b = _aligned(table_a, table_b)
     by, strict = (x if isinstance(x, tuple) else (x, x) for x in (by, strict))
     hows = zip((a, b), by, strict, strict=True)
-    (right_a, total_a), (right_b, total_b) = (Counter(t).counts(alpha, how, sign) for t, how, sign in hows)
-    draws = [_resampled(w, right_a, total_a) - _resampled(w, right_b, total_b) for w in _weights(a, n, seed, over)]
+    (right_a, total_a), (right_b, total_b) = (
+        Counter(t).counts(alpha, how, sign) for t, how, sign in hows
+    )
+    draws = [
+        _resampled(w, right_a, total_a) - _resampled(w, right_b, total_b)
+        for w in _weights(a, n, seed, over)
+    ]
     difference = percent(right_a.sum(0), total_a.sum(0)) - percent(right_b.sum(0), total_b.sum(0))
     return Interval(float(difference), *_quantiles(np.concatenate(draws), level))
 
 
-def mean_interval(values: Any, groups: Any = None, n: int = 1000, seed: int = 0, *, level: float = 0.95) -> Interval:
-    """The mean of one number a pair, sequence or object (an accuracy, T5, J), with its percentile bootstrap interval.
+def mean_interval(
+    values: Any, groups: Any = None, n: int = 1000, seed: int = 0, *, level: float = 0.95
+) -> Interval:
+    """The mean of one number a pair, sequence or object (an accuracy, T5, J), with its percentile
+    bootstrap interval.
 
-    `groups` names for each value what is resampled as a whole, such as the sequence of a pair; None resamples the values.
-    Raises ValueError when there is no value, when one is not finite, or when the lengths differ.
+    `groups` names for each value what is resampled as a whole, such as the sequence of a pair; None
+    resamples the values. Raises ValueError when there is no value, when one is not finite, or when
+    the lengths differ.
     """
     values = np.asarray(values, float)
     if values.ndim != 1 or not len(values) or not np.isfinite(values).all():
-        raise ValueError(f"values have shape {values.shape}; wanted at least one finite number a pair, sequence or object")
+        raise ValueError(
+            f"values have shape {values.shape}; wanted at least one finite number a pair, "
+            "sequence or object"
+        )
     if groups is not None and len(groups) != len(values):
         raise ValueError(f"{len(values)} values and {len(groups)} groups; wanted one group a value")
     codes, names = pd.factorize(np.arange(len(values)) if groups is None else np.asarray(groups))
@@ -89,13 +130,17 @@ def mean_interval(values: Any, groups: Any = None, n: int = 1000, seed: int = 0,
 
 
 def _resampled(weights: np.ndarray, right: np.ndarray, total: np.ndarray) -> np.ndarray:
-    """PCK in percent of each resample; NaN where the only cell is lost, which the quantiles skip."""
+    """PCK in percent of each resample; NaN where the only cell is lost, which the quantiles
+    skip.
+    """
     instead = right.sum(0) / total.sum(0) if total.shape[1] > 1 else None
     return percent(weights @ right, weights @ total, instead)
 
 
 def _weights(table: pd.DataFrame, n: int, seed: int, over: str) -> Iterator[np.ndarray]:
-    """Blocks of the n x pairs matrix that says how often each resample drew each pair (in order of appearance)."""
+    """Blocks of the n x pairs matrix that says how often each resample drew each pair (in order of
+    appearance).
+    """
     if over not in ("pair", "image"):
         raise ValueError(f"over is {over!r}; wanted 'pair' or 'image'")
     unique = table.drop_duplicates("pair")
@@ -133,9 +178,15 @@ def _aligned(a: pd.DataFrame, b: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFra
         index.append(pd.MultiIndex.from_frame(table[keys]))
         if index[-1].has_duplicates:
             twice = index[-1][index[-1].duplicated()][0]
-            raise ValueError(f"the {name} table has keypoint {twice} twice; give the table of one method and one setting")
+            raise ValueError(
+                f"the {name} table has keypoint {twice} twice; give the table of one method and "
+                "one setting"
+            )
     for this, other, name in ((0, 1, "first"), (1, 0, "second")):
         alone = ~index[this].isin(index[other])
         if alone.any():
-            raise ValueError(f"only the {name} table has keypoint {index[this][alone][0]}; compare tables of the same pairs")
+            raise ValueError(
+                f"only the {name} table has keypoint {index[this][alone][0]}; compare tables of "
+                "the same pairs"
+            )
     return a, b.iloc[index[1].get_indexer(index[0])]

@@ -1,7 +1,9 @@
-"""Region similarity J, boundary accuracy F and J&F of propagated masks, as DAVIS 2017 defines them. Values are 0 to 1.
+"""Region similarity J, boundary accuracy F and J&F of propagated masks, as DAVIS 2017 defines them.
+Values are 0 to 1.
 
-A frame is an H x W map of object ids (0 background, 255 void). Means go over frames first, then over *objects*, not over
-sequences. *Source:* Perazzi et al. 2016 and Pont-Tuset et al. 2017; the behaviour is that of davis2017-evaluation.
+A frame is an H x W map of object ids (0 background, 255 void). Means go over frames first, then
+over *objects*, not over sequences. *Source:* Perazzi et al. 2016 and Pont-Tuset et al. 2017; the
+behaviour is that of davis2017-evaluation.
 """
 
 import math
@@ -18,7 +20,8 @@ TOLERANCE = 0.008  # of the image's diagonal: 8 pixels at 854 x 480
 
 
 def jaccard(predicted: Any, true: Any, void: Any = None) -> float:
-    """J of one object in one frame: intersection / union of two masks (H x W); 1 where both are empty.
+    """J of one object in one frame: intersection / union of two masks (H x W); 1 where both are
+    empty.
 
     Pixels of `void` count neither for nor against. Raises ValueError when the shapes differ.
     """
@@ -28,10 +31,12 @@ def jaccard(predicted: Any, true: Any, void: Any = None) -> float:
 
 
 def boundary_f(predicted: Any, true: Any, void: Any = None, tolerance: Real = TOLERANCE) -> float:
-    """F of one object in one frame: harmonic mean of precision and recall of boundary pixels (H x W masks).
+    """F of one object in one frame: harmonic mean of precision and recall of boundary pixels (H x W
+    masks).
 
-    A boundary pixel is right when the other mask has one within the tolerance: `tolerance` times the diagonal, rounded up, or that
-    many pixels where it is 1 or more. 1 where both masks have no boundary, 0 where only one has. Raises as `jaccard` does.
+    A boundary pixel is right when the other mask has one within the tolerance: `tolerance` times
+    the diagonal, rounded up, or that many pixels where it is 1 or more. 1 where both masks have no
+    boundary, 0 where only one has. Raises as `jaccard` does.
     """
     predicted, true, void = _masks(predicted, true, void)
     radius = math.ceil(tolerance * math.hypot(*true.shape)) if tolerance < 1 else int(tolerance)
@@ -44,9 +49,11 @@ def boundary_f(predicted: Any, true: Any, void: Any = None, tolerance: Real = TO
 
 
 def boundary(mask: Bool[np.ndarray, "H W"]) -> Bool[np.ndarray, "H W"]:
-    """One-pixel boundaries: where a pixel differs from its right, lower or lower right neighbour, so half a pixel up and left.
+    """One-pixel boundaries: where a pixel differs from its right, lower or lower right neighbour,
+    so half a pixel up and left.
 
-    The image's own border is no boundary. *Source:* `seg2bmap` of the Berkeley segmentation benchmark.
+    The image's own border is no boundary. *Source:* `seg2bmap` of the Berkeley segmentation
+    benchmark.
     """
     edge = np.zeros_like(mask)
     edge[:, :-1] = mask[:, :-1] ^ mask[:, 1:]
@@ -56,41 +63,64 @@ def boundary(mask: Bool[np.ndarray, "H W"]) -> Bool[np.ndarray, "H W"]:
 
 
 def score_objects(
-    predicted: Sequence[Any] | Callable[[int], Any], true: Sequence[Any] | Callable[[int], Any], frames: int | None = None, *,
-    sequence: str = "", trim: bool = True, void: str = "zeroed", tolerance: Real = TOLERANCE,
-) -> pd.DataFrame:  # fmt: skip
+    predicted: Sequence[Any] | Callable[[int], Any],
+    true: Sequence[Any] | Callable[[int], Any],
+    frames: int | None = None,
+    *,
+    sequence: str = "",
+    trim: bool = True,
+    void: str = "zeroed",
+    tolerance: Real = TOLERANCE,
+) -> pd.DataFrame:
     """J and F of every object and frame of one sequence: columns sequence, object, frame, J, F.
 
-    `predicted` and `true` are maps of object ids, one a frame, or functions of the frame's number (then `frames` says how many).
-    Objects are the ids 1..n of the first true frame. `trim` leaves out the first frame, which is given, and the last, as the
-    semi-supervised task does. An object that a prediction lacks counts as an empty mask; an id that the truth has not is an
-    error. `void="zeroed"`: undecided pixels (255) of the truth are background, as the published task does it in fact;
-    "ignored" leaves them out of both measures. Raises ValueError naming the frame that does not fit.
+    `predicted` and `true` are maps of object ids, one a frame, or functions of the frame's number
+    (then `frames` says how many). Objects are the ids 1..n of the first true frame. `trim` leaves
+    out the first frame, which is given, and the last, as the semi-supervised task does. An object
+    that a prediction lacks counts as an empty mask; an id that the truth has not is an error.
+    `void="zeroed"`: undecided pixels (255) of the truth are background, as the published task does
+    it in fact; "ignored" leaves them out of both measures. Raises ValueError naming the frame that
+    does not fit.
     """
     if void not in ("zeroed", "ignored"):
         raise ValueError(f"void is {void!r}; wanted 'zeroed' (as published) or 'ignored'")
     frames = len(true) if frames is None else frames
     if not callable(predicted) and len(predicted) != frames:
         raise ValueError(
-            f"{_of(sequence)}{len(predicted)} predicted frames and {frames} true ones; wanted one a frame, the first too"
+            f"{_of(sequence)}{len(predicted)} predicted frames and {frames} true ones; wanted "
+            "one a frame, the first too"
         )
     if frames < (3 if trim else 1):
-        raise ValueError(f"{_of(sequence)}{frames} frames leave none to measure; wanted 3 or more, or trim=False")
+        raise ValueError(
+            f"{_of(sequence)}{frames} frames leave none to measure; wanted 3 or more, or trim=False"
+        )
     first = _ids(true, 0, sequence, "true")
     objects = range(1, int(first[first != VOID].max(initial=0)) + 1)
     if not objects:
-        hint = "; masks of 0 and 255 are DAVIS 2016's: convert them with (mask > 0)" if (first == VOID).any() else ""
+        hint = (
+            "; masks of 0 and 255 are DAVIS 2016's: convert them with (mask > 0)"
+            if (first == VOID).any()
+            else ""
+        )
         raise ValueError(f"{_of(sequence)}the first true frame holds no object{hint}")
     rows = []
     for i in range(1, frames - 1) if trim else range(frames):
         ours, theirs = _ids(predicted, i, sequence, "predicted"), _ids(true, i, sequence, "true")
         if ours.shape != theirs.shape:
             raise ValueError(
-                f"{_of(sequence)}frame {i}: predicted {ours.shape}, true {theirs.shape}; resize to the annotation's size"
+                f"{_of(sequence)}frame {i}: predicted {ours.shape}, true {theirs.shape}; resize "
+                "to the annotation's size"
             )
         if ours.max(initial=0) > objects[-1]:
-            hint = "; masks of 0 and 255 are DAVIS 2016's: convert them with (mask > 0)" if ours.max() == VOID else ""
-            raise ValueError(f"{_of(sequence)}frame {i}: predicted id {ours.max()}, but there are {objects[-1]} objects{hint}")
+            hint = (
+                "; masks of 0 and 255 are DAVIS 2016's: convert them with (mask > 0)"
+                if ours.max() == VOID
+                else ""
+            )
+            raise ValueError(
+                f"{_of(sequence)}frame {i}: predicted id {ours.max()}, but there are "
+                f"{objects[-1]} objects{hint}"
+            )
         skipped = theirs == VOID if void == "ignored" else None
         for k in objects:
             pair = (ours == k, theirs == k, skipped)
@@ -99,7 +129,8 @@ def score_objects(
 
 
 def object_table(scores: pd.DataFrame) -> pd.DataFrame:
-    """One row an object of `score_objects`' tables (concatenated): mean, recall and decay of J and of F, and J&F.
+    """One row an object of `score_objects`' tables (concatenated): mean, recall and decay of J and
+    of F, and J&F.
 
     Columns sequence, object, "J&F", then J, F, each with "_recall" and "_decay", and frames.
     """
@@ -107,14 +138,18 @@ def object_table(scores: pd.DataFrame) -> pd.DataFrame:
     for (sequence, k), part in scores.groupby(["sequence", "object"], sort=False):
         row: dict[str, Any] = {"sequence": sequence, "object": k, "J&F": float("nan")}
         for name in ("J", "F"):
-            row[name], row[f"{name}_recall"], row[f"{name}_decay"] = frame_statistics(part.sort_values("frame")[name])
+            row[name], row[f"{name}_recall"], row[f"{name}_decay"] = frame_statistics(
+                part.sort_values("frame")[name]
+            )
         row["J&F"] = (row["J"] + row["F"]) / 2
         rows.append({**row, "frames": len(part)})
     return pd.DataFrame(rows)
 
 
 def mask_summary(objects: pd.DataFrame) -> dict[str, float]:
-    """The line of a paper's table from `object_table`: every column's mean over objects, "J&F" the mean of the means of J and F."""
+    """The line of a paper's table from `object_table`: every column's mean over objects, "J&F" the
+    mean of the means of J and F.
+    """
     if not len(objects):
         raise ValueError("no object was scored: there is no mean")
     means = objects.drop(columns=["sequence", "object", "frames"]).mean().to_dict()
@@ -124,8 +159,9 @@ def mask_summary(objects: pd.DataFrame) -> dict[str, float]:
 def frame_statistics(values: Iterable[Real]) -> tuple[float, float, float]:
     """(mean, recall, decay) of an object's values in order of frames.
 
-    Recall is the share of frames above 0.5. Decay is the mean of the first quarter minus that of the last; neighbouring quarters
-    share a frame, as in the released code. Raises ValueError on no value at all.
+    Recall is the share of frames above 0.5. Decay is the mean of the first quarter minus that of
+    the last; neighbouring quarters share a frame, as in the released code. Raises ValueError on no
+    value at all.
     """
     values = np.asarray(list(values), float)
     if not len(values):
@@ -136,7 +172,9 @@ def frame_statistics(values: Iterable[Real]) -> tuple[float, float, float]:
 
 
 def _near(edge: Bool[np.ndarray, "H W"], radius: int) -> Bool[np.ndarray, "H W"]:
-    """Pixels within `radius` of one that is set: dilation by a disk, done by marking the disk of each of the few set pixels."""
+    """Pixels within `radius` of one that is set: dilation by a disk, done by marking the disk of
+    each of the few set pixels.
+    """
     height, width = edge.shape
     padded = np.zeros((height + 2 * radius, width + 2 * radius), bool)
     y, x = np.mgrid[-radius : radius + 1, -radius : radius + 1]
@@ -154,7 +192,8 @@ def _masks(predicted: Any, true: Any, void: Any) -> list[Bool[np.ndarray, "H W"]
     void = np.zeros_like(true) if void is None else np.asarray(void).astype(bool)
     if true.ndim != 2 or not predicted.shape == true.shape == void.shape:
         raise ValueError(
-            f"masks have shapes {predicted.shape} (predicted), {true.shape} (true), {void.shape} (void); wanted one H x W"
+            f"masks have shapes {predicted.shape} (predicted), {true.shape} (true), "
+            f"{void.shape} (void); wanted one H x W"
         )
     return [predicted, true, void]
 
@@ -162,7 +201,10 @@ def _masks(predicted: Any, true: Any, void: Any) -> list[Bool[np.ndarray, "H W"]
 def _ids(maps: Any, i: int, sequence: str, what: str) -> np.ndarray:
     ids = np.asarray(maps(i) if callable(maps) else maps[i])
     if ids.ndim != 2 or not (np.issubdtype(ids.dtype, np.integer) or ids.dtype == bool):
-        raise ValueError(f"{_of(sequence)}frame {i}: the {what} map is {ids.dtype} {ids.shape}; wanted H x W integer ids")
+        raise ValueError(
+            f"{_of(sequence)}frame {i}: the {what} map is {ids.dtype} {ids.shape}; wanted H x W "
+            "integer ids"
+        )
     return ids.astype(np.int64) if ids.dtype == bool else ids
 
 

@@ -1,4 +1,6 @@
-"""The latents of an image's crops, each encoded at most once, whoever asks for it and however often."""
+"""The latents of an image's crops, each encoded at most once, whoever asks for it and however
+often.
+"""
 
 from typing import Any
 
@@ -16,17 +18,21 @@ from corrlib.types import View
 
 
 class CropLatents:
-    """Latent means of the square crops of one image, which is squashed to `size` x `size` first, bilinearly.
+    """Latent means of the square crops of one image, which is squashed to `size` x `size` first,
+    bilinearly.
 
-    A crop of `side` pixels at an offset (x, y) is enlarged to `size` x `size` and encoded when it is first asked for, by itself:
-    a latent does not depend on which others were asked for. Latents stay in memory, 36 x 36 of them at most in the paper.
-    Raises ValueError when `size` does not fit the model.
+    A crop of `side` pixels at an offset (x, y) is enlarged to `size` x `size` and encoded when it
+    is first asked for, by itself: a latent does not depend on which others were asked for. Latents
+    stay in memory, 36 x 36 of them at most in the paper. Raises ValueError when `size` does not fit
+    the model.
     """
 
     def __init__(self, diffuser: Diffuser, image: Image.Image, size: int, side: int):
         diffuser.require_size((size, size))
         self.diffuser, self.size, self.side = diffuser, size, side
-        array = np.array(image.convert("RGB").resize((size, size), Image.Resampling.BILINEAR), dtype=np.float32)
+        array = np.array(
+            image.convert("RGB").resize((size, size), Image.Resampling.BILINEAR), dtype=np.float32
+        )
         self.pixels = rearrange(torch.from_numpy(array), "H W c -> 1 c H W") / 127.5 - 1
         self._kept: dict[tuple[int, int], Tensor] = {}
 
@@ -52,10 +58,14 @@ class CropLatents:
 
 
 class LatentPool:
-    """The crop latents of many images, the `keep_bytes` used last; methods of one `Env` share it, whatever their settings."""
+    """The crop latents of many images, the `keep_bytes` used last; methods of one `Env` share it,
+    whatever their settings.
+    """
 
     def __init__(self, keep_bytes: int = 512 * 2**20):
-        self._kept: Recent[tuple[Diffuser, View, CropLatents]] = Recent(keep_bytes, nbytes=lambda kept: kept[2].nbytes)
+        self._kept: Recent[tuple[Diffuser, View, CropLatents]] = Recent(
+            keep_bytes, nbytes=lambda kept: kept[2].nbytes
+        )
 
     @classmethod
     def shared(cls, kept: dict[str, Any]) -> "LatentPool":
@@ -63,6 +73,10 @@ class LatentPool:
         return kept.setdefault("crop latents", cls())
 
     def of(self, diffuser: Diffuser, view: View, size: int, side: int) -> CropLatents:
-        """Those of crops of `side` of one image squashed to `size`. Model and image stay kept with them, and so do their ids."""
+        """Those of crops of `side` of one image squashed to `size`. Model and image stay kept with
+        them, and so do their ids.
+        """
         key = (id(diffuser), view, id(view.pixels), size, side)
-        return self._kept.of(key, lambda: (diffuser, view, CropLatents(diffuser, view.image(), size, side)))[2]
+        return self._kept.of(
+            key, lambda: (diffuser, view, CropLatents(diffuser, view.image(), size, side))
+        )[2]

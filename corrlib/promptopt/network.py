@@ -22,15 +22,31 @@ class Network:
         """Raises ValueError when the size, a layer or a head does not fit the model."""
         diffuser.require_size((settings.size, settings.size))
         latent = settings.size // diffuser.factor
-        layers = choose(diffuser.unet, settings.layers, latent, largest_map=settings.largest_map, heads=settings.heads)
+        layers = choose(
+            diffuser.unet,
+            settings.layers,
+            latent,
+            largest_map=settings.largest_map,
+            heads=settings.heads,
+        )
         return cls(diffuser, tuple(layers))
 
     def maps(
-        self, z: Float[Tensor, "b z h w"], t: int, embeddings: Float[Tensor, "b tokens d"], settings: PromptSettings,
+        self,
+        z: Float[Tensor, "b z h w"],
+        t: int,
+        embeddings: Float[Tensor, "b tokens d"],
+        settings: PromptSettings,
         query_scale: int = 1,
-    ) -> dict[str, Float[Tensor, "b _ _"]]:  # fmt: skip
-        """The attention maps of one pass over noisy latents, by layer; gradients reach `embeddings` only."""
+    ) -> dict[str, Float[Tensor, "b _ _"]]:
+        """The attention maps of one pass over noisy latents, by layer; gradients reach `embeddings`
+        only.
+        """
         d = self.diffuser
-        with token_maps(d.unet, self.layers, token=settings.token, heads=settings.heads, query_scale=query_scale) as found:
-            d.unet(z.to(d.device, d.dtype), t, encoder_hidden_states=embeddings.to(d.device, d.dtype))
+        with token_maps(
+            d.unet, self.layers, token=settings.token, heads=settings.heads, query_scale=query_scale
+        ) as found:
+            d.unet(
+                z.to(d.device, d.dtype), t, encoder_hidden_states=embeddings.to(d.device, d.dtype)
+            )
         return found

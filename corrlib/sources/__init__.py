@@ -1,6 +1,8 @@
-"""Where benchmarks come from: mirrors, parts, and how much of a part is on this disk. Nothing but the standard library.
+"""Where benchmarks come from: mirrors, parts, and how much of a part is on this disk. Nothing but
+the standard library.
 
-The table itself is `corrlib.sources.table`. `data_scripts/fetch.py` downloads by it, `python -m corrlib doctor` reports by it.
+The table itself is `corrlib.sources.table`. `data_scripts/fetch.py` downloads by it, `python -m
+corrlib doctor` reports by it.
 """
 
 import json
@@ -17,7 +19,9 @@ RECEIPTS = "fetched.json"
 
 @dataclass(frozen=True)
 class Mirror:
-    """One address of one file. `size` in bytes and `hash` ("md5:..." or "sha256:...") only where public code states them."""
+    """One address of one file. `size` in bytes and `hash` ("md5:..." or "sha256:...") only where
+    public code states them.
+    """
 
     url: str
     name: str = ""
@@ -39,10 +43,11 @@ class Mirror:
 class Part:
     """One piece of a benchmark: an archive, or a list that is one file.
 
-    `place` is where it lies below the benchmark's folder ("" is the folder itself). `holds` says what must be there: pattern and at
-    least how many. `usual` says counts that are reported but were not checked: fewer is a remark, no fault. `rows` are the lines of
-    a list below its first. `megabytes` and `unpacked` (megabytes too) are estimates for planning, unless a mirror states its size.
-    `extra` says what an optional part is for.
+    `place` is where it lies below the benchmark's folder ("" is the folder itself). `holds` says
+    what must be there: pattern and at least how many. `usual` says counts that are reported but
+    were not checked: fewer is a remark, no fault. `rows` are the lines of a list below its first.
+    `megabytes` and `unpacked` (megabytes too) are estimates for planning, unless a mirror states
+    its size. `extra` says what an optional part is for.
     """
 
     mirrors: tuple[Mirror, ...]
@@ -60,12 +65,17 @@ class Part:
         return self.mirrors[0].size or int(self.megabytes * 1e6)
 
     def missing(self, root: Path) -> list[str]:
-        """What is not there of this part below the benchmark's folder `root`; empty when it is complete."""
+        """What is not there of this part below the benchmark's folder `root`; empty when it is
+        complete.
+        """
         place = root / self.place
         if not place.exists():
             return [f"no {place}"]
         if self.rows:
-            have = sum(bool(line.strip()) for line in place.read_text(errors="replace").splitlines()) - 1
+            have = (
+                sum(bool(line.strip()) for line in place.read_text(errors="replace").splitlines())
+                - 1
+            )
             return [f"{place} has {have} rows; wanted {self.rows}"] if have < self.rows else []
         return _short(place, self.holds)
 
@@ -76,12 +86,18 @@ class Part:
 
 def _short(place: Path, counts: Mapping[str, int]) -> list[str]:
     have = {pattern: sum(1 for _ in place.glob(pattern)) for pattern in counts}
-    return [f"{place} has {have[pattern]:,} of {pattern}; wanted {n:,}" for pattern, n in counts.items() if have[pattern] < n]
+    return [
+        f"{place} has {have[pattern]:,} of {pattern}; wanted {n:,}"
+        for pattern, n in counts.items()
+        if have[pattern] < n
+    ]
 
 
 @dataclass(frozen=True, eq=False)
 class Benchmark:
-    """A benchmark by its name in `corrlib.data`: its folder below the home of all of them, its page, and its parts."""
+    """A benchmark by its name in `corrlib.data`: its folder below the home of all of them, its
+    page, and its parts.
+    """
 
     name: str
     title: str
@@ -101,17 +117,23 @@ class Benchmark:
         return sum(int(part.unpacked * 1e6) for part in self.parts)
 
     def missing(self, home: Path, extras: bool = False) -> dict[Part, list[str]]:
-        """Parts that are not complete below `home`, with what is missing; optional ones only if `extras`."""
+        """Parts that are not complete below `home`, with what is missing; optional ones only if
+        `extras`.
+        """
         wanted = [part for part in self.parts if extras or not part.extra]
         return {part: said for part in wanted if (said := part.missing(home / self.folder))}
 
     def command(self, home: Path | str = HOME) -> str:
         """The command line that fetches it."""
-        return f"python data_scripts/fetch.py {self.name}" + (f" --out {home}" if str(home) != HOME else "")
+        return f"python data_scripts/fetch.py {self.name}" + (
+            f" --out {home}" if str(home) != HOME else ""
+        )
 
 
 def receipts(home: Path) -> dict[str, Any]:
-    """What the fetching wrote of each file under `home`: address, bytes, sha256, date, unpacked bytes. Empty without any."""
+    """What the fetching wrote of each file under `home`: address, bytes, sha256, date, unpacked
+    bytes. Empty without any.
+    """
     try:
         return json.loads((home / RECEIPTS).read_text())
     except (OSError, ValueError):
@@ -119,7 +141,9 @@ def receipts(home: Path) -> dict[str, Any]:
 
 
 def drive(id: str) -> str:
-    """The address from which Google Drive gives a public file to a program, large ones too; it may answer with a page instead."""
+    """The address from which Google Drive gives a public file to a program, large ones too; it may
+    answer with a page instead.
+    """
     return f"https://drive.usercontent.google.com/download?id={id}&export=download&confirm=t"
 
 
@@ -128,4 +152,6 @@ def human(size: int | float) -> str:
     units = ["GB", "MB", "kB", "B"]
     while size >= 999.5 and len(units) > 1:
         size, _ = size / 1000, units.pop()
-    return f"{size:.1f} {units[-1]}" if len(units) < 4 and size < 9.95 else f"{size:.0f} {units[-1]}"
+    return (
+        f"{size:.1f} {units[-1]}" if len(units) < 4 and size < 9.95 else f"{size:.0f} {units[-1]}"
+    )

@@ -1,7 +1,16 @@
-"""Verbs on matplotlib axes: each takes tensors or arrays, draws, returns the axes, and never calls `show`."""
+"""Verbs on matplotlib axes: each takes tensors or arrays, draws, returns the axes, and never calls
+`show`.
+"""
 
 from corrlib.viz import style
-from corrlib.viz.charts import category_bars, curve_with_band, law_plot, layer_grid, training_record, verdict
+from corrlib.viz.charts import (
+    category_bars,
+    curve_with_band,
+    law_plot,
+    layer_grid,
+    training_record,
+    verdict,
+)
 from corrlib.viz.maps import gallery, heat, pca, pca_colors
 from corrlib.viz.matches import circles, labelled, legend_lines, matches, points
 from corrlib.viz.world import chart, dense, part_centres, part_colors, truth_layers

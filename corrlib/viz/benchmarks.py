@@ -1,4 +1,6 @@
-"""What a benchmark asks, drawn from its items: a pair with its points and tolerance, a flow, a plane, a film."""
+"""What a benchmark asks, drawn from its items: a pair with its points and tolerance, a flow, a
+plane, a film.
+"""
 
 import math
 from collections.abc import Sequence
@@ -16,61 +18,125 @@ from matplotlib.patheffects import Normal, Stroke
 from corrlib.metrics import apply_homography, tolerance_px
 from corrlib.protocol import Protocol
 from corrlib.types import DensePair, Pair, Video
-from corrlib.viz.style import BLUE, GREY, INK, ORANGE, PAPER, PLUM, SAND, TEAL, bare, to_array, to_pixels
+from corrlib.viz.style import (
+    BLUE,
+    GREY,
+    INK,
+    ORANGE,
+    PAPER,
+    PLUM,
+    SAND,
+    TEAL,
+    bare,
+    to_array,
+    to_pixels,
+)
 
 OBJECTS = (BLUE, ORANGE, TEAL, PLUM, SAND)  # of a film, in the order of their ids
 LIMBS = (  # of a body of JHMDB's fifteen joints
     *(("head", "neck"), ("neck", "belly")),
-    *((a.format(side), b.format(side)) for side in ("right", "left") for a, b in (
-        ("neck", "{} shoulder"), ("{} shoulder", "{} elbow"), ("{} elbow", "{} wrist"),
-        ("belly", "{} hip"), ("{} hip", "{} knee"), ("{} knee", "{} ankle"),
-    )),
-)  # fmt: skip
+    *(
+        (a.format(side), b.format(side))
+        for side in ("right", "left")
+        for a, b in (
+            ("neck", "{} shoulder"),
+            ("{} shoulder", "{} elbow"),
+            ("{} elbow", "{} wrist"),
+            ("belly", "{} hip"),
+            ("{} hip", "{} knee"),
+            ("{} knee", "{} ankle"),
+        )
+    ),
+)
 HALO = [Stroke(linewidth=2.8, foreground=PAPER, alpha=0.75), Normal()]
 
 
 def tolerance_radii(pair: Pair, protocol: Protocol, alpha: Real = 0.1) -> tuple[float, float]:
-    """How far off an answer may be in x and in y, in original target pixels: a frame that changes the shape makes it an ellipse."""
-    given = {"target_box": pair.target_box, "source_box": pair.source_box, "target_points": pair.target_points}
+    """How far off an answer may be in x and in y, in original target pixels: a frame that changes
+    the shape makes it an ellipse.
+    """
+    given = {
+        "target_box": pair.target_box,
+        "source_box": pair.source_box,
+        "target_points": pair.target_points,
+    }
     sizes = {"source_size": pair.source.size, "target_size": pair.target.size}
-    length = alpha * tolerance_px(protocol.base, **given, **sizes, frame=protocol.frame, origin=protocol.origin)
+    length = alpha * tolerance_px(
+        protocol.base, **given, **sizes, frame=protocol.frame, origin=protocol.origin
+    )
     (width, height), frame = pair.target.size, protocol.frame or pair.target.size
     return length * width / frame[0], length * height / frame[1]
 
 
 def asked(ax: Axes, pair: Pair, protocol: Protocol | None = None, alpha: Real = 0.1) -> Axes:
-    """A pair with its annotated points, one colour a point in both images; the target is drawn at the source's height.
+    """A pair with its annotated points, one colour a point in both images; the target is drawn at
+    the source's height.
 
-    With `protocol` also what the tolerance refers to (the box of the target, dashed) and, around each true point, where an answer
-    is right. Returns `ax`.
+    With `protocol` also what the tolerance refers to (the box of the target, dashed) and, around
+    each true point, where an answer is right. Returns `ax`.
     """
     left, right = to_pixels(pair.source), to_pixels(pair.target)
     scale, gap = left.shape[0] / right.shape[0], 0.03 * left.shape[1]
     x0 = left.shape[1] + gap
     for pixels, x, s in ((left, 0, 1), (right, x0, scale)):
         height, width = (n * s for n in pixels.shape[:2])
-        ax.imshow(pixels, extent=(x - 0.5, x + width - 0.5, height - 0.5, -0.5), interpolation="antialiased")
+        ax.imshow(
+            pixels,
+            extent=(x - 0.5, x + width - 0.5, height - 0.5, -0.5),
+            interpolation="antialiased",
+        )
     ax.set_xlim(-0.5, x0 + right.shape[1] * scale - 0.5)
     ax.set_ylim(left.shape[0] - 0.5, -0.5)
-    source, target = to_array(pair.source_points), (to_array(pair.target_points) + 0.5) * scale - 0.5 + (x0, 0)
+    source, target = (
+        to_array(pair.source_points),
+        (to_array(pair.target_points) + 0.5) * scale - 0.5 + (x0, 0),
+    )
     colors = mpl.colormaps["turbo"](np.linspace(0.08, 0.95, max(len(source), 2)))
     for i, (color, a, b) in enumerate(zip(colors, source, target, strict=False)):
         if protocol is not None:
             rx, ry = (2 * scale * r for r in tolerance_radii(pair, protocol, alpha))
-            ring = Ellipse(tuple(b), rx, ry, fill=False, edgecolor=color, linewidth=1.4, path_effects=HALO, zorder=3 + i / 100)
+            ring = Ellipse(
+                tuple(b),
+                rx,
+                ry,
+                fill=False,
+                edgecolor=color,
+                linewidth=1.4,
+                path_effects=HALO,
+                zorder=3 + i / 100,
+            )
             ax.add_patch(ring)
         for x, y in (a, b):
-            ax.plot(x, y, "o", color=color, markersize=5.5, markeredgecolor=PAPER, markeredgewidth=1.0, zorder=6)
+            ax.plot(
+                x,
+                y,
+                "o",
+                color=color,
+                markersize=5.5,
+                markeredgecolor=PAPER,
+                markeredgewidth=1.0,
+                zorder=6,
+            )
     if protocol is not None and (box := base_box(pair, protocol)) is not None:
         x1, y1, x2, y2 = ((np.reshape(box, (2, 2)) + 0.5) * scale - 0.5 + (x0, 0)).ravel()
-        frame = Rectangle((x1, y1), x2 - x1, y2 - y1, fill=False, edgecolor=INK, linestyle=(0, (4, 2)), linewidth=1.3)
+        frame = Rectangle(
+            (x1, y1),
+            x2 - x1,
+            y2 - y1,
+            fill=False,
+            edgecolor=INK,
+            linestyle=(0, (4, 2)),
+            linewidth=1.3,
+        )
         frame.set_path_effects(HALO)
         ax.add_patch(frame)
     return bare(ax)
 
 
 def base_box(pair: Pair, protocol: Protocol) -> tuple[float, float, float, float] | None:
-    """The box in the target whose longer side the tolerance refers to; None where it is not in the target."""
+    """The box in the target whose longer side the tolerance refers to; None where it is not in the
+    target.
+    """
     (width, height), points = pair.target.size, to_array(pair.target_points).astype(float)
     if protocol.base == "image":
         return -0.5, -0.5, width - 0.5, height - 0.5
@@ -82,7 +148,8 @@ def base_box(pair: Pair, protocol: Protocol) -> tuple[float, float, float, float
 
 
 def flow_colors(flow: Any, longest: Real | None = None) -> Float[np.ndarray, "H W 3"]:
-    """A flow (H x W x 2, NaN where unknown) as colours: the direction is the hue, the length the saturation; unknown is light grey.
+    """A flow (H x W x 2, NaN where unknown) as colours: the direction is the hue, the length the
+    saturation; unknown is light grey.
 
     `longest` is the length in pixels that is drawn in full colour, by default the 99th percentile.
     """
@@ -97,31 +164,49 @@ def flow_colors(flow: Any, longest: Real | None = None) -> Float[np.ndarray, "H 
 
 
 def pulled_back(pair: DensePair) -> Float[np.ndarray, "H W 3"]:
-    """The target's pixels brought to where the flow says they are in the source (nearest pixel); grey where the flow is unknown."""
+    """The target's pixels brought to where the flow says they are in the source (nearest pixel);
+    grey where the flow is unknown.
+    """
     flow, target = to_array(pair.flow()).astype(float), to_pixels(pair.target)
     known = np.isfinite(flow).all(-1)
     y, x = np.mgrid[: flow.shape[0], : flow.shape[1]]
     u, v = np.where(known[..., None], flow, 0.0).transpose(2, 0, 1)
-    columns, rows = (np.clip(np.rint(a), 0, n - 1).astype(int) for a, n in zip((x + u, y + v), target.shape[1::-1], strict=True))
+    columns, rows = (
+        np.clip(np.rint(a), 0, n - 1).astype(int)
+        for a, n in zip((x + u, y + v), target.shape[1::-1], strict=True)
+    )
     return np.where(known[..., None], target[rows, columns], 0.955)
 
 
 def dense_pair(axes: Sequence[Axes] | np.ndarray, pair: DensePair) -> np.ndarray:
-    """Source, target, the flow from one to the other as colours, and the target pulled back by it, into four axes; returns them."""
+    """Source, target, the flow from one to the other as colours, and the target pulled back by it,
+    into four axes; returns them.
+    """
     axes = np.asarray(axes, dtype=object).ravel()
-    pictures = to_pixels(pair.source), to_pixels(pair.target), flow_colors(pair.flow()), pulled_back(pair)
+    pictures = (
+        to_pixels(pair.source),
+        to_pixels(pair.target),
+        flow_colors(pair.flow()),
+        pulled_back(pair),
+    )
     for ax, pixels in zip(axes, pictures, strict=True):
         bare(ax).imshow(pixels, interpolation="antialiased")
     return axes
 
 
 def plane(axes: Sequence[Axes] | np.ndarray, pair: DensePair, lines: int = 5) -> np.ndarray:
-    """A grid on image 1 and where the pair's homography takes it in image k, into two axes. Returns the axes."""
+    """A grid on image 1 and where the pair's homography takes it in image k, into two axes. Returns
+    the axes.
+    """
     axes = np.asarray(axes, dtype=object).ravel()
     (width, height), steps = pair.source.size, np.linspace(0.08, 0.92, lines)
     fine = np.linspace(steps[0], steps[-1], 30)
-    segments = [np.c_[np.full(30, s), fine] for s in steps] + [np.c_[fine, np.full(30, s)] for s in steps]
-    for ax, view, matrix in zip(axes, (pair.source, pair.target), (np.eye(3), to_array(pair.homography)), strict=True):
+    segments = [np.c_[np.full(30, s), fine] for s in steps] + [
+        np.c_[fine, np.full(30, s)] for s in steps
+    ]
+    for ax, view, matrix in zip(
+        axes, (pair.source, pair.target), (np.eye(3), to_array(pair.homography)), strict=True
+    ):
         bare(ax).imshow(to_pixels(view), interpolation="antialiased")
         for i, segment in enumerate(segments):
             line = apply_homography(matrix, segment * (width - 1, height - 1))
@@ -131,13 +216,19 @@ def plane(axes: Sequence[Axes] | np.ndarray, pair: DensePair, lines: int = 5) ->
     return axes
 
 
-def film(axes: Sequence[Axes] | np.ndarray, video: Video, frames: Sequence[int] | None = None) -> np.ndarray:
-    """Frames of a video, one an axes: the masks' objects in colours, or joints and limbs where there are joints. Returns the axes.
+def film(
+    axes: Sequence[Axes] | np.ndarray, video: Video, frames: Sequence[int] | None = None
+) -> np.ndarray:
+    """Frames of a video, one an axes: the masks' objects in colours, or joints and limbs where
+    there are joints. Returns the axes.
 
-    `frames` are numbers from 0, by default as many as axes, evenly spread from the first to the last.
+    `frames` are numbers from 0, by default as many as axes, evenly spread from the first to the
+    last.
     """
     axes = np.asarray(axes, dtype=object).ravel()
-    frames = np.linspace(0, len(video) - 1, len(axes)).round().astype(int) if frames is None else frames
+    frames = (
+        np.linspace(0, len(video) - 1, len(axes)).round().astype(int) if frames is None else frames
+    )
     for ax, i in zip(axes, frames, strict=True):
         pixels = to_pixels(video.frames[i])
         bare(ax).imshow(pixels, interpolation="antialiased")
@@ -163,15 +254,34 @@ def mask_over(ax: Axes, mask: Any, color: str, opacity: Real = 0.5) -> Axes:
     return ax
 
 
-def body(ax: Axes, names: Sequence[str], joints: Float[np.ndarray, "n 2"], color: str = BLUE) -> Axes:
-    """Joints (x, y; NaN: not there) as dots, those of the left side hollow, and the limbs between them as lines. Returns `ax`."""
+def body(
+    ax: Axes, names: Sequence[str], joints: Float[np.ndarray, "n 2"], color: str = BLUE
+) -> Axes:
+    """Joints (x, y; NaN: not there) as dots, those of the left side hollow, and the limbs between
+    them as lines. Returns `ax`.
+    """
     at = dict(zip(names, joints, strict=True))
     for a, b in LIMBS:
         if a in at and b in at:
-            ax.plot(*np.stack([at[a], at[b]]).T, color=color, linewidth=1.8, path_effects=HALO, solid_capstyle="round", zorder=3)
+            ax.plot(
+                *np.stack([at[a], at[b]]).T,
+                color=color,
+                linewidth=1.8,
+                path_effects=HALO,
+                solid_capstyle="round",
+                zorder=3,
+            )
     for name, xy in at.items():
         inside = PAPER if name.startswith("left") else color
-        ax.plot(*xy, "o", markersize=4.5, markerfacecolor=inside, markeredgecolor=color, markeredgewidth=1.2, zorder=4)
+        ax.plot(
+            *xy,
+            "o",
+            markersize=4.5,
+            markerfacecolor=inside,
+            markeredgecolor=color,
+            markeredgewidth=1.2,
+            zorder=4,
+        )
     return ax
 
 
@@ -180,6 +290,15 @@ def absent(axes: Any, text: str = "not on\nthis disk") -> Any:
     for ax in np.asarray(axes, dtype=object).ravel():
         bare(ax)
         ax.set_facecolor("#f4f4f4")
-        note = ax.text(0.5, 0.5, text, transform=ax.transAxes, ha="center", va="center", fontsize=10, color=GREY)
+        note = ax.text(
+            0.5,
+            0.5,
+            text,
+            transform=ax.transAxes,
+            ha="center",
+            va="center",
+            fontsize=10,
+            color=GREY,
+        )
         note.set_in_layout(False)
     return axes

@@ -18,22 +18,46 @@ from corrlib.viz.style import BLUE, CYCLE, GREY, INK, ORANGE, PAPER, SEQUENTIAL,
 VERDICTS = {"holds": (BLUE, "o"), "does not": (ORANGE, "s"), "cannot tell": (GREY, "D")}
 
 
-def layer_grid(ax: Axes, table: pd.DataFrame, *, value: str = "pck", digits: int = 0, label: str = "PCK, percent") -> Axes:
-    """A table of layers (rows) by timesteps (columns) as colours with the numbers in them, the best one framed.
+def layer_grid(
+    ax: Axes,
+    table: pd.DataFrame,
+    *,
+    value: str = "pck",
+    digits: int = 0,
+    label: str = "PCK, percent",
+) -> Axes:
+    """A table of layers (rows) by timesteps (columns) as colours with the numbers in them, the best
+    one framed.
 
-    `table` has one row a layer and one column a timestep, or is long with columns layer, t and `value`. Cells without a
-    number were not run, and say so by being empty. Returns `ax`.
+    `table` has one row a layer and one column a timestep, or is long with columns layer, t and
+    `value`. Cells without a number were not run, and say so by being empty. Returns `ax`.
     """
     if {"layer", "t", value} <= set(table.columns):
-        table = table.pivot_table(index="layer", columns="t", values=value, sort=False).sort_index(axis=1)
+        table = table.pivot_table(index="layer", columns="t", values=value, sort=False).sort_index(
+            axis=1
+        )
     numbers = table.to_numpy(dtype=float)
     bar = {"label": label, "pad": 0.02, "aspect": 30, "fraction": 0.05}
-    seaborn.heatmap(table, ax=ax, cmap=SEQUENTIAL, annot=True, fmt=f".{digits}f", annot_kws={"fontsize": 10}, cbar_kws=bar)
+    seaborn.heatmap(
+        table,
+        ax=ax,
+        cmap=SEQUENTIAL,
+        annot=True,
+        fmt=f".{digits}f",
+        annot_kws={"fontsize": 10},
+        cbar_kws=bar,
+    )
     ax.set_facecolor("#eeeeee")
     if np.isfinite(numbers).any():
         row, column = np.unravel_index(np.nanargmax(numbers), numbers.shape)
         for color, width in ((PAPER, 4.5), (ORANGE, 2.4)):
-            frame = {"fill": False, "edgecolor": color, "linewidth": width, "joinstyle": "round", "clip_on": False}
+            frame = {
+                "fill": False,
+                "edgecolor": color,
+                "linewidth": width,
+                "joinstyle": "round",
+                "clip_on": False,
+            }
             ax.add_patch(Rectangle((column + 0.03, row + 0.05), 0.94, 0.9, **frame))
     ax.tick_params(length=0, rotation=0)
     ax.set(xlabel="timestep", ylabel="")
@@ -51,21 +75,37 @@ def curve_with_band(
     color: str | None = None,
     marker: str = "o",
 ) -> Axes:
-    """A curve through (x, y) and, between `low` and `high`, the band of its confidence interval. Returns `ax`."""
+    """A curve through (x, y) and, between `low` and `high`, the band of its confidence interval.
+    Returns `ax`.
+    """
     x, y = to_array(x), to_array(y)
-    (line,) = ax.plot(x, y, marker=marker, markersize=5, label=label, color=color, markeredgecolor=PAPER, markeredgewidth=0.8)
+    (line,) = ax.plot(
+        x,
+        y,
+        marker=marker,
+        markersize=5,
+        label=label,
+        color=color,
+        markeredgecolor=PAPER,
+        markeredgewidth=0.8,
+    )
     if low is not None and high is not None:
-        ax.fill_between(x, to_array(low), to_array(high), color=line.get_color(), alpha=0.18, linewidth=0)
+        ax.fill_between(
+            x, to_array(low), to_array(high), color=line.get_color(), alpha=0.18, linewidth=0
+        )
     _rules(ax)
     return ax
 
 
-def training_record(axes: Sequence[Axes] | np.ndarray, record: Mapping[str, Any] | Sequence[Mapping[str, Any]]) -> np.ndarray:
-    """When does correspondence emerge? The loss (first axes) and PCK (second) against images seen, in doublings. Returns the axes.
+def training_record(
+    axes: Sequence[Axes] | np.ndarray, record: Mapping[str, Any] | Sequence[Mapping[str, Any]]
+) -> np.ndarray:
+    """When does correspondence emerge? The loss (first axes) and PCK (second) against images seen,
+    in doublings. Returns the axes.
 
-    `record` is a training record (or its list "record"): rows of images, loss and pck, a mapping from "layer@t" to percent.
-    A layer's curve is its best timestep at each row that looked at it; a "curve" of (images, loss) in the record is drawn thin
-    behind the loss.
+    `record` is a training record (or its list "record"): rows of images, loss and pck, a mapping
+    from "layer@t" to percent. A layer's curve is its best timestep at each row that looked at it; a
+    "curve" of (images, loss) in the record is drawn thin behind the loss.
     """
     axes = np.asarray(axes, dtype=object).ravel()
     curve = record.get("curve", ()) if isinstance(record, Mapping) else ()
@@ -80,7 +120,13 @@ def training_record(axes: Sequence[Axes] | np.ndarray, record: Mapping[str, Any]
     for layer, color in zip(layers, CYCLE, strict=False):
         of = [[v for name, v in row["pck"].items() if name.split("@")[0] == layer] for row in rows]
         looked = np.array([bool(values) for values in of])
-        curve_with_band(axes[1], images[looked], [max(values) for values in of if values], label=layer, color=color)
+        curve_with_band(
+            axes[1],
+            images[looked],
+            [max(values) for values in of if values],
+            label=layer,
+            color=color,
+        )
     axes[1].set_ylabel("PCK@0.1, percent")
     axes[1].set_ylim(0, 1.4 * max(max(row["pck"].values()) for row in rows))  # room for the legend
     axes[1].legend(handlelength=1.6, fontsize=9, loc="upper left")
@@ -89,17 +135,23 @@ def training_record(axes: Sequence[Axes] | np.ndarray, record: Mapping[str, Any]
         doublings = 1000 * 2.0 ** np.arange(-9, 20)
         doublings = doublings[(doublings > 0.9 * images.min()) & (doublings < 1.1 * images.max())]
         ax.set_xticks(doublings[:: -(-len(doublings) // 5)])
-        ax.xaxis.set_major_formatter(FuncFormatter(lambda n, _: f"{n / 1000:,.0f}k" if n >= 1000 else f"{n:.0f}"))
+        ax.xaxis.set_major_formatter(
+            FuncFormatter(lambda n, _: f"{n / 1000:,.0f}k" if n >= 1000 else f"{n:.0f}")
+        )
         ax.minorticks_off()
         ax.set_xlabel("images seen")
     return axes
 
 
-def law_plot(ax: Axes, laws: Any, *, unit: str = "difference in PCK, points", wrap: int = 30) -> Axes:
-    """One line a law: the measured difference with its confidence interval, coloured by verdict. Returns `ax`.
+def law_plot(
+    ax: Axes, laws: Any, *, unit: str = "difference in PCK, points", wrap: int = 30
+) -> Axes:
+    """One line a law: the measured difference with its confidence interval, coloured by verdict.
+    Returns `ax`.
 
-    `laws` is a table (or a sequence of mappings) with columns law, difference, low, high and, unless it follows from the interval
-    as in `verdict`, verdict: "holds", "does not" or "cannot tell". A difference of NaN was not run. The first law is at the top.
+    `laws` is a table (or a sequence of mappings) with columns law, difference, low, high and,
+    unless it follows from the interval as in `verdict`, verdict: "holds", "does not" or "cannot
+    tell". A difference of NaN was not run. The first law is at the top.
     """
     laws = pd.DataFrame(laws).reset_index(drop=True)
     ax.axvline(0, color=INK, linewidth=1)
@@ -109,9 +161,27 @@ def law_plot(ax: Axes, laws: Any, *, unit: str = "difference in PCK, points", wr
             continue
         says = row["verdict"] if "verdict" in laws else verdict(row["low"], row["high"])
         color, marker = VERDICTS[says]
-        ax.plot([row["low"], row["high"]], [i, i], color=color, linewidth=2.6, solid_capstyle="round")
-        ax.plot(row["difference"], i, marker, color=color, markersize=8, markeredgecolor=PAPER, markeredgewidth=1)
-        ax.annotate(says, (1, i), (6, 0), xycoords=("axes fraction", "data"), textcoords="offset points", va="center", color=color)
+        ax.plot(
+            [row["low"], row["high"]], [i, i], color=color, linewidth=2.6, solid_capstyle="round"
+        )
+        ax.plot(
+            row["difference"],
+            i,
+            marker,
+            color=color,
+            markersize=8,
+            markeredgecolor=PAPER,
+            markeredgewidth=1,
+        )
+        ax.annotate(
+            says,
+            (1, i),
+            (6, 0),
+            xycoords=("axes fraction", "data"),
+            textcoords="offset points",
+            va="center",
+            color=color,
+        )
     ax.set_ylim(len(laws) - 0.5, -0.5)
     ax.set_yticks(range(len(laws)), [_wrapped(text, wrap) for text in laws["law"]])
     ax.tick_params(axis="y", length=0)
@@ -122,10 +192,14 @@ def law_plot(ax: Axes, laws: Any, *, unit: str = "difference in PCK, points", wr
     return ax
 
 
-def category_bars(ax: Axes, values: pd.Series, line: Real | None = None, *, unit: str = "PCK, percent") -> Axes:
-    """One horizontal bar a category, longest at the top, and a line at the value over all. Returns `ax`.
+def category_bars(
+    ax: Axes, values: pd.Series, line: Real | None = None, *, unit: str = "PCK, percent"
+) -> Axes:
+    """One horizontal bar a category, longest at the top, and a line at the value over all. Returns
+    `ax`.
 
-    `values` is a series by category; the totals "mean" and "all" that `report.per_category` adds are left out.
+    `values` is a series by category; the totals "mean" and "all" that `report.per_category` adds
+    are left out.
     """
     values = values.drop(["mean", "all"], errors="ignore").sort_values(kind="stable")
     ax.barh(range(len(values)), values, height=0.72, color=BLUE, alpha=0.85)

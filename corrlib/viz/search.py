@@ -20,24 +20,50 @@ CURVES = {
 
 
 def settings_scatter(
-    axes: Sequence[Axes] | np.ndarray, trials: pd.DataFrame, space: Mapping[str, Any], *, error: str = "apart",
+    axes: Sequence[Axes] | np.ndarray,
+    trials: pd.DataFrame,
+    space: Mapping[str, Any],
+    *,
+    error: str = "apart",
     unit: str = "PCK@0.1, percent",
-) -> np.ndarray:  # fmt: skip
-    """One axes a setting of the searched `space`: its value against PCK, one dot a trial, the best ringed. Returns the axes.
+) -> np.ndarray:
+    """One axes a setting of the searched `space`: its value against PCK, one dot a trial, the best
+    ringed. Returns the axes.
 
-    `trials` has one row a trial: a column a setting (`search.table`) and pck (`optimism.scores`). An axis is logarithmic where the
-    law is. The mean of column `error` is drawn once, at the right of the first axes: "apart" for how sure dots are to each other,
-    "error" for PCK itself; without that column there is no bar. Axes beyond the settings are removed.
+    `trials` has one row a trial: a column a setting (`search.table`) and pck (`optimism.scores`).
+    An axis is logarithmic where the law is. The mean of column `error` is drawn once, at the right
+    of the first axes: "apart" for how sure dots are to each other, "error" for PCK itself; without
+    that column there is no bar. Axes beyond the settings are removed.
     """
     axes = np.asarray(axes, dtype=object).ravel()
     if len(axes) < len(space):
-        raise ValueError(f"got {len(axes)} axes for {len(space)} settings; wanted one for each of {', '.join(space)}")
+        raise ValueError(
+            f"got {len(axes)} axes for {len(space)} settings; wanted one for each of "
+            f"{', '.join(space)}"
+        )
     best = trials["pck"].to_numpy().argmax()
     for number, (ax, (name, entry)) in enumerate(zip(axes, space.items(), strict=False)):
         ((law, values),) = entry.items()
         x = _places(ax, trials[name], law, values)
-        ax.plot(x, trials["pck"], "o", color=BLUE, markersize=6, alpha=0.75, markeredgecolor=PAPER, markeredgewidth=0.8)
-        ax.plot(x[best], trials["pck"].iloc[best], "o", color="none", markersize=10, markeredgecolor=ORANGE, markeredgewidth=2)
+        ax.plot(
+            x,
+            trials["pck"],
+            "o",
+            color=BLUE,
+            markersize=6,
+            alpha=0.75,
+            markeredgecolor=PAPER,
+            markeredgewidth=0.8,
+        )
+        ax.plot(
+            x[best],
+            trials["pck"].iloc[best],
+            "o",
+            color="none",
+            markersize=10,
+            markeredgecolor=ORANGE,
+            markeredgewidth=2,
+        )
         ax.set_xlabel(name.replace("_", " "))
         ax.grid(axis="y", color="#dddddd", linewidth=0.7)
         ax.set_axisbelow(True)
@@ -52,10 +78,12 @@ def settings_scatter(
 
 
 def best_of_n(ax: Axes, found: pd.DataFrame, *, unit: str = "PCK@0.1, percent") -> Axes:
-    """What a search of n trials reports, what its choice scores on unseen pictures, and luck alone. Returns `ax`.
+    """What a search of n trials reports, what its choice scores on unseen pictures, and luck alone.
+    Returns `ax`.
 
-    `found` is `optimism.best_of_n`: bands are how sure the second is, and where a search falls whose trials are equal in truth.
-    The gap of the first two at the largest n, the optimism, is written at its right.
+    `found` is `optimism.best_of_n`: bands are how sure the second is, and where a search falls
+    whose trials are equal in truth. The gap of the first two at the largest n, the optimism, is
+    written at its right.
     """
     marker = "o" if len(found) <= 24 else ""
     for name, (color, dash, label) in CURVES.items():
@@ -66,13 +94,29 @@ def best_of_n(ax: Axes, found: pd.DataFrame, *, unit: str = "PCK@0.1, percent") 
     place, margin = last["n"] + 0.025 * len(found), 0.05 * len(found)
     ends = [last["left_out"], last["apparent"]]
     ax.plot([place, place], ends, color=INK, linewidth=1.2, marker="_", markersize=7)
-    gap = f"optimism\n{last['optimism']:.1f} points\n± {(last['optimism_high'] - last['optimism_low']) / 2:.1f}"
-    style = {"textcoords": "offset points", "va": "center", "fontsize": 10, "color": INK, "annotation_clip": False}
+    gap = (
+        f"optimism\n{last['optimism']:.1f} points\n± "
+        f"{(last['optimism_high'] - last['optimism_low']) / 2:.1f}"
+    )
+    style = {
+        "textcoords": "offset points",
+        "va": "center",
+        "fontsize": 10,
+        "color": INK,
+        "annotation_clip": False,
+    }
     ax.annotate(gap, (place, np.mean(ends)), (7, 0), **style)
     ax.set_xlim(1 - margin, last["n"] + margin)
     ax.xaxis.set_major_locator(MaxNLocator(8, integer=True, steps=[1, 2, 5, 10]))
     ax.set(xlabel="trials, n", ylabel=unit)
-    ax.legend(fontsize=10, ncols=3, loc="lower center", bbox_to_anchor=(0.5, 1.0), handlelength=1.8, columnspacing=1.4)
+    ax.legend(
+        fontsize=10,
+        ncols=3,
+        loc="lower center",
+        bbox_to_anchor=(0.5, 1.0),
+        handlelength=1.8,
+        columnspacing=1.4,
+    )
     return ax
 
 
@@ -84,7 +128,9 @@ def _places(ax: Axes, drawn: pd.Series, law: str, values: Sequence[Any]) -> np.n
         for i in number.values():  # dots of one choice side by side
             here = np.flatnonzero(x == i)
             x[here] += np.linspace(-0.22, 0.22, len(here)) if len(here) > 1 else 0
-        ax.set_xticks(range(len(number)), list(number), fontsize=11 if len("".join(number)) <= 10 else 9)
+        ax.set_xticks(
+            range(len(number)), list(number), fontsize=11 if len("".join(number)) <= 10 else 9
+        )
         ax.set_xlim(-0.5, len(number) - 0.5)
         return x
     low, high = values
@@ -96,7 +142,9 @@ def _places(ax: Axes, drawn: pd.Series, law: str, values: Sequence[Any]) -> np.n
         reach = (high / low) ** 0.06
         ax.set_xlim(low / reach, high * reach)
     else:
-        ax.xaxis.set_major_locator(MaxNLocator(4, integer=law == "integer", steps=[1, 2, 2.5, 5, 10]))
+        ax.xaxis.set_major_locator(
+            MaxNLocator(4, integer=law == "integer", steps=[1, 2, 2.5, 5, 10])
+        )
         ax.set_xlim(low - 0.06 * (high - low), high + 0.06 * (high - low))
     return drawn.to_numpy(float)
 
@@ -106,10 +154,17 @@ def _word(value: Any) -> str:
 
 
 def _ticks(low: Real, high: Real) -> list[Real]:
-    """Round numbers between the ends of a logarithmic axis: 1, 2, 5, 10, ..., or more of them in a short one."""
+    """Round numbers between the ends of a logarithmic axis: 1, 2, 5, 10, ..., or more of them in a
+    short one.
+    """
     decades = 10.0 ** np.arange(np.floor(np.log10(low)), np.ceil(np.log10(high)) + 1)
     for steps in ((1,), (1, 3), (1, 2, 5), (1, 1.5, 2, 3, 4, 5, 7)):
-        ticks = [float(f"{s * d:.6g}") for d in decades for s in steps if low <= s * d * 1.000001 and s * d <= high * 1.000001]
+        ticks = [
+            float(f"{s * d:.6g}")
+            for d in decades
+            for s in steps
+            if low <= s * d * 1.000001 and s * d <= high * 1.000001
+        ]
         if len(ticks) >= 3:
             break
     return ticks or [low, high]
@@ -121,6 +176,14 @@ def _error(ax: Axes, middle: float, error: float, law: str) -> None:
     wide = low + (high - low) / 0.78
     ax.set_xlim(*(np.exp((low, wide)) if law.startswith("log") else (low, wide)))
     here = ax.get_yaxis_transform()  # x in shares of the axes, y in data
-    ax.plot([0.86, 0.86], [middle - error, middle + error], transform=here, color=GREY, linewidth=1.6, marker="_", markersize=9)
+    ax.plot(
+        [0.86, 0.86],
+        [middle - error, middle + error],
+        transform=here,
+        color=GREY,
+        linewidth=1.6,
+        marker="_",
+        markersize=9,
+    )
     says = {"rotation": 90, "ha": "center", "va": "center", "fontsize": 8, "color": GREY}
     ax.text(0.935, middle, "± standard error", transform=here, **says)

@@ -1,7 +1,8 @@
-"""The look of every figure, in one place: a few colours, one grid of sizes, and what turns anything image-like into pixels.
+"""The look of every figure, in one place: a few colours, one grid of sizes, and what turns anything
+image-like into pixels.
 
-Blue is right and orange is wrong, everywhere; lines are solid and dashed besides, so that neither print nor any kind of
-colour vision loses the difference.
+Blue is right and orange is wrong, everywhere; lines are solid and dashed besides, so that neither
+print nor any kind of colour vision loses the difference.
 """
 
 from typing import Any
@@ -45,7 +46,9 @@ RC = {
 
 
 def apply() -> None:
-    """Give matplotlib the look of the book; `with matplotlib.rc_context(RC)` does it for a block only."""
+    """Give matplotlib the look of the book; `with matplotlib.rc_context(RC)` does it for a block
+    only.
+    """
     mpl.rcParams.update(RC)
 
 
@@ -59,7 +62,8 @@ def to_array(x: Any) -> np.ndarray:
 
 
 def to_pixels(image: Any) -> Float[np.ndarray, "H W 3"]:
-    """Pixels in [0, 1] of a `View`, a Pillow image, a c x H x W tensor or an H x W (x c) array; integers are taken as 0..255.
+    """Pixels in [0, 1] of a `View`, a Pillow image, a c x H x W tensor or an H x W (x c) array;
+    integers are taken as 0..255.
 
     Values beyond [0, 1] are cut. Raises ValueError on any other shape.
     """
@@ -75,7 +79,8 @@ def to_pixels(image: Any) -> Float[np.ndarray, "H W 3"]:
         pixels = np.moveaxis(pixels, 0, -1)
     if pixels.ndim != 3 or pixels.shape[2] not in (1, 3, 4):
         raise ValueError(
-            f"got an image of shape {to_array(image).shape}; wanted H x W, H x W x 3 or a tensor of 3 x H x W (one image)"
+            f"got an image of shape {to_array(image).shape}; wanted H x W, H x W x 3 or a "
+            "tensor of 3 x H x W (one image)"
         )
     pixels = pixels / 255.0 if np.issubdtype(pixels.dtype, np.integer) else pixels.astype(float)
     pixels = np.repeat(pixels, 3, axis=2) if pixels.shape[2] == 1 else pixels[..., :3]
@@ -83,7 +88,9 @@ def to_pixels(image: Any) -> Float[np.ndarray, "H W 3"]:
 
 
 def bare(ax: Any) -> Any:
-    """Take ticks and frame off an axes that shows an image, and let it hang from its title, so that a row's titles are level."""
+    """Take ticks and frame off an axes that shows an image, and let it hang from its title, so that
+    a row's titles are level.
+    """
     ax.set_xticks([])
     ax.set_yticks([])
     for spine in ax.spines.values():

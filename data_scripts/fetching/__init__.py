@@ -1,4 +1,6 @@
-"""Fetching the benchmarks: transfer of one file, safe unpacking of one archive, and the parts of a benchmark put together."""
+"""Fetching the benchmarks: transfer of one file, safe unpacking of one archive, and the parts of a
+benchmark put together.
+"""
 
 
 class FetchError(RuntimeError):

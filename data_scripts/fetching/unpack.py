@@ -1,6 +1,8 @@
-"""Unpacking an archive that nobody vouches for: names stay inside, nothing but files and folders is made, and sizes are bounded.
+"""Unpacking an archive that nobody vouches for: names stay inside, nothing but files and folders is
+made, and sizes are bounded.
 
-Neither `tarfile.extractall` nor `zipfile.extractall` is used: no link is ever created, so no file can be written through one.
+Neither `tarfile.extractall` nor `zipfile.extractall` is used: no link is ever created, so no file
+can be written through one.
 """
 
 import bz2
@@ -26,7 +28,14 @@ _JUNK = ("__MACOSX", ".DS_Store")
 _TOP = PurePosixPath()
 _TRAILING = 64 << 20  # bytes after a tar's end: padding
 _DAMAGE = (
-    (tarfile.TarError, zipfile.BadZipFile, gzip.BadGzipFile, zlib.error, lzma.LZMAError, EOFError)  # bad bytes
+    (
+        tarfile.TarError,
+        zipfile.BadZipFile,
+        gzip.BadGzipFile,
+        zlib.error,
+        lzma.LZMAError,
+        EOFError,
+    )  # bad bytes
     + (NotImplementedError, RuntimeError)  # zipfile, of a password and of a method that it has not
 )
 
@@ -37,7 +46,9 @@ class UnsafeArchive(FetchError):
 
 @dataclass(frozen=True)
 class Member:
-    """One entry: name, declared bytes, what it is ("file", "folder", "copy", "link" or words for worse), and how to read it."""
+    """One entry: name, declared bytes, what it is ("file", "folder", "copy", "link" or words for
+    worse), and how to read it.
+    """
 
     name: str
     size: int
@@ -56,10 +67,12 @@ class Unpacked:
 
 
 def unpack(archive: Path, into: Path, most: int) -> Unpacked:
-    """Unpack `archive` (zip, or tar plain or compressed by gzip, bzip2, xz) into the new folder `into`, `most` bytes in all.
+    """Unpack `archive` (zip, or tar plain or compressed by gzip, bzip2, xz) into the new folder
+    `into`, `most` bytes in all.
 
-    Raises UnsafeArchive on a name that leaves the folder, an absolute name, a link that points outside, a device, or more bytes
-    than `most`, declared or met; FetchError on a damaged one. Then `into` is gone. Links that stay inside are left out, counted.
+    Raises UnsafeArchive on a name that leaves the folder, an absolute name, a link that points
+    outside, a device, or more bytes than `most`, declared or met; FetchError on a damaged one. Then
+    `into` is gone. Links that stay inside are left out, counted.
     """
     done = Unpacked()
     into.mkdir(parents=True)
@@ -73,9 +86,15 @@ def unpack(archive: Path, into: Path, most: int) -> Unpacked:
     except BaseException as error:
         shutil.rmtree(into, ignore_errors=True)
         if isinstance(error, _DAMAGE) and not isinstance(error, FetchError):
-            raise FetchError(f"{archive.name} is damaged or cut off: {error or type(error).__name__}") from error
-        if isinstance(error, (FileExistsError, NotADirectoryError, IsADirectoryError, UnicodeError)):
-            raise UnsafeArchive(f"{archive.name} has entries that are in each other's way: {error}") from error
+            raise FetchError(
+                f"{archive.name} is damaged or cut off: {error or type(error).__name__}"
+            ) from error
+        if isinstance(
+            error, (FileExistsError, NotADirectoryError, IsADirectoryError, UnicodeError)
+        ):
+            raise UnsafeArchive(
+                f"{archive.name} has entries that are in each other's way: {error}"
+            ) from error
         raise
     return done
 
@@ -97,7 +116,9 @@ def _take(member: Member, into: Path, most: int, done: Unpacked) -> None:
             return
         member = Member(member.name, target.stat().st_size, "file", open=lambda: target.open("rb"))
     if member.kind != "file" or member.open is None or member.size < 0:
-        raise UnsafeArchive(f"has {member.name!r}, which is {member.kind}; wanted files and folders only")
+        raise UnsafeArchive(
+            f"has {member.name!r}, which is {member.kind}; wanted files and folders only"
+        )
     _bounded(done.size + member.size, most, f"declares that its entries up to {member.name!r} take")
     path.parent.mkdir(parents=True, exist_ok=True)
     with member.open() as source, open(path, "wb") as out:
@@ -110,11 +131,15 @@ def _take(member: Member, into: Path, most: int, done: Unpacked) -> None:
 
 def _bounded(size: int, most: int, what: str) -> None:
     if size > most:
-        raise UnsafeArchive(f"{what} {human(size)}; expected {human(most)} at most, so it is not unpacked")
+        raise UnsafeArchive(
+            f"{what} {human(size)}; expected {human(most)} at most, so it is not unpacked"
+        )
 
 
 def _inside(name: str, what: str, base: PurePosixPath = _TOP) -> PurePosixPath:
-    """The name as a path below the folder. Raises UnsafeArchive on one that is absolute or climbs out of it."""
+    """The name as a path below the folder. Raises UnsafeArchive on one that is absolute or climbs
+    out of it.
+    """
     drive = len(name) > 2 and name[1] == ":" and name[0].isalpha() and name[2] in "/\\"
     if name.startswith(("/", "\\")) or drive or "\0" in name:
         raise UnsafeArchive(f"{what} with the absolute path {name!r}")
@@ -130,7 +155,9 @@ def _inside(name: str, what: str, base: PurePosixPath = _TOP) -> PurePosixPath:
 
 
 def _members(archive: Path, most: int) -> Iterator[Member]:
-    """The entries of an archive, whose kind is told by its first bytes. Raises FetchError on something else."""
+    """The entries of an archive, whose kind is told by its first bytes. Raises FetchError on
+    something else.
+    """
     with open(archive, "rb") as file:
         begin = file.read(512)
     if begin.startswith(b"PK"):
@@ -145,7 +172,9 @@ def _members(archive: Path, most: int) -> Iterator[Member]:
 
 
 class _Header(tarfile.TarInfo):
-    """A tar header that refuses long headers which would be read into memory whole, and notes the archive's end."""
+    """A tar header that refuses long headers which would be read into memory whole, and notes the
+    archive's end.
+    """
 
     ended = False
 
@@ -164,9 +193,15 @@ def _tar_members(stream: IO[bytes]) -> Iterator[Member]:
     with tarfile.open(fileobj=stream, mode="r|", tarinfo=header) as tar:
         for info in tar:
             if info.isfile() and not info.issparse():
-                yield Member(info.name, info.size, "file", open=lambda info=info: tar.extractfile(info))
+                yield Member(
+                    info.name, info.size, "file", open=lambda info=info: tar.extractfile(info)
+                )
             else:
-                kind = "a sparse file" if info.issparse() else kinds.get(info.type, "a device or a pipe")
+                kind = (
+                    "a sparse file"
+                    if info.issparse()
+                    else kinds.get(info.type, "a device or a pipe")
+                )
                 yield Member(info.name, info.size, kind, info.linkname)
             tar.members = []  # a stream's entries would pile up
     if not header.ended:  # tarfile takes a cut header for the end
@@ -188,6 +223,8 @@ def _zip_members(archive: Path, most: int) -> Iterator[Member]:
             elif info.is_dir():
                 yield Member(info.filename, 0, "folder")
             elif stat.S_IFMT(mode) in (0, stat.S_IFREG):
-                yield Member(info.filename, info.file_size, "file", open=lambda info=info: file.open(info))
+                yield Member(
+                    info.filename, info.file_size, "file", open=lambda info=info: file.open(info)
+                )
             else:
                 yield Member(info.filename, 0, "a device or a pipe")

@@ -1,4 +1,6 @@
-"""The model card that ships with the toy weights, written from the record of the run: nothing in it is typed by hand."""
+"""The model card that ships with the toy weights, written from the record of the run: nothing in it
+is typed by hand.
+"""
 
 import json
 from pathlib import Path
@@ -34,33 +36,69 @@ ordered pairs of four validation pictures a category, one noise, the best of t =
 
 
 def write_card(folder: Path, sizes: dict[str, int]) -> None:
-    """Write README.md and training.png into the model's folder from its training.json; `sizes` are parameters of each part."""
+    """Write README.md and training.png into the model's folder from its training.json; `sizes` are
+    parameters of each part.
+    """
     record = json.loads((folder / "training.json").read_text())
     recipe, vae = record["recipe"], record["autoencoder"]
     cells = list(record["record"][-1]["pck"])
     layers = list(dict.fromkeys(cell.split("@")[0] for cell in cells))
     rows = []
     for row in record["record"]:
-        of = [[value for cell, value in row["pck"].items() if cell.startswith(layer + "@")] for layer in layers]
-        rows.append(f"| {row['images']:,} | {row['loss']:.4f} | " + " | ".join(f"{max(v):.1f}" if v else "" for v in of) + " |")
+        of = [
+            [value for cell, value in row["pck"].items() if cell.startswith(layer + "@")]
+            for layer in layers
+        ]
+        rows.append(
+            f"| {row['images']:,} | {row['loss']:.4f} | "
+            + " | ".join(f"{max(v):.1f}" if v else "" for v in of)
+            + " |"
+        )
     sides = merged(record["history"], "latents")
-    pixels = ", then ".join(f"{FACTOR * s['latents']} x {FACTOR * s['latents']} (from picture {s['from']:,})" for s in sides)
-    parts = ", ".join(f"{name} {count / 1e6:.2f} M" for name, count in sizes.items()) + " parameters"
-    batches = ", then ".join(f"{start['batch']} (from picture {start['from']:,})" for start in merged(record["history"], "batch"))
+    pixels = ", then ".join(
+        f"{FACTOR * s['latents']} x {FACTOR * s['latents']} (from picture {s['from']:,})"
+        for s in sides
+    )
+    parts = (
+        ", ".join(f"{name} {count / 1e6:.2f} M" for name, count in sizes.items()) + " parameters"
+    )
+    batches = ", then ".join(
+        f"{start['batch']} (from picture {start['from']:,})"
+        for start in merged(record["history"], "batch")
+    )
     text = CARD.format(
-        **recipe, batches=batches, pixels=pixels, steps=record["steps"], **vae["kept_percent"], parts=parts,
-        pool=record["pool"], vae_steps=vae["steps"], vae_batch=vae["batch"], crop=vae["crop"], psnr=vae["kept_percent"]["psnr_db"],
-        images_seen=record["images_seen"], hardware=record["hardware"], torch=record["torch"], hours=record["seconds"] / 3600,
-        vae_minutes=vae["curve"][-1]["seconds"] / 60, layers=" | ".join(layers), rule=" | ".join("---:" for _ in layers),
-        rows="\n".join(rows), timesteps=", ".join(dict.fromkeys(cell.split("@")[1] for cell in cells)),
-    )  # fmt: skip
+        **recipe,
+        batches=batches,
+        pixels=pixels,
+        steps=record["steps"],
+        **vae["kept_percent"],
+        parts=parts,
+        pool=record["pool"],
+        vae_steps=vae["steps"],
+        vae_batch=vae["batch"],
+        crop=vae["crop"],
+        psnr=vae["kept_percent"]["psnr_db"],
+        images_seen=record["images_seen"],
+        hardware=record["hardware"],
+        torch=record["torch"],
+        hours=record["seconds"] / 3600,
+        vae_minutes=vae["curve"][-1]["seconds"] / 60,
+        layers=" | ".join(layers),
+        rule=" | ".join("---:" for _ in layers),
+        rows="\n".join(rows),
+        timesteps=", ".join(dict.fromkeys(cell.split("@")[1] for cell in cells)),
+    )
     (folder / "README.md").write_text(text)
     draw(record, folder / "training.png")
 
 
 def merged(history: list[dict], key: str) -> list[dict]:
     """The starts of a run that changed its `key`; a start that only went on is left out."""
-    return [start for before, start in zip([{}, *history], history, strict=False) if start[key] != before.get(key)]
+    return [
+        start
+        for before, start in zip([{}, *history], history, strict=False)
+        if start[key] != before.get(key)
+    ]
 
 
 def draw(record: dict, path: Path) -> None:

@@ -1,4 +1,6 @@
-"""Training the toy U-Net and text encoder: velocity prediction, Min-SNR weights, EMA, caption dropout; resumable."""
+"""Training the toy U-Net and text encoder: velocity prediction, Min-SNR weights, EMA, caption
+dropout; resumable.
+"""
 
 import copy
 import time
@@ -13,7 +15,9 @@ from data_scripts.toytrain import checkpoint
 
 @dataclass(frozen=True)
 class Recipe:
-    """What decides the result: `images` seen in all, a `batch` a process; the rate falls over the last `cooldown` of the images."""
+    """What decides the result: `images` seen in all, a `batch` a process; the rate falls over the
+    last `cooldown` of the images.
+    """
 
     images: int = 120_000
     batch: int = 32
@@ -31,7 +35,9 @@ KEPT = ("seen", "steps", "seconds", "record", "curve", "history")
 
 
 class Latents:
-    """Encoded pictures (n x c x h x w, scaled, half precision), the posterior's mean spread (c x 1 x 1), and token ids (n x 77)."""
+    """Encoded pictures (n x c x h x w, scaled, half precision), the posterior's mean spread (c x 1
+    x 1), and token ids (n x 77).
+    """
 
     def __init__(self, mean: torch.Tensor, spread: torch.Tensor, ids: torch.Tensor):
         self.mean, self.spread, self.ids = mean, spread, ids
@@ -43,14 +49,26 @@ class Latents:
 class Trainer:
     """U-Net and text encoder with their averages, optimiser and place in the schedule."""
 
-    def __init__(self, unet: nn.Module, text: nn.Module, alphas: torch.Tensor, empty: torch.Tensor, recipe: Recipe, device: str):
+    def __init__(
+        self,
+        unet: nn.Module,
+        text: nn.Module,
+        alphas: torch.Tensor,
+        empty: torch.Tensor,
+        recipe: Recipe,
+        device: str,
+    ):
         self.recipe, self.device = recipe, device
         self.nets = nn.ModuleDict({"unet": unet, "text": text}).to(device)
         self.average = copy.deepcopy(self.nets).eval().requires_grad_(False)
         self.alphas, self.empty = alphas.to(device), empty.to(device)
-        self.optimizer = torch.optim.AdamW(self.nets.parameters(), lr=recipe.rate, betas=(0.9, 0.99), weight_decay=0.01, fused=True)
+        self.optimizer = torch.optim.AdamW(
+            self.nets.parameters(), lr=recipe.rate, betas=(0.9, 0.99), weight_decay=0.01, fused=True
+        )
         together = distributed.is_initialized()
-        self.rank, self.world = (distributed.get_rank(), distributed.get_world_size()) if together else (0, 1)
+        self.rank, self.world = (
+            (distributed.get_rank(), distributed.get_world_size()) if together else (0, 1)
+        )
         self.generator = torch.Generator(device).manual_seed(recipe.seed + 1000 * self.rank)
         self.seen, self.steps, self.seconds, self.record, self.curve = 0, 0, 0.0, [], []
         self.history: list[dict] = []  # with what batch each start of the run went on
@@ -73,17 +91,25 @@ class Trainer:
     def save(self, path: Path) -> None:
         if self.rank:
             return
-        state = {name: getattr(self, name).state_dict() for name in ("nets", "average", "optimizer")}
+        state = {
+            name: getattr(self, name).state_dict() for name in ("nets", "average", "optimizer")
+        }
         state |= {k: getattr(self, k) for k in KEPT}
         checkpoint.save({**state, "generator": self.generator.get_state()}, path)
 
     def rate(self) -> float:
         """Warm up, hold, then fall linearly to a hundredth."""
         left = (1 - self.seen / self.recipe.images) / self.recipe.cooldown
-        return self.recipe.rate * min(1.0, (self.steps + 1) / self.recipe.warmup) * max(0.01, min(1.0, left))
+        return (
+            self.recipe.rate
+            * min(1.0, (self.steps + 1) / self.recipe.warmup)
+            * max(0.01, min(1.0, left))
+        )
 
     def step(self, data: Latents) -> torch.Tensor:
-        """One optimiser step; returns the weighted loss (on the device, so that the host need not wait)."""
+        """One optimiser step; returns the weighted loss (on the device, so that the host need not
+        wait).
+        """
         r, device = self.recipe, self.device
         for group in self.optimizer.param_groups:
             group["lr"] = self.rate()
@@ -95,7 +121,10 @@ class Trainer:
         ids = torch.where(dropped[:, None], self.empty, ids)
         t = torch.randint(len(self.alphas), (r.batch,), generator=self.generator, device=device)
         noise = self._normal(z.shape)
-        alpha, sigma = self.alphas[t].sqrt()[:, None, None, None], (1 - self.alphas[t]).sqrt()[:, None, None, None]
+        alpha, sigma = (
+            self.alphas[t].sqrt()[:, None, None, None],
+            (1 - self.alphas[t]).sqrt()[:, None, None, None],
+        )
         noisy, velocity = alpha * z + sigma * noise, alpha * noise - sigma * z
         with torch.autocast(device, torch.bfloat16, enabled=device == "cuda"):
             condition = self.nets["text"](ids).last_hidden_state
@@ -119,24 +148,43 @@ class Trainer:
         grads = [p.grad for p in self.nets.parameters() if p.grad is not None]
         flat = torch._utils._flatten_dense_tensors(grads)
         distributed.all_reduce(flat)
-        for grad, mean in zip(grads, torch._utils._unflatten_dense_tensors(flat / self.world, grads), strict=True):
+        for grad, mean in zip(
+            grads, torch._utils._unflatten_dense_tensors(flat / self.world, grads), strict=True
+        ):
             grad.copy_(mean)
 
     @torch.no_grad()
     def _average(self) -> None:
         decay = min(self.recipe.ema, (1 + self.steps) / (10 + self.steps)) ** EVERY
-        torch._foreach_lerp_(list(self.average.parameters()), list(self.nets.parameters()), 1 - decay)
+        torch._foreach_lerp_(
+            list(self.average.parameters()), list(self.nets.parameters()), 1 - decay
+        )
 
     def _normal(self, shape) -> torch.Tensor:
         return torch.randn(shape, generator=self.generator, device=self.device)
 
-    def run(self, data: Latents, path: Path, *, observe, seconds: float = float("inf"), save_every: float = 120.0) -> None:
-        """Train until the recipe's images are seen or `seconds` have passed; `observe(self)` at each doubling of images seen."""
+    def run(
+        self,
+        data: Latents,
+        path: Path,
+        *,
+        observe,
+        seconds: float = float("inf"),
+        save_every: float = 120.0,
+    ) -> None:
+        """Train until the recipe's images are seen or `seconds` have passed; `observe(self)` at
+        each doubling of images seen.
+        """
         started = saved = shown = time.time()
         already, spent = self.seen, self.seconds
         side = self.nets["unet"].config.sample_size
         self.history.append(
-            {"from": self.seen, "batch": self.recipe.batch * self.world, "until": self.recipe.images, "latents": side}
+            {
+                "from": self.seen,
+                "batch": self.recipe.batch * self.world,
+                "until": self.recipe.images,
+                "latents": side,
+            }
         )
         due = 1000
         while due <= self.seen:
@@ -148,13 +196,19 @@ class Trainer:
                 due = 2 * due
                 if self.rank == 0:
                     recent = [value for _, value in self.curve[-20:]] or [loss.item()]
-                    self.record.append({"images": self.seen, "loss": sum(recent) / len(recent), **observe(self)})
+                    self.record.append(
+                        {"images": self.seen, "loss": sum(recent) / len(recent), **observe(self)}
+                    )
                     print("record", self.record[-1], flush=True)
             if self.steps % 10 == 0:
                 self.curve.append([self.seen, loss.item()])
             if self.rank == 0 and time.time() - shown > 20:
                 speed = (self.seen - already) / max(time.time() - started, 1)
-                print(f"{self.seen:>9} images  loss {loss.item():.4f}  rate {self.rate():.1e}  ({speed:.0f}/s)", flush=True)
+                print(
+                    f"{self.seen:>9} images  loss {loss.item():.4f}  rate {self.rate():.1e}  "
+                    f"({speed:.0f}/s)",
+                    flush=True,
+                )
                 shown = time.time()
             if time.time() - saved > save_every:
                 self.save(path)

@@ -13,25 +13,40 @@ from corrlib.data.toybox.scene import draw
 from corrlib.data.toybox.things import CATEGORIES
 from data_scripts.toytrain import checkpoint
 
-ASPECTS = (1.0, 1.0, 4 / 3, 3 / 4)  # the data set's picture shapes; models see every picture squeezed to a square
+ASPECTS = (
+    1.0,
+    1.0,
+    4 / 3,
+    3 / 4,
+)  # the data set's picture shapes; models see every picture squeezed to a square
 EACH = 64  # pictures of each category in a chunk
 CHUNK = EACH * len(CATEGORIES)
 
 
 def fuse_intersections() -> None:
-    """Compile the three intersection functions: they are chains of small operations, which fusion speeds up on a GPU."""
+    """Compile the three intersection functions: they are chains of small operations, which fusion
+    speeds up on a GPU.
+    """
     for name in ("_hit_ball", "_hit_cube", "_hit_frustum"):
         setattr(shapes, name, torch.compile(getattr(shapes, name), dynamic=True))
 
 
 @torch.no_grad()
-def pictures(category: str, count: int, size: int, *key: object, device: str) -> tuple[torch.Tensor, list[str]]:
-    """`count` pictures of one category (count x 3 x size x size, uint8) and their captions, from a generator keyed on `key`."""
+def pictures(
+    category: str, count: int, size: int, *key: object, device: str
+) -> tuple[torch.Tensor, list[str]]:
+    """`count` pictures of one category (count x 3 x size x size, uint8) and their captions, from a
+    generator keyed on `key`.
+    """
     generator = generator_for("training", category, *key, device=device)
     scene = draw(category, count, generator)
-    aspect = torch.tensor(ASPECTS, device=device)[torch.randint(len(ASPECTS), (count,), generator=generator, device=device)]
+    aspect = torch.tensor(ASPECTS, device=device)[
+        torch.randint(len(ASPECTS), (count,), generator=generator, device=device)
+    ]
     if device == "cpu":  # one by one: a CPU casts only the rays that can meet a part
-        rgb = torch.cat([picture(scene[i], (size, size), aspect=aspect[i : i + 1]) for i in range(count)])
+        rgb = torch.cat(
+            [picture(scene[i], (size, size), aspect=aspect[i : i + 1]) for i in range(count)]
+        )
     else:
         rgb = picture(scene, (size, size), aspect=aspect)
     return (rgb * 255).round().to(torch.uint8), captions(scene, generator)
@@ -41,17 +56,27 @@ def chunk_path(folder: Path, index: int) -> Path:
     return folder / "pool" / f"{index:04d}.pt"
 
 
-def render_chunks(folder: Path, count: int, size: int, *, device: str, shard: tuple[int, int] = (0, 1)) -> None:
-    """Render the chunks of a pool that are not there yet; `shard` (i, n) takes every n-th, for several processes side by side."""
+def render_chunks(
+    folder: Path, count: int, size: int, *, device: str, shard: tuple[int, int] = (0, 1)
+) -> None:
+    """Render the chunks of a pool that are not there yet; `shard` (i, n) takes every n-th, for
+    several processes side by side.
+    """
     todo = [i for i in range(shard[0], count, shard[1]) if not chunk_path(folder, i).exists()]
     for i in tqdm(todo, desc="render", mininterval=10):
         parts = [pictures(category, EACH, size, i, device=device) for category in CATEGORIES]
         lines = [line for _, text in parts for line in text]
-        checkpoint.save({"images": torch.cat([rgb for rgb, _ in parts]).cpu(), "captions": lines}, chunk_path(folder, i))
+        checkpoint.save(
+            {"images": torch.cat([rgb for rgb, _ in parts]).cpu(), "captions": lines},
+            chunk_path(folder, i),
+        )
 
 
 def load_chunk(folder: Path, index: int, device: str) -> tuple[torch.Tensor, list[str]]:
     state = checkpoint.load(chunk_path(folder, index), device)
     if state is None:
-        raise FileNotFoundError(f"{chunk_path(folder, index)} is not rendered yet; run this script with --stage render first")
+        raise FileNotFoundError(
+            f"{chunk_path(folder, index)} is not rendered yet; run this script with --stage "
+            "render first"
+        )
     return state["images"], state["captions"]

@@ -1,4 +1,6 @@
-"""When does correspondence emerge? DIFT's accuracy on a few validation pairs, taken while the model trains."""
+"""When does correspondence emerge? DIFT's accuracy on a few validation pairs, taken while the model
+trains.
+"""
 
 import itertools
 
@@ -20,7 +22,9 @@ IMAGES, ALPHA = 4, 0.1  # validation images a category
 
 
 class Observer:
-    """Validation pictures encoded once; called with a trainer it returns PCK@0.1 (percent, per point) for every (t, layer)."""
+    """Validation pictures encoded once; called with a trainer it returns PCK@0.1 (percent, per
+    point) for every (t, layer).
+    """
 
     def __init__(self, vae, tokenize, alphas: torch.Tensor, scale: float, size: int, device: str):
         self.alphas, self.device, self.items = alphas.to(device), device, []
@@ -30,11 +34,15 @@ class Observer:
                 scene, shape = item("val", category, index)
                 drawn = render(scene, shape)
                 self.items.append((category, shape, keypoint_truth(scene, shape), toy_box(drawn)))
-                pictures.append(interpolate(drawn.rgb, (size, size), mode="bicubic", antialias=True).clamp(0, 1))
+                pictures.append(
+                    interpolate(drawn.rgb, (size, size), mode="bicubic", antialias=True).clamp(0, 1)
+                )
         with torch.no_grad():
             self.z = vae.encode(torch.cat(pictures).to(device) * 2 - 1).latent_dist.mean * scale
         self.ids = tokenize([f"a photo of a {category}" for category, *_ in self.items]).to(device)
-        self.noise = torch.randn(self.z.shape, generator=torch.Generator().manual_seed(7)).to(device)
+        self.noise = torch.randn(self.z.shape, generator=torch.Generator().manual_seed(7)).to(
+            device
+        )
 
     @torch.no_grad()
     def __call__(self, trainer) -> dict[str, float]:
@@ -51,17 +59,25 @@ class Observer:
         return {"pck": scores}
 
     def score(self, features: torch.Tensor) -> float:
-        """PCK@0.1 of the target box over all ordered pairs within each category; `features`: images x c x h x w."""
+        """PCK@0.1 of the target box over all ordered pairs within each category; `features`: images
+        x c x h x w.
+        """
         right = total = 0
         grid = (features.shape[3], features.shape[2])
         for i, j in itertools.permutations(range(len(self.items)), 2):
-            (category, shape, here, _), (other, target_shape, there, box) = self.items[i], self.items[j]
+            (category, shape, here, _), (other, target_shape, there, box) = (
+                self.items[i],
+                self.items[j],
+            )
             if category != other or box is None:
                 continue
             both = here.visible & there.visible
             if not both.any():
                 continue
-            a, b = FeatureMap(features[i], Frame(shape, grid)), FeatureMap(features[j], Frame(target_shape, grid))
+            a, b = (
+                FeatureMap(features[i], Frame(shape, grid)),
+                FeatureMap(features[j], Frame(target_shape, grid)),
+            )
             found = nearest(a, b, here.points[both]).points
             far = (found - there.points[both]).norm(dim=1)
             right += int((far <= ALPHA * max(box[2] - box[0], box[3] - box[1])).sum())

@@ -64,7 +64,9 @@ SPECIES = {
 
 
 def quadruped(m: Maker, species: str) -> None:
-    """A body on four legs with neck, head, snout, ears, eyes and tail; part names are shared by all five species."""
+    """A body on four legs with neck, head, snout, ears, eyes and tail; part names are shared by all
+    five species.
+    """
     s = SPECIES[species]
     thick = s["thick"] * m.uniform(0.88, 1.15)
     leg = m.uniform(*s["leg"])
@@ -77,12 +79,20 @@ def quadruped(m: Maker, species: str) -> None:
     for end, x in (("front", 0.62), ("back", -0.68)):
         for side, y in SIDES:
             swing = m.uniform(-0.22, 0.22)
-            hip, knee = (x, y * width * 0.62, leg + thick * 0.3), (x + swing * 0.5, y * width * 0.62, leg * 0.5)
+            hip, knee = (
+                (x, y * width * 0.62, leg + thick * 0.3),
+                (x + swing * 0.5, y * width * 0.62, leg * 0.5),
+            )
             foot = (x + swing, y * width * 0.62, 0.06)
             lw = s["leg_width"]
             m.limb(f"{end}_{side}_thigh", hip, knee, lw * 1.3, DARK if wool else BODY, taper=-0.2)
             m.limb(f"{end}_{side}_shin", knee, foot, lw, DARK if wool else BODY, taper=-0.1)
-            m.ball(f"{end}_{side}_foot", (x + swing + 0.05, y * width * 0.62, 0.08), (lw * 1.45, lw * 1.2, 0.1), hoof)
+            m.ball(
+                f"{end}_{side}_foot",
+                (x + swing + 0.05, y * width * 0.62, 0.08),
+                (lw * 1.45, lw * 1.2, 0.1),
+                hoof,
+            )
     nod, look = m.uniform(-0.12, 0.18), m.uniform(-0.14, 0.14)
     forward, up = s["neck"]
     base = (0.72, 0, leg + thick * 0.85)
@@ -97,11 +107,26 @@ def quadruped(m: Maker, species: str) -> None:
     drop = -0.12 if species in ("cat", "dog") else -0.3
     tip = (hx + h * 0.75 + reach, hy, hz + drop * (h + reach))
     m.limb(
-        "snout", (hx + h * 0.35, hy, hz - h * 0.12), tip, w, ACCENT if species in ("cow", "dog", "cat") else face, kind=ELLIPSOID
+        "snout",
+        (hx + h * 0.35, hy, hz - h * 0.12),
+        tip,
+        w,
+        ACCENT if species in ("cow", "dog", "cat") else face,
+        kind=ELLIPSOID,
     )
-    m.ball("nose", (tip[0] - 0.02, hy, tip[2] + w * 0.35), (0.08, 0.1, 0.07), DARK if not wool else SKIN)
+    m.ball(
+        "nose",
+        (tip[0] - 0.02, hy, tip[2] + w * 0.35),
+        (0.08, 0.1, 0.07),
+        DARK if not wool else SKIN,
+    )
     for side, y in SIDES:
-        m.ball(f"{side}_eye", (hx + h * 0.68, hy + y * h * 0.5, hz + h * 0.32), (0.085, 0.085, 0.1), DARK if not wool else LIGHT)
+        m.ball(
+            f"{side}_eye",
+            (hx + h * 0.68, hy + y * h * 0.5, hz + h * 0.32),
+            (0.085, 0.085, 0.1),
+            DARK if not wool else LIGHT,
+        )
         _ear(m, s["ears"], side, y, (hx, hy, hz), h, face)
         if species == "cow":
             root = (hx + 0.02, hy + y * h * 0.45, hz + h * 0.75)
@@ -110,7 +135,15 @@ def quadruped(m: Maker, species: str) -> None:
     if wool:
         m.ball("wool_cap", (hx - h * 0.25, hy, hz + h * 0.65), (h * 0.75, h * 0.7, h * 0.5), BODY)
     if species == "horse":
-        m.limb("mane", (0.52, 0, leg + thick * 1.35), (hx - h * 0.7, hy, hz + h * 0.75), 0.17, HAIR, kind=ELLIPSOID, flat=0.45)
+        m.limb(
+            "mane",
+            (0.52, 0, leg + thick * 1.35),
+            (hx - h * 0.7, hy, hz + h * 0.75),
+            0.17,
+            HAIR,
+            kind=ELLIPSOID,
+            flat=0.45,
+        )
     _tail(m, s, species, leg, thick)
 
 
@@ -153,7 +186,9 @@ def _tail(m: Maker, s: dict, species: str, leg, thick) -> None:
     cos, sin = (lift * 3.14159 / 180).cos(), (lift * 3.14159 / 180).sin()
     root = (-0.95, 0, leg + thick * 0.95)
     tip = (-0.95 - s["tail"] * cos, m.uniform(-0.15, 0.15), leg + thick * 0.95 + s["tail"] * sin)
-    color, radius = (HAIR, 0.13) if species == "horse" else (BODY, 0.08 if species != "sheep" else 0.16)
+    color, radius = (
+        (HAIR, 0.13) if species == "horse" else (BODY, 0.08 if species != "sheep" else 0.16)
+    )
     m.limb("tail", root, tip, radius, color, taper=-0.2)
     if species in ("cow", "cat"):
         m.ball("tail_tip", tip, (0.12, 0.12, 0.15), DARK if species == "cow" else ACCENT)
@@ -164,16 +199,46 @@ def bird(m: Maker) -> None:
     plump, leg, raised = m.uniform(0.5, 0.66), m.uniform(0.35, 0.6), m.uniform(-8, 28)
     z = leg + plump * 0.9
     m.ball("body", (0, 0, z), (0.85, plump * 0.92, plump), BODY, m.turn(pitch=raised))
-    m.ball("belly", (0.2, 0, z - plump * 0.18), (0.6, plump * 0.8, plump * 0.85), ACCENT, m.turn(pitch=raised))
+    m.ball(
+        "belly",
+        (0.2, 0, z - plump * 0.18),
+        (0.6, plump * 0.8, plump * 0.85),
+        ACCENT,
+        m.turn(pitch=raised),
+    )
     hx, hz, h = 0.62, z + plump * 0.55 + raised / 60, m.uniform(0.34, 0.42)
     m.ball("head", (hx, 0, hz), (h, h * 0.95, h), BODY)
     length = m.uniform(0.22, 0.5)
-    m.limb("beak", (hx + h * 0.75, 0, hz - 0.02), (hx + h * 0.75 + length, 0, hz - 0.1), 0.13, WARM, taper=-0.95)
-    m.limb("tail", (-0.6, 0, z + 0.1), (-1.45, 0, z + m.uniform(-0.35, 0.3)), 0.26, ACCENT, taper=0.3, flat=0.3)
-    m.limb("crest", (hx - 0.1, 0, hz + h * 0.7), (hx - 0.28, 0, hz + h * 1.5), 0.1 * m.chance(0.5), ACCENT, taper=-0.8)
+    m.limb(
+        "beak",
+        (hx + h * 0.75, 0, hz - 0.02),
+        (hx + h * 0.75 + length, 0, hz - 0.1),
+        0.13,
+        WARM,
+        taper=-0.95,
+    )
+    m.limb(
+        "tail",
+        (-0.6, 0, z + 0.1),
+        (-1.45, 0, z + m.uniform(-0.35, 0.3)),
+        0.26,
+        ACCENT,
+        taper=0.3,
+        flat=0.3,
+    )
+    m.limb(
+        "crest",
+        (hx - 0.1, 0, hz + h * 0.7),
+        (hx - 0.28, 0, hz + h * 1.5),
+        0.1 * m.chance(0.5),
+        ACCENT,
+        taper=-0.8,
+    )
     spread = m.uniform(0.0, 1.0)
     for side, y in SIDES:
-        m.ball(f"{side}_eye", (hx + h * 0.55, y * h * 0.68, hz + h * 0.3), (0.085, 0.085, 0.095), DARK)
+        m.ball(
+            f"{side}_eye", (hx + h * 0.55, y * h * 0.68, hz + h * 0.3), (0.085, 0.085, 0.095), DARK
+        )
         root = (0.22, y * plump * 0.8, z + 0.2)
         tip = (-0.62 + spread * 0.25, y * (plump * 0.98 + spread * 0.75), z - 0.12 + spread * 0.55)
         m.limb(f"{side}_wing", root, tip, 0.34, ACCENT, kind=ELLIPSOID, flat=0.3)
@@ -217,8 +282,16 @@ def _quadruped_points(species: str) -> dict:
         **{f"{side} eye": (f"{side}_eye", (0.8, 0.6 * y, 0)) for side, y in SIDES},
         **{f"{side} ear tip": (f"{side}_ear", (0, 0, 1)) for side, _ in SIDES},
         "chin": ("snout", (0, 0, 1)),
-        **{f"{end} {side} foot": (f"{end}_{side}_foot", (1, 0, 0)) for end in ("front", "back") for side, _ in SIDES},
-        **{f"{end} {side} knee": (f"{end}_{side}_shin", (1, 0, -1)) for end in ("front", "back") for side, _ in SIDES},
+        **{
+            f"{end} {side} foot": (f"{end}_{side}_foot", (1, 0, 0))
+            for end in ("front", "back")
+            for side, _ in SIDES
+        },
+        **{
+            f"{end} {side} knee": (f"{end}_{side}_shin", (1, 0, -1))
+            for end in ("front", "back")
+            for side, _ in SIDES
+        },
         "back": ("body", (0, 0, 1)),
         "tail": ("tail", (0, 0, -0.3)),
         "tail tip": ("tail_tip" if species in ("cat", "cow") else "tail", (0, 0, 1)),
@@ -254,7 +327,9 @@ PERSON_POINTS = {
 }
 
 ANIMALS = {
-    **{name: (lambda m, name=name: quadruped(m, name), _quadruped_points(name)) for name in SPECIES},
+    **{
+        name: (lambda m, name=name: quadruped(m, name), _quadruped_points(name)) for name in SPECIES
+    },
     "bird": (bird, BIRD_POINTS),
     "person": (person, PERSON_POINTS),
 }

@@ -1,4 +1,6 @@
-"""What a scene's caption says: category, colours, pattern, background and view, in the sentence form that DIFT prompts with."""
+"""What a scene's caption says: category, colours, pattern, background and view, in the sentence
+form that DIFT prompts with.
+"""
 
 import torch
 
@@ -14,10 +16,19 @@ def view_name(azimuth: float) -> str:
 
 
 def captions(scene: Scene, generator: torch.Generator) -> list[str]:
-    """One caption an instance; every clause is dropped now and then, so that short prompts are in the model's world too."""
+    """One caption an instance; every clause is dropped now and then, so that short prompts are in
+    the model's world too.
+    """
     keep = torch.rand(len(scene), 5, generator=generator, device=generator.device).cpu()
     body, accent, pattern, wall, floor = (
-        v.tolist() for v in (scene.body_color, scene.accent_color, scene.pattern, scene.wall_color, scene.floor_color)
+        v.tolist()
+        for v in (
+            scene.body_color,
+            scene.accent_color,
+            scene.pattern,
+            scene.wall_color,
+            scene.floor_color,
+        )
     )
     azimuth, elevation = scene.azimuth.tolist(), scene.elevation.tolist()
     lines = []
@@ -29,7 +40,10 @@ def captions(scene: Scene, generator: torch.Generator) -> list[str]:
             words.append(COLORS[body[i]][0] + marks)
         words.append(scene.category)
         if not bare and keep[i, 2] < 0.7:
-            words.append(f"seen from the {view_name(azimuth[i])}" + (" and from above" if elevation[i] > ABOVE else ""))
+            words.append(
+                f"seen from the {view_name(azimuth[i])}"
+                + (" and from above" if elevation[i] > ABOVE else "")
+            )
         if not bare and keep[i, 3] < 0.5:
             words.append(f"on a {GROUNDS[floor[i]][0]} floor")
         if not bare and keep[i, 4] < 0.5:

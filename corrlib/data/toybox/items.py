@@ -1,4 +1,6 @@
-"""The toybox data set before it is written: which scene is item i of a category in a split. Splits never share an instance."""
+"""The toybox data set before it is written: which scene is item i of a category in a split. Splits
+never share an instance.
+"""
 
 import hashlib
 
@@ -11,12 +13,16 @@ SIZES: tuple[Size, ...] = ((192, 192), (224, 168), (168, 224))
 
 
 def generator_for(*key: object, device: str | torch.device = "cpu") -> torch.Generator:
-    """A generator seeded by a stable hash of `key`: the same key gives the same toy on any machine of one device type."""
+    """A generator seeded by a stable hash of `key`: the same key gives the same toy on any machine
+    of one device type.
+    """
     digest = hashlib.sha256(repr(key).encode()).digest()
     return torch.Generator(device).manual_seed(int.from_bytes(digest[:7], "big"))
 
 
-def item(split: str, category: str, index: int, *, seed: int = 0, knobs: Knobs | None = None) -> tuple[Scene, Size]:
+def item(
+    split: str, category: str, index: int, *, seed: int = 0, knobs: Knobs | None = None
+) -> tuple[Scene, Size]:
     """The scene and image size (width, height) of one item: a batch of one, on the CPU."""
     generator = generator_for("toybox", seed, split, category, index)
     size = SIZES[int(torch.randint(len(SIZES), (1,), generator=generator))]

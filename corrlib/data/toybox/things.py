@@ -1,9 +1,23 @@
-"""The things of a room: bottle, chair, potted plant, television; and the table of all eighteen toys."""
+"""The things of a room: bottle, chair, potted plant, television; and the table of all eighteen
+toys.
+"""
 
 import math
 
 from corrlib.data.toybox.animals import ANIMALS
-from corrlib.data.toybox.maker import ACCENT, BODY, DARK, ENDS, GLASS, LEAF, LIGHT, METAL, SIDES, WARM, Maker
+from corrlib.data.toybox.maker import (
+    ACCENT,
+    BODY,
+    DARK,
+    ENDS,
+    GLASS,
+    LEAF,
+    LIGHT,
+    METAL,
+    SIDES,
+    WARM,
+    Maker,
+)
 from corrlib.data.toybox.shapes import BOX, ELLIPSOID
 from corrlib.data.toybox.vehicles import VEHICLES
 
@@ -36,12 +50,24 @@ def chair(m: Maker) -> None:
     for end, x in ENDS:
         for side, y in SIDES:
             m.limb(
-                f"{end}_{side}_leg", (x * width * 0.86, y * width * 0.86, seat), (x * width, y * width, 0), 0.065, WARM, kind=BOX
+                f"{end}_{side}_leg",
+                (x * width * 0.86, y * width * 0.86, seat),
+                (x * width, y * width, 0),
+                0.065,
+                WARM,
+                kind=BOX,
             )
     top = seat + back
     for side, y in SIDES:
         foot = (-width * 0.9, y * width * 0.88, seat)
-        m.limb(f"{side}_stile", foot, (-width * 0.9 - lean, y * width * 0.88, top), 0.06, WARM, kind=BOX)
+        m.limb(
+            f"{side}_stile",
+            foot,
+            (-width * 0.9 - lean, y * width * 0.88, top),
+            0.06,
+            WARM,
+            kind=BOX,
+        )
         m.limb(
             f"{side}_arm",
             (-width * 0.95, y * width, seat + 0.36),
@@ -51,9 +77,17 @@ def chair(m: Maker) -> None:
             kind=BOX,
         )
         m.limb(
-            f"{side}_arm_post", (width * 0.74, y * width, seat), (width * 0.74, y * width, seat + 0.34), 0.05 * arms, WARM, kind=BOX
+            f"{side}_arm_post",
+            (width * 0.74, y * width, seat),
+            (width * 0.74, y * width, seat + 0.34),
+            0.05 * arms,
+            WARM,
+            kind=BOX,
         )
-    start, end = (-width * 0.92 - lean * 0.35, 0, seat + back * 0.35), (-width * 0.92 - lean * 0.95, 0, top - 0.03)
+    start, end = (
+        (-width * 0.92 - lean * 0.35, 0, seat + back * 0.35),
+        (-width * 0.92 - lean * 0.95, 0, top - 0.03),
+    )
     m.add(
         BOX,
         "backrest",
@@ -77,7 +111,13 @@ def pottedplant(m: Maker) -> None:
     for name, angle in (("front", 0), ("left", 90), ("back", 180), ("right", 270)):
         dx, dy = math.cos(math.radians(angle)), math.sin(math.radians(angle))
         m.limb(
-            f"{name}_leaf", (0, 0, stem - 0.2), (dx * spread, dy * spread, stem + lift - 0.1), 0.2, LEAF, kind=ELLIPSOID, flat=0.45
+            f"{name}_leaf",
+            (0, 0, stem - 0.2),
+            (dx * spread, dy * spread, stem + lift - 0.1),
+            0.2,
+            LEAF,
+            kind=ELLIPSOID,
+            flat=0.45,
         )
     flower = stem + m.uniform(0.3, 0.5)
     m.limb("flower_stem", (0, 0, stem - 0.05), (0, 0, flower), 0.05, LEAF)
@@ -98,8 +138,19 @@ def tvmonitor(m: Maker) -> None:
     m.ball("logo", (0.1, 0, z - high * 0.92), (0.025, 0.14, 0.045), LIGHT)
     for side, y in SIDES:
         lean = m.uniform(0.1, 0.45)
-        m.limb(f"{side}_antenna", (-0.05, y * 0.08, z + high), (-0.05, y * (0.1 + lean), z + high + 0.5), 0.035, METAL)
-        m.ball(f"{side}_antenna_tip", (-0.05, y * (0.1 + lean), z + high + 0.52), (0.06, 0.06, 0.06), ACCENT)
+        m.limb(
+            f"{side}_antenna",
+            (-0.05, y * 0.08, z + high),
+            (-0.05, y * (0.1 + lean), z + high + 0.5),
+            0.035,
+            METAL,
+        )
+        m.ball(
+            f"{side}_antenna_tip",
+            (-0.05, y * (0.1 + lean), z + high + 0.52),
+            (0.06, 0.06, 0.06),
+            ACCENT,
+        )
         m.ball(f"{side}_knob", (0.02, y * (wide + 0.02), z - high * 0.3), (0.06, 0.06, 0.1), ACCENT)
 
 
@@ -132,12 +183,18 @@ THINGS = {
         pottedplant,
         {
             "badge": ("badge", (1, 0, 0)),
-            **{f"rim {n}": ("rim", (x, y, 0)) for n, x, y in (("front", 1, 0), ("back", -1, 0), ("left", 0, 1), ("right", 0, -1))},
+            **{
+                f"rim {n}": ("rim", (x, y, 0))
+                for n, x, y in (("front", 1, 0), ("back", -1, 0), ("left", 0, 1), ("right", 0, -1))
+            },
             **{
                 f"pot bottom {n}": ("pot", (0.8 * x, 0.8 * y, -1))
                 for n, x, y in (("front", 1, 0), ("back", -1, 0), ("left", 0, 1), ("right", 0, -1))
             },
-            **{f"{n} leaf tip": (f"{n}_leaf", (0, 0, 1)) for n in ("front", "left", "back", "right")},
+            **{
+                f"{n} leaf tip": (f"{n}_leaf", (0, 0, 1))
+                for n in ("front", "left", "back", "right")
+            },
             "flower": ("flower_heart", (0, 0, 1)),
             "stem": ("stem", (0, 0, -0.1)),
         },
@@ -147,11 +204,21 @@ THINGS = {
         {
             **{
                 f"screen {n}": ("screen", (1, y, z))
-                for n, y, z in (("upper left", 1, 1), ("upper right", -1, 1), ("lower left", 1, -1), ("lower right", -1, -1))
+                for n, y, z in (
+                    ("upper left", 1, 1),
+                    ("upper right", -1, 1),
+                    ("lower left", 1, -1),
+                    ("lower right", -1, -1),
+                )
             },
             **{
                 f"case {n}": ("case", (0, y, z))
-                for n, y, z in (("upper left", 1, 1), ("upper right", -1, 1), ("lower left", 1, -1), ("lower right", -1, -1))
+                for n, y, z in (
+                    ("upper left", 1, 1),
+                    ("upper right", -1, 1),
+                    ("lower left", 1, -1),
+                    ("lower right", -1, -1),
+                )
             },
             "logo": ("logo", (1, 0, 0)),
             "foot": ("foot", (1, 0, 0)),
@@ -169,4 +236,7 @@ CATEGORIES = tuple(TOYS)
 
 def keypoints(category: str) -> dict[str, tuple[str, tuple[float, float, float]]]:
     """The category's semantic points: name -> (part, place on the part in part coordinates)."""
-    return {name: (part, (float(x), float(y), float(z))) for name, (part, (x, y, z)) in TOYS[category][1].items()}
+    return {
+        name: (part, (float(x), float(y), float(z)))
+        for name, (part, (x, y, z)) in TOYS[category][1].items()
+    }

@@ -1,6 +1,17 @@
 """The vehicles: aeroplane, bicycle, boat, bus, car, motorbike, train."""
 
-from corrlib.data.toybox.maker import ACCENT, BODY, DARK, ENDS, GLASS, LIGHT, METAL, SIDES, WARM, Maker
+from corrlib.data.toybox.maker import (
+    ACCENT,
+    BODY,
+    DARK,
+    ENDS,
+    GLASS,
+    LIGHT,
+    METAL,
+    SIDES,
+    WARM,
+    Maker,
+)
 from corrlib.data.toybox.shapes import BOX, ELLIPSOID
 
 
@@ -8,7 +19,13 @@ def _wheels(m: Maker, length, track, radius, width=0.1) -> None:
     for end, x in ENDS:
         for side, y in SIDES:
             m.disc(f"{end}_{side}_wheel", (x * length, y * track, radius), radius, width, DARK)
-            m.disc(f"{end}_{side}_hub", (x * length, y * (track + 0.03), radius), radius * 0.5, width, LIGHT)
+            m.disc(
+                f"{end}_{side}_hub",
+                (x * length, y * (track + 0.03), radius),
+                radius * 0.5,
+                width,
+                LIGHT,
+            )
 
 
 def aeroplane(m: Maker) -> None:
@@ -18,12 +35,43 @@ def aeroplane(m: Maker) -> None:
     m.ball("fuselage", (0, 0, 0), (1.5, fat, fat), BODY)
     m.ball("nose", (1.32, 0, 0), (0.2, fat * 0.55, fat * 0.55), ACCENT)
     m.ball("cockpit", (0.92, 0, fat * 0.66), (0.28, fat * 0.6, fat * 0.5), GLASS)
-    m.limb("fin", (-1.1, 0, 0.05), (-1.42, 0, m.uniform(0.6, 0.8)), 0.24, ACCENT, taper=-0.35, kind=BOX, flat=0.16)
+    m.limb(
+        "fin",
+        (-1.1, 0, 0.05),
+        (-1.42, 0, m.uniform(0.6, 0.8)),
+        0.24,
+        ACCENT,
+        taper=-0.35,
+        kind=BOX,
+        flat=0.16,
+    )
     for side, y in SIDES:
-        m.limb(f"{side}_wing", (0.15, y * fat * 0.6, high), (0.15 - sweep, y * span, high + 0.08), 0.3, ACCENT, kind=BOX, flat=0.13)
-        m.limb(f"{side}_tailplane", (-1.25, y * 0.05, 0.1), (-1.42, y * 0.58, 0.14), 0.18, BODY, kind=BOX, flat=0.16)
+        m.limb(
+            f"{side}_wing",
+            (0.15, y * fat * 0.6, high),
+            (0.15 - sweep, y * span, high + 0.08),
+            0.3,
+            ACCENT,
+            kind=BOX,
+            flat=0.13,
+        )
+        m.limb(
+            f"{side}_tailplane",
+            (-1.25, y * 0.05, 0.1),
+            (-1.42, y * 0.58, 0.14),
+            0.18,
+            BODY,
+            kind=BOX,
+            flat=0.16,
+        )
         engine = (0.3 - sweep * 0.42, y * span * 0.45, high - 0.12)
-        m.limb(f"{side}_engine", (engine[0] - 0.26, engine[1], engine[2]), (engine[0] + 0.26, engine[1], engine[2]), 0.12, METAL)
+        m.limb(
+            f"{side}_engine",
+            (engine[0] - 0.26, engine[1], engine[2]),
+            (engine[0] + 0.26, engine[1], engine[2]),
+            0.12,
+            METAL,
+        )
 
 
 def _two_wheeler(m: Maker, radius, base, thick: float) -> None:
@@ -38,7 +86,11 @@ def bicycle(m: Maker) -> None:
     """A bicycle on disc wheels, with frame, saddle, bars and pedals."""
     radius, base, rise = m.uniform(0.52, 0.62), m.uniform(0.82, 0.98), m.uniform(0.0, 0.22)
     _two_wheeler(m, radius, base, 0.05)
-    crank, seat, head = (-0.12, 0, radius * 0.95), (-0.34, 0, radius + 0.72), (base - 0.28, 0, radius + 0.68)
+    crank, seat, head = (
+        (-0.12, 0, radius * 0.95),
+        (-0.34, 0, radius + 0.72),
+        (base - 0.28, 0, radius + 0.68),
+    )
     tube = 0.055
     m.limb("seat_tube", crank, seat, tube, BODY)
     m.limb("down_tube", crank, head, tube, BODY)
@@ -52,7 +104,13 @@ def bicycle(m: Maker) -> None:
     m.disc("crank_disc", crank, 0.16, 0.07, METAL)
     for side, y in SIDES:
         m.limb(f"{side}_bar", bar, (bar[0] - 0.1, y * 0.4, bar[2] + 0.02), 0.05, METAL)
-        m.limb(f"{side}_grip", (bar[0] - 0.09, y * 0.34, bar[2] + 0.02), (bar[0] - 0.16, y * 0.56, bar[2]), 0.07, DARK)
+        m.limb(
+            f"{side}_grip",
+            (bar[0] - 0.09, y * 0.34, bar[2] + 0.02),
+            (bar[0] - 0.16, y * 0.56, bar[2]),
+            0.07,
+            DARK,
+        )
         m.limb(
             f"{side}_pedal",
             (-0.12, y * 0.1, radius * 0.95 - y * 0.22),
@@ -70,7 +128,9 @@ def motorbike(m: Maker) -> None:
     m.box("engine", (-0.02, 0, 0.52), (0.32, 0.2, 0.26), METAL)
     m.ball("tank", (0.2, 0, 1.0), (0.42, 0.24, 0.22), BODY)
     m.ball("seat", (-0.42, 0, 0.98), (0.45, 0.2, 0.13), DARK)
-    m.limb("rear_fender", (-0.6, 0, 0.95), (-base - 0.3, 0, 1.05), 0.2, BODY, kind=ELLIPSOID, flat=0.7)
+    m.limb(
+        "rear_fender", (-0.6, 0, 0.95), (-base - 0.3, 0, 1.05), 0.2, BODY, kind=ELLIPSOID, flat=0.7
+    )
     m.ball("front_fender", (base, 0, radius * 2 - 0.04), (0.34, 0.17, 0.12), BODY)
     bar = (base - 0.42, 0, 1.3 + rise)
     m.limb("fork", (base, 0, radius), bar, 0.07, METAL)
@@ -78,8 +138,21 @@ def motorbike(m: Maker) -> None:
     m.ball("taillight", (-base - 0.22, 0, 1.05), (0.08, 0.1, 0.08), WARM)
     for side, y in SIDES:
         m.limb(f"{side}_bar", bar, (bar[0] - 0.14, y * 0.45, bar[2] + 0.05), 0.05, METAL)
-        m.limb(f"{side}_grip", (bar[0] - 0.12, y * 0.4, bar[2] + 0.05), (bar[0] - 0.18, y * 0.62, bar[2] + 0.05), 0.08, DARK)
-        m.limb(f"{side}_exhaust", (0.1, y * 0.24, 0.34), (-base + 0.1, y * 0.27, 0.22), 0.08, METAL, taper=0.2)
+        m.limb(
+            f"{side}_grip",
+            (bar[0] - 0.12, y * 0.4, bar[2] + 0.05),
+            (bar[0] - 0.18, y * 0.62, bar[2] + 0.05),
+            0.08,
+            DARK,
+        )
+        m.limb(
+            f"{side}_exhaust",
+            (0.1, y * 0.24, 0.34),
+            (-base + 0.1, y * 0.27, 0.22),
+            0.08,
+            METAL,
+            taper=0.2,
+        )
 
 
 def boat(m: Maker) -> None:
@@ -92,7 +165,12 @@ def boat(m: Maker) -> None:
     m.box("windscreen", (-0.03, 0, 0.78), (0.03, beam * 0.42, 0.13), GLASS)
     m.post("mast", (0.22, 0, 0.5 + mast / 2), 0.05, mast / 2, WARM)
     m.limb("boom", (0.22, 0, 1.15), (-0.85, m.uniform(-0.2, 0.2), 1.2), 0.035, WARM)
-    m.box("sail", (-0.22, 0, 1.18 + (mast - 0.75) / 2), (0.4 * m.uniform(0.8, 1.1), 0.025, (mast - 0.75) / 2), ACCENT)
+    m.box(
+        "sail",
+        (-0.22, 0, 1.18 + (mast - 0.75) / 2),
+        (0.4 * m.uniform(0.8, 1.1), 0.025, (mast - 0.75) / 2),
+        ACCENT,
+    )
     m.box("jib", (0.55, 0, 1.0 + mast * 0.12), (0.24, 0.025, mast * 0.22), LIGHT)
     m.box("flag", (0.06, 0, 0.5 + mast - 0.05), (0.16, 0.02, 0.1), BODY)
     for side, y in SIDES:
@@ -111,12 +189,23 @@ def bus(m: Maker) -> None:
     m.box("bumper", (length, 0, 0.36), (0.07, 0.48, 0.08), METAL)
     m.box("sign", (length, 0, z + height * 0.88), (0.04, 0.3, height * 0.1), LIGHT)
     for side, y in SIDES:
-        m.box(f"{side}_windows", (-0.05, y * 0.5, z + height * 0.4), (length * 0.85, 0.025, height * 0.28), GLASS)
-        m.box(f"{side}_stripe", (0, y * 0.5, z - height * 0.25), (length, 0.022, height * 0.1), ACCENT)
+        m.box(
+            f"{side}_windows",
+            (-0.05, y * 0.5, z + height * 0.4),
+            (length * 0.85, 0.025, height * 0.28),
+            GLASS,
+        )
+        m.box(
+            f"{side}_stripe", (0, y * 0.5, z - height * 0.25), (length, 0.022, height * 0.1), ACCENT
+        )
         m.ball(f"{side}_headlight", (length + 0.02, y * 0.34, 0.52), (0.05, 0.11, 0.09), LIGHT)
         m.ball(f"{side}_taillight", (-length - 0.02, y * 0.38, 0.55), (0.04, 0.08, 0.11), WARM)
         m.limb(
-            f"{side}_mirror", (length - 0.05, y * 0.5, z + height * 0.5), (length + 0.14, y * 0.68, z + height * 0.35), 0.06, DARK
+            f"{side}_mirror",
+            (length - 0.05, y * 0.5, z + height * 0.5),
+            (length + 0.14, y * 0.68, z + height * 0.35),
+            0.06,
+            DARK,
         )
     m.box("door", (length * 0.72, -0.5, z - 0.06), (0.17, 0.035, height * 0.8), LIGHT)
     _wheels(m, length * 0.64, 0.46, 0.3, 0.09)
@@ -152,27 +241,56 @@ def train(m: Maker) -> None:
     m.ball("dome", (length * 0.12, 0, z + boiler), (0.2, 0.2, 0.2), METAL)
     m.box("cab", (-length * 0.62, 0, 0.5 + cab), (0.38, 0.44, cab), BODY)
     m.box("cab_roof", (-length * 0.62, 0, 0.55 + 2 * cab), (0.5, 0.52, 0.07), ACCENT)
-    m.limb("cowcatcher", (length - 0.02, 0, 0.4), (length + 0.3, 0, 0.14), 0.38, METAL, taper=-0.4, kind=BOX, flat=1.0)
+    m.limb(
+        "cowcatcher",
+        (length - 0.02, 0, 0.4),
+        (length + 0.3, 0, 0.14),
+        0.38,
+        METAL,
+        taper=-0.4,
+        kind=BOX,
+        flat=1.0,
+    )
     for side, y in SIDES:
-        m.box(f"{side}_window", (-length * 0.62, y * 0.44, 0.55 + cab * 1.35), (0.22, 0.03, cab * 0.32), GLASS)
+        m.box(
+            f"{side}_window",
+            (-length * 0.62, y * 0.44, 0.55 + cab * 1.35),
+            (0.22, 0.03, cab * 0.32),
+            GLASS,
+        )
         m.disc(f"{side}_buffer", (length + 0.08, y * 0.3, 0.46), 0.07, 0.07, METAL)
         for place, x in (("front", 0.68), ("middle", 0.12), ("back", -0.62)):
             r = 0.3 if place != "front" else 0.22
             m.disc(f"{place}_{side}_wheel", (x * length, y * 0.42, r), r, 0.08, WARM)
             m.disc(f"{place}_{side}_hub", (x * length, y * 0.46, r), r * 0.4, 0.08, LIGHT)
-        m.limb(f"{side}_rod", (0.12 * length, y * 0.55, 0.3), (-0.62 * length, y * 0.55, 0.3), 0.04, METAL)
+        m.limb(
+            f"{side}_rod",
+            (0.12 * length, y * 0.55, 0.3),
+            (-0.62 * length, y * 0.55, 0.3),
+            0.04,
+            METAL,
+        )
 
 
 def _corners(part: str, label: str, face: float = 1.0) -> dict:
     """The four corners of a plate whose normal is the toy's x."""
     return {
         f"{label} {name}": (part, (face, y, z))
-        for name, y, z in (("upper left", 1, 1), ("upper right", -1, 1), ("lower left", 1, -1), ("lower right", -1, -1))
+        for name, y, z in (
+            ("upper left", 1, 1),
+            ("upper right", -1, 1),
+            ("lower left", 1, -1),
+            ("lower right", -1, -1),
+        )
     }
 
 
 def _wheel_points() -> dict:
-    return {f"{end} {side} wheel": (f"{end}_{side}_hub", (0, 0, y)) for end, _ in ENDS for side, y in SIDES}
+    return {
+        f"{end} {side} wheel": (f"{end}_{side}_hub", (0, 0, y))
+        for end, _ in ENDS
+        for side, y in SIDES
+    }
 
 
 VEHICLES = {
@@ -266,7 +384,11 @@ VEHICLES = {
             "chimney top": ("chimney", (0, 0, 1)),
             "dome": ("dome", (0, 0, 1)),
             **{f"cab roof {e} {s}": ("cab_roof", (x, y, 1)) for e, x in ENDS for s, y in SIDES},
-            **{f"{p} {s} wheel": (f"{p}_{s}_hub", (0, 0, y)) for p in ("front", "middle", "back") for s, y in SIDES},
+            **{
+                f"{p} {s} wheel": (f"{p}_{s}_hub", (0, 0, y))
+                for p in ("front", "middle", "back")
+                for s, y in SIDES
+            },
             "cowcatcher tip": ("cowcatcher", (0, 0, 1)),
             **{f"{s} window": (f"{s}_window", (0, y, 0)) for s, y in SIDES},
         },

@@ -1,4 +1,6 @@
-"""Every benchmark that the toybox is written as, by the name under which `corrlib.data.load` reads it."""
+"""Every benchmark that the toybox is written as, by the name under which `corrlib.data.load` reads
+it.
+"""
 
 from corrlib.data.toybox.sets import cub, davis, hpatches, jhmdb, pf_pascal, pf_willow, spair, tss
 from corrlib.data.toybox.sets.base import ToySet

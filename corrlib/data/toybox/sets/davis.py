@@ -1,4 +1,6 @@
-"""The toybox as DAVIS-2017: short films of toys that turn, walk and pass each other, with a mask of object ids for every frame."""
+"""The toybox as DAVIS-2017: short films of toys that turn, walk and pass each other, with a mask of
+object ids for every frame.
+"""
 
 import math
 from dataclasses import dataclass, replace
@@ -23,7 +25,9 @@ BEAT = 2 * math.pi / 8  # of a walk, a frame
 
 @dataclass(frozen=True)
 class Role:
-    """What one toy does: where it begins (screen units), the side that it shows (degrees), and its change a frame."""
+    """What one toy does: where it begins (screen units), the side that it shows (degrees), and its
+    change a frame.
+    """
 
     toy: str
     scale: Real
@@ -37,7 +41,9 @@ class Role:
 
 @dataclass(frozen=True)
 class Script:
-    """A film: its split, its toys, how fast the camera follows, and a post (x, half width) that stands before everything."""
+    """A film: its split, its toys, how fast the camera follows, and a post (x, half width) that
+    stands before everything.
+    """
 
     split: str
     roles: tuple[Role, ...]
@@ -50,8 +56,12 @@ FILMS = {
     "sheep-walk": Script("train", (Role("sheep", 0.4, 0.25, azimuth=80, speed=0.035, walks=True),)),
     "car-turntable": Script("val", (Role("car", 0.48, 0.0, azimuth=300, spin=-14),)),
     "chair-turntable": Script("val", (Role("chair", 0.42, 0.0, azimuth=10, spin=10),)),
-    "dog-post": Script("val", (Role("dog", 0.36, -0.5, azimuth=275, speed=0.058, walks=True),), post=(0.02, 0.07)),
-    "horse-walk": Script("val", (Role("horse", 0.46, 0.35, azimuth=68, speed=0.05, walks=True),), pan=-0.02),
+    "dog-post": Script(
+        "val", (Role("dog", 0.36, -0.5, azimuth=275, speed=0.058, walks=True),), post=(0.02, 0.07)
+    ),
+    "horse-walk": Script(
+        "val", (Role("horse", 0.46, 0.35, azimuth=68, speed=0.05, walks=True),), pan=-0.02
+    ),
     "person-dog": Script(
         "val",
         (
@@ -76,20 +86,29 @@ def stage_of(key: tuple, *, elevation: Real = 14.0, post: tuple[Real, Real] | No
     occluder = stage.occluder.clone()
     if post:
         occluder[0, :6] = torch.tensor([post[0], 0.0, post[1], 0.75, 0.0, 0.0])
-    return replace(stage, elevation=torch.tensor([elevation]), horizon=torch.tensor([0.55]), occluder=occluder)
+    return replace(
+        stage, elevation=torch.tensor([elevation]), horizon=torch.tensor([0.55]), occluder=occluder
+    )
 
 
 def toy_of(key: tuple, toy: str, scale: Real) -> Scene:
     """A toy to be put on a stage."""
-    return draw(toy, 1, generator_for("toybox", *key, toy), Knobs(pattern=0.9)).seen_from(scale=torch.tensor([scale]))
+    return draw(toy, 1, generator_for("toybox", *key, toy), Knobs(pattern=0.9)).seen_from(
+        scale=torch.tensor([scale])
+    )
 
 
 def act(stage: Scene, toy: Scene, role: Role, i: int) -> Actor:
     """A role at frame i."""
     heading = math.radians(role.azimuth)
-    x, far = (role.x - math.sin(heading) * role.speed * i, role.far - math.cos(heading) * role.speed * i)
+    x, far = (
+        role.x - math.sin(heading) * role.speed * i,
+        role.far - math.cos(heading) * role.speed * i,
+    )
     parts = stride(toy.parts, BEAT * i + 0.4) if role.walks else toy.parts
-    turned = replace(toy, parts=parts, azimuth=torch.tensor([(role.azimuth + role.spin * i) % 360.0]))
+    turned = replace(
+        toy, parts=parts, azimuth=torch.tensor([(role.azimuth + role.spin * i) % 360.0])
+    )
     return stand(stage, turned, x=x, far=far, ground=GROUND)
 
 
@@ -109,11 +128,18 @@ def work(root: Path, job: tuple, seed: int) -> tuple[str, int]:
 
 def finish(root: Path, results: list, seed: int) -> dict[str, int]:
     """The lists of films, and counts."""
-    splits = {split: sorted(name for (name,), (of, _) in results if of == split) for split in ("train", "val")}
+    splits = {
+        split: sorted(name for (name,), (of, _) in results if of == split)
+        for split in ("train", "val")
+    }
     for split, names in splits.items():
         write(root / f"ImageSets/2017/{split}.txt", "".join(f"{name}\n" for name in names))
     counts = {f"{split} films": len(names) for split, names in splits.items()}
-    return {**counts, "frames": FRAMES * len(results), "objects": sum(objects for _, (_, objects) in results)}
+    return {
+        **counts,
+        "frames": FRAMES * len(results),
+        "objects": sum(objects for _, (_, objects) in results),
+    }
 
 
 def load(job: tuple) -> Load:

@@ -1,4 +1,6 @@
-"""The toybox as HPatches: textured boards seen by six cameras (v_) or under six lights (i_), with exact homographies."""
+"""The toybox as HPatches: textured boards seen by six cameras (v_) or under six lights (i_), with
+exact homographies.
+"""
 
 from pathlib import Path
 
@@ -20,18 +22,29 @@ IMAGES = 6
 def cameras(key: tuple, size: tuple[int, int]) -> list[np.ndarray]:
     """Homographies of images 2 to 6, harder with each."""
     r = torch.rand(IMAGES - 1, 6, generator=generator_for("cameras", *key)).tolist()
-    signs = [(-1, 1)[int(v > 0.5)] for v in torch.rand(3, generator=generator_for("sides", *key)).tolist()]
+    signs = [
+        (-1, 1)[int(v > 0.5)]
+        for v in torch.rand(3, generator=generator_for("sides", *key)).tolist()
+    ]
     poses = []
     for k, (a, b, c, d, e, f) in enumerate(r, start=1):
-        poses.append(pose(
-            size, yaw=signs[0] * k * (6 + 3 * a), pitch=signs[1] * k * (2 + 3 * b), roll=signs[2] * k * (1 + 4 * c),
-            zoom=1.0 + (0.12 * k) * (d - 0.5), shift=(0.1 * (e - 0.5), 0.1 * (f - 0.5)),
-        ))  # fmt: skip
+        poses.append(
+            pose(
+                size,
+                yaw=signs[0] * k * (6 + 3 * a),
+                pitch=signs[1] * k * (2 + 3 * b),
+                roll=signs[2] * k * (1 + 4 * c),
+                zoom=1.0 + (0.12 * k) * (d - 0.5),
+                shift=(0.1 * (e - 0.5), 0.1 * (f - 0.5)),
+            )
+        )
     return poses
 
 
 def lit(rgb: Float[np.ndarray, "H W 3"], key: tuple, k: int) -> Float[np.ndarray, "H W 3"]:
-    """Image k of a board that does not move: another exposure, colour and direction of light, a lamp, and a shadow's edge."""
+    """Image k of a board that does not move: another exposure, colour and direction of light, a
+    lamp, and a shadow's edge.
+    """
     if k == 1:
         return rgb
     v = torch.rand(10, generator=generator_for("light", *key, k)).tolist()
@@ -59,7 +72,10 @@ def work(root: Path, job: tuple, seed: int) -> int:
             write(folder / f"H_1_{k}", text)
         rgb = photograph(board, homography, SIZE)
         rgb = rgb if name.startswith("v_") else lit(rgb, key, k)
-        write(folder / f"{k}.ppm", encoded(Image.fromarray((rgb * 255).round().astype(np.uint8)), "PPM"))
+        write(
+            folder / f"{k}.ppm",
+            encoded(Image.fromarray((rgb * 255).round().astype(np.uint8)), "PPM"),
+        )
     return IMAGES
 
 

@@ -1,4 +1,6 @@
-"""The toybox as JHMDB: clips of a toy person that walks, runs, waves and jumps, with fifteen joints and a mask a frame."""
+"""The toybox as JHMDB: clips of a toy person that walks, runs, waves and jumps, with fifteen joints
+and a mask a frame.
+"""
 
 import math
 from dataclasses import replace
@@ -23,7 +25,14 @@ ACTIONS = ("jump", "run", "walk", "wave")
 GROUND = 0.44
 # Joints lie within the limbs, where bones meet. The right one comes first, as in the files.
 # Shoulder, hip, elbow, knee, wrist, ankle: a bone, and its start or end.
-PAIRED = (("upper_arm", -1), ("thigh", -1), ("forearm", -1), ("shin", -1), ("forearm", 1), ("shin", 1))
+PAIRED = (
+    ("upper_arm", -1),
+    ("thigh", -1),
+    ("forearm", -1),
+    ("shin", -1),
+    ("forearm", 1),
+    ("shin", 1),
+)
 JOINTS = (
     ("neck", (0, 0, 0)),
     ("torso", (0, 0, -0.3)),  # belly
@@ -33,16 +42,26 @@ JOINTS = (
 
 
 def move(parts: Parts, action: str, i: int) -> tuple[Parts, float, float]:
-    """A person's pose at frame i, how far it went and how high it is (in radii of the toy's ball)."""
+    """A person's pose at frame i, how far it went and how high it is (in radii of the toy's
+    ball).
+    """
     if action == "walk":
         return stride(parts, 2 * math.pi * i / 8), 0.16 * i, 0.0
     if action == "run":
-        return stride(parts, 2 * math.pi * i / 6, swing=0.75, lift=1.3), 0.25 * i, 0.1 * abs(math.sin(2 * math.pi * i / 6))
+        return (
+            stride(parts, 2 * math.pi * i / 6, swing=0.75, lift=1.3),
+            0.25 * i,
+            0.1 * abs(math.sin(2 * math.pi * i / 6)),
+        )
     if action == "wave":
         return wave(parts, 2 * math.pi * i / 6), 0.0, 0.0
     t = i / (FRAMES - 1)
     height = max(0.0, 1 - ((t - 0.5) / 0.3) ** 2)  # in the air from 0.2 to 0.8 of the clip
-    return crouch(parts, 0.75 * math.cos(math.pi * min(abs(t - 0.2), abs(t - 0.8), 0.2) / 0.4)), 0.0, 0.55 * height
+    return (
+        crouch(parts, 0.75 * math.cos(math.pi * min(abs(t - 0.2), abs(t - 0.8), 0.2) / 0.4)),
+        0.0,
+        0.55 * height,
+    )
 
 
 def work(root: Path, job: tuple, seed: int) -> list[str]:
@@ -59,37 +78,57 @@ def clip(root: Path, action: str, number: int, seed: int) -> str:
     left = r[2] < 0.5  # walks to the left of the picture, or to the right
     side = {"wave": 20.0, "jump": 60.0}.get(action, 80.0) + 20 * r[3]
     azimuth = side if left else 360 - side
-    turn, start = math.radians(azimuth), 0.55 if action == "run" else 0.4 if action == "walk" else 0.0
+    turn, start = (
+        math.radians(azimuth),
+        0.55 if action == "run" else 0.4 if action == "walk" else 0.0,
+    )
     masks, places = [], []
     for i in range(FRAMES):
         parts, along, lift = move(toy.parts, action, i)
         posed = replace(toy, parts=parts, azimuth=torch.tensor([azimuth]))
         x = (start if left else -start) - math.sin(turn) * along * scale
-        actor = stand(stage, posed, x=x, far=-math.cos(turn) * along * scale, ground=GROUND, lift=lift * scale)
+        actor = stand(
+            stage, posed, x=x, far=-math.cos(turn) * along * scale, ground=GROUND, lift=lift * scale
+        )
         rgb, ids = frame([actor], SIZE)
-        write(root / f"Rename_Images/{action}/{name}/{i + 1:05d}.png", encoded(to_image(rgb), "PNG"))
+        write(
+            root / f"Rename_Images/{action}/{name}/{i + 1:05d}.png", encoded(to_image(rgb), "PNG")
+        )
         masks.append(ids.numpy())
         places.append(joints(actor, JOINTS, SIZE).double().numpy().T)
     image = np.stack(places, 2) + 1  # 2 x 15 x frames, first pixel 1
     # as in the real files: from the picture's middle, in units of 0.45 times its height
     world = (image - np.array(SIZE).reshape(2, 1, 1) / 2) / (0.45 * SIZE[1])
-    write(root / f"joint_positions/{action}/{name}/joint_positions.mat", mat({"pos_img": image, "pos_world": world}))
-    write(root / f"puppet_mask/{action}/{name}/puppet_mask.mat", mat({"part_mask": np.stack(masks, 2)}, compress=True))
+    write(
+        root / f"joint_positions/{action}/{name}/joint_positions.mat",
+        mat({"pos_img": image, "pos_world": world}),
+    )
+    write(
+        root / f"puppet_mask/{action}/{name}/puppet_mask.mat",
+        mat({"part_mask": np.stack(masks, 2)}, compress=True),
+    )
     return name
 
 
 def finish(root: Path, results: list, seed: int) -> dict[str, int]:
-    """Three splits, of which each has one clip of an action for training (1) and the others for test (2)."""
+    """Three splits, of which each has one clip of an action for training (1) and the others for
+    test (2).
+    """
     for split in range(1, CLIPS + 1):
         for (action,), names in results:
-            lines = [f"{name}.avi {1 if number == split else 2}\n" for number, name in enumerate(names, start=1)]
+            lines = [
+                f"{name}.avi {1 if number == split else 2}\n"
+                for number, name in enumerate(names, start=1)
+            ]
             write(root / f"splits/{action}_test_split{split}.txt", "".join(lines))
     return {"clips": CLIPS * len(results), "frames": CLIPS * FRAMES * len(results)}
 
 
 def load(job: tuple) -> Load:
     """What a job takes, known before it is done."""
-    return Load(CLIPS * FRAMES, CLIPS * (FRAMES + 3), CLIPS * (FRAMES * 0.0152 + 0.01))  # as many lists as clips
+    return Load(
+        CLIPS * FRAMES, CLIPS * (FRAMES + 3), CLIPS * (FRAMES * 0.0152 + 0.01)
+    )  # as many lists as clips
 
 
 SET = ToySet(

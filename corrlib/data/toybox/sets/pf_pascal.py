@@ -1,4 +1,5 @@
-"""The toybox as PF-Pascal: one flat folder of images, a .mat of keypoints and box for each, lists of pairs of similar views.
+"""The toybox as PF-Pascal: one flat folder of images, a .mat of keypoints and box for each, lists
+of pairs of similar views.
 
 Unlike the real lists, those of the toys share no image between the splits.
 """
@@ -19,7 +20,11 @@ from corrlib.data.writing import jpeg, mat, write, write_csv
 
 FOLDER = "PF-dataset-PASCAL"
 IMAGES = {"test": 4, "val": 3, "trn": 3}  # of a category; every list has its own
-PAIRS = {"test": 4, "val": 3, "trn": 2}  # of a category; each in `trn` is listed in both directions, plain and mirrored
+PAIRS = {
+    "test": 4,
+    "val": 3,
+    "trn": 2,
+}  # of a category; each in `trn` is listed in both directions, plain and mirrored
 COMMON = 4  # keypoints that a pair shares, as the real test list has 4 to 17
 SPREAD = 25.0  # degrees of azimuth to either side: the real pairs show similar views
 
@@ -30,8 +35,15 @@ def work(root: Path, job: tuple, seed: int) -> dict[str, list[Row]]:
     """A category's photographs and .mat files; returns its rows of each list."""
     (category,) = job
     middle = float(torch.rand(1, generator=generator_for("pf_pascal", seed, category)) * 360)
-    knobs = Knobs(azimuth=(middle - SPREAD, middle + SPREAD), elevation=(2.0, 25.0), truncation=0.05, occluder=0.1)
-    source = shots(("pf_pascal",), category, keypoints(category), seed, knobs=knobs, points=COMMON + 1)
+    knobs = Knobs(
+        azimuth=(middle - SPREAD, middle + SPREAD),
+        elevation=(2.0, 25.0),
+        truncation=0.05,
+        occluder=0.1,
+    )
+    source = shots(
+        ("pf_pascal",), category, keypoints(category), seed, knobs=knobs, points=COMMON + 1
+    )
     rows, taken = {}, 0
     for split, count in IMAGES.items():
         kept: dict[str, Shot] = {}
@@ -42,8 +54,14 @@ def work(root: Path, job: tuple, seed: int) -> dict[str, list[Row]]:
             taken += 1
         for name, shot in kept.items():
             _write(root, category, name, shot)
-        order = torch.randperm(len(able), generator=generator_for("pf_pascal pairs", seed, category, split)).tolist()
-        rows[split] = [row for i in sorted(order[: PAIRS[split]]) for row in _rows(split, category, *able[i], kept)]
+        order = torch.randperm(
+            len(able), generator=generator_for("pf_pascal pairs", seed, category, split)
+        ).tolist()
+        rows[split] = [
+            row
+            for i in sorted(order[: PAIRS[split]])
+            for row in _rows(split, category, *able[i], kept)
+        ]
     return rows
 
 
@@ -54,7 +72,9 @@ def _write(root: Path, category: str, name: str, shot: Shot) -> None:
 
 
 def _able(kept: dict[str, Shot], split: str) -> list[tuple[str, str]]:
-    """Pairs of names with enough keypoints in common: ordered, but for training, whose rows have both directions anyway."""
+    """Pairs of names with enough keypoints in common: ordered, but for training, whose rows have
+    both directions anyway.
+    """
     pairs = combinations(kept, 2) if split == "trn" else permutations(kept, 2)
     return [(a, b) for a, b in pairs if int((kept[a].visible & kept[b].visible).sum()) >= COMMON]
 
@@ -77,7 +97,9 @@ def finish(root: Path, results: list, seed: int) -> dict[str, int]:
         fields = ("XA", "YA", "XB", "YB") if split == "test" else ("flip",)
         rows = [row for _, found in results for row in found[split]]
         name = "train" if split == "trn" else split
-        write_csv(root / f"{name}_pairs.csv", [("source_image", "target_image", "class", *fields), *rows])
+        write_csv(
+            root / f"{name}_pairs.csv", [("source_image", "target_image", "class", *fields), *rows]
+        )
         counts[f"{split} images"], counts[f"{split} rows"] = IMAGES[split] * len(results), len(rows)
     return counts
 

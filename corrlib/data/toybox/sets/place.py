@@ -1,4 +1,6 @@
-"""Finished folders put in their place: a killed run leaves no half set, and runs beside each other leave one of theirs whole."""
+"""Finished folders put in their place: a killed run leaves no half set, and runs beside each other
+leave one of theirs whole.
+"""
 
 import fcntl
 import json
@@ -16,9 +18,11 @@ PREFIX = ".toybox-"
 
 @contextmanager
 def workplace(out: Path) -> Iterator[Path]:
-    """A folder of this run's own in `out`, removed at the end; those of runs that were killed are removed first.
+    """A folder of this run's own in `out`, removed at the end; those of runs that were killed are
+    removed first.
 
-    Each holds a lock for as long as its run lives, which is how a living one is told from a dead one.
+    Each holds a lock for as long as its run lives, which is how a living one is told from a dead
+    one.
     """
     out.mkdir(parents=True, exist_ok=True)
     with _alone(out):
@@ -36,7 +40,9 @@ def workplace(out: Path) -> Iterator[Path]:
 
 
 def publish(made: Path, target: Path, place: Path) -> None:
-    """Move a finished folder to `target`; one that stands there goes away. `place` is the run's workplace."""
+    """Move a finished folder to `target`; one that stands there goes away. `place` is the run's
+    workplace.
+    """
     aside = place / f"old {target.name}"
     with _alone(target.parent):
         if target.exists():
@@ -46,7 +52,9 @@ def publish(made: Path, target: Path, place: Path) -> None:
 
 
 def note(path: Path, entries: Mapping[str, object]) -> None:
-    """Add entries to a json file, keeping those of other names, whoever writes it at the same time."""
+    """Add entries to a json file, keeping those of other names, whoever writes it at the same
+    time.
+    """
     with _alone(path.parent):
         try:
             known = json.loads(path.read_text())
@@ -58,7 +66,9 @@ def note(path: Path, entries: Mapping[str, object]) -> None:
 
 @contextmanager
 def _alone(out: Path) -> Iterator[None]:
-    """Nobody else is between two steps in `out` meanwhile; the system frees the lock of a killed run."""
+    """Nobody else is between two steps in `out` meanwhile; the system frees the lock of a killed
+    run.
+    """
     lock = os.open(out / ".toybox.lock", os.O_CREAT | os.O_RDWR)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX)

@@ -1,4 +1,6 @@
-"""The toybox as TSS: pairs of toys with exact dense flow in both directions, masks, and pairs that face opposite ways."""
+"""The toybox as TSS: pairs of toys with exact dense flow in both directions, masks, and pairs that
+face opposite ways.
+"""
 
 from dataclasses import replace
 from itertools import islice
@@ -22,12 +24,24 @@ SPREAD = 12.0  # degrees of azimuth to either side of a pair's view
 KNOBS = Knobs(elevation=(4, 22), size=(1.0, 1.3), shift=0.05, truncation=0, occluder=0.1)
 SEEN = 0.6  # of a mask's pixels, at least, must be seen in the other image
 POINTS = 4  # clicked points of a pair, at least
-JODS, PASCAL = ("aeroplane", "car", "horse"), ("bicycle", "boat", "bus", "cow", "motorbike", "train")
-# group, folder, toy, whether the two face opposite ways. A folder's first word names the toy, but in FG3DCar, which has cars only.
+JODS, PASCAL = (
+    ("aeroplane", "car", "horse"),
+    ("bicycle", "boat", "bus", "cow", "motorbike", "train"),
+)
+# group, folder, toy, whether the two face opposite ways. A folder's first word names the toy, but
+# in FG3DCar, which has cars only.
 JOBS: tuple[tuple, ...] = (
     *(("FG3DCar", f"{2 * i + 1:03d}_{2 * i + 2:03d}", "car", i % 4 == 3) for i in range(8)),
-    *(("JODS", f"{toy}_{2 * i + 1:02d}_{2 * i + 2:02d}", toy, False) for toy in JODS for i in range(2)),
-    *(("PASCAL", f"{toy}_{2 * i + 1:02d}_{2 * i + 2:02d}", toy, i == 1) for toy in PASCAL for i in range(2)),
+    *(
+        ("JODS", f"{toy}_{2 * i + 1:02d}_{2 * i + 2:02d}", toy, False)
+        for toy in JODS
+        for i in range(2)
+    ),
+    *(
+        ("PASCAL", f"{toy}_{2 * i + 1:02d}_{2 * i + 2:02d}", toy, i == 1)
+        for toy in PASCAL
+        for i in range(2)
+    ),
 )
 
 
@@ -41,15 +55,27 @@ def work(root: Path, job: tuple, seed: int) -> bool:
         known = np.isfinite(flow).all(axis=2)
         write(folder / f"image{i}.png", encoded(source.image(), "PNG"))
         # the real masks of JODS hold 0 and 1, the others' 0 and 255
-        write(folder / f"mask{i}.png", encoded(Image.fromarray(known.astype(np.uint8) * (1 if group == "JODS" else 255)), "PNG"))
+        write(
+            folder / f"mask{i}.png",
+            encoded(
+                Image.fromarray(known.astype(np.uint8) * (1 if group == "JODS" else 255)), "PNG"
+            ),
+        )
         write_flo(folder / f"flow{i}.flo", flow)
     points = clicked((one.scene, one.size), (two.scene, two.size), keypoints(toy), mirrored=flip)
     # the real lists count pixels from 1 and divide by width and height
-    shares = torch.cat([(p + 1) / torch.tensor(shot.size) for p, shot in zip(points, (one, two), strict=True)], 1)
-    write(folder / "corr.txt", "".join("\t".join(f"{v:.8f}" for v in row) + "\n" for row in shares.tolist()))
+    shares = torch.cat(
+        [(p + 1) / torch.tensor(shot.size) for p, shot in zip(points, (one, two), strict=True)], 1
+    )
+    write(
+        folder / "corr.txt",
+        "".join("\t".join(f"{v:.8f}" for v in row) + "\n" for row in shares.tolist()),
+    )
     write(folder / "flip_gt.txt", str(int(flip)))
     numbers = pair.split("_")[-2:]
-    write(folder / "pair.txt", "Image1,Image2\n" + ",".join(f"{toy}_{n}.png" for n in numbers) + "\n")
+    write(
+        folder / "pair.txt", "Image1,Image2\n" + ",".join(f"{toy}_{n}.png" for n in numbers) + "\n"
+    )
     return flip
 
 
@@ -62,16 +88,31 @@ def _pair(job: tuple, seed: int) -> tuple[Shot, Shot]:
     found = []
     for i, view in enumerate(views):
         knobs = replace(KNOBS, azimuth=(view - SPREAD, view + SPREAD))
-        found.append(shots(("tss", group, pair, i), toy, keypoints(toy), seed, sizes=SIZES, points=POINTS, knobs=knobs))
+        found.append(
+            shots(
+                ("tss", group, pair, i),
+                toy,
+                keypoints(toy),
+                seed,
+                sizes=SIZES,
+                points=POINTS,
+                knobs=knobs,
+            )
+        )
     for one, two in islice(zip(*found, strict=True), 50):
         enough = [
-            dense_flow(a.scene, a.drawn, b.scene, b.size, mirrored=flip)[1].sum() >= SEEN * int((a.drawn.part >= 0).sum())
+            dense_flow(a.scene, a.drawn, b.scene, b.size, mirrored=flip)[1].sum()
+            >= SEEN * int((a.drawn.part >= 0).sum())
             for a, b in ((one, two), (two, one))
         ]
-        points, _ = clicked((one.scene, one.size), (two.scene, two.size), keypoints(toy), mirrored=flip)
+        points, _ = clicked(
+            (one.scene, one.size), (two.scene, two.size), keypoints(toy), mirrored=flip
+        )
         if all(enough) and len(points) >= POINTS:
             return one, two
-    raise RuntimeError(f"no two scenes of {group}/{pair} show {SEEN:.0%} of each other's surface; change the views")
+    raise RuntimeError(
+        f"no two scenes of {group}/{pair} show {SEEN:.0%} of each other's surface; change the views"
+    )
 
 
 def finish(root: Path, results: list, seed: int) -> dict[str, int]:
