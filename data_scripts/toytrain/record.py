@@ -9,7 +9,7 @@ from torch.nn.functional import interpolate
 
 from corrlib.capture import capture
 from corrlib.coords import Frame
-from corrlib.data.toybox.items import item
+from corrlib.data.toybox.items import photo
 from corrlib.data.toybox.render import render
 from corrlib.data.toybox.things import CATEGORIES
 from corrlib.data.toybox.truth import keypoint_truth, toy_box
@@ -18,7 +18,7 @@ from corrlib.types import FeatureMap
 
 TIMESTEPS = (51, 151, 301)
 LAYERS = ("up_blocks.0", "up_blocks.1", "up_blocks.2", "up_blocks.3.attentions.0")
-IMAGES, ALPHA = 4, 0.1  # validation images a category
+IMAGES, ALPHA = 8, 0.1  # validation images a category
 
 
 class Observer:
@@ -26,12 +26,14 @@ class Observer:
     point) for every (t, layer).
     """
 
+    world = "calibrated"  # where the validation pictures are from; the record says so
+
     def __init__(self, vae, tokenize, alphas: torch.Tensor, scale: float, size: int, device: str):
         self.alphas, self.device, self.items = alphas.to(device), device, []
         pictures = []
         for category in CATEGORIES:
             for index in range(IMAGES):
-                scene, shape = item("val", category, index)
+                scene, shape = photo("val", category, index)
                 drawn = render(scene, shape)
                 self.items.append((category, shape, keypoint_truth(scene, shape), toy_box(drawn)))
                 pictures.append(
