@@ -4,8 +4,8 @@ results over as files.
     run = book.setup("03_dift", profile)
     run.save(figure, "layers")            # build/<profile>/figures/03_dift/layers.svg and .png
     run.table(frame, "layers")            # build/<profile>/tables/03_dift/layers.csv
-    run.value("pck_all", 41.3, ".1f")     # build/<profile>/values/03_dift.json; in a page: {{
-    dift_pck_all }}
+    # build/<profile>/values/03_dift.json; in a page: {{ dift_pck_all }}
+    run.value("pck_all", 41.3, ".1f")
 
 Files are the same bytes on every run: no dates, fixed ids, one thread. A notebook that reads what a
 step of the graph wrote asks for it by `run.need(...)`, which says what to type when it is not

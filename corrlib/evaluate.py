@@ -1,8 +1,8 @@
 """Two loops: methods write matches, metrics read matches. Neither knows the other.
 
     match_pairs(method, pairs, "build/matches/dift")    # long: resumes, shards, shows progress
-    table = score(read("build/matches/dift"))           # seconds: one row a keypoint, distance and
-    tolerance in pixels
+    # seconds: one row a keypoint, distance and tolerance in pixels
+    table = score(read("build/matches/dift"))
 
 A result does not depend on how the work was divided: pairs are grouped into chunks by their place
 in the data set, a shard takes every n-th chunk, and features of a view depend on nothing but view,

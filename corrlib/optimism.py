@@ -1,10 +1,12 @@
 """How much of a search's best result is luck: best of n, the same choice on pictures it has not
 seen, and luck alone.
 
-    table = score(read("build/toybox/matches/prompt-search"))     # a keypoint table with a column
-    `trial` scores(table)                                                 # PCK of each trial and
-    its standard error best_of_n(table)                                              # one row a
-    number of trials; `viz.search.best_of_n` draws it
+    # a keypoint table with a column `trial`
+    table = score(read("build/toybox/matches/prompt-search"))
+    # PCK of each trial and its standard error
+    scores(table)
+    # one row a number of trials; `viz.search.best_of_n` draws it
+    best_of_n(table)
 
 The best of n trials looks better than it is, because the points that measure it also chose it: the
 more trials and the fewer points, the more of it is chance. Four numbers are told apart for each n:

@@ -3,7 +3,7 @@
     paper = report.read_paper("book/paper_numbers/dift_spair.csv")
     table = report.comparison(keypoints, paper, method="DIFT (SD 2.1)", by="point")
     export.export(table, "build/toybox/tables/dift", caption="DIFT on SPair-71k",
-    provenance=report.provenance(keypoints, run))
+            provenance=report.provenance(keypoints, run))
 
 A number never travels without its definition and its run: every row says which PCK it is and which
 part of the data it was measured on, and what was not run says "not run" instead of being left out.

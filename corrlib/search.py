@@ -1,9 +1,10 @@
 """Random search: a space of settings as plain data, and the settings that are drawn from it.
 
     space = {"learning_rate": {"log": [0.02, 0.3]}, "steps": {"integer": [5, 30]}, "layers":
-    {"choice": [[10], [10, 11]]}} draws(space, 16)      # sixteen mappings from setting to value,
-    the first sixteen of any longer search table(space, 16)      # the same as a table, one row a
-    trial: draw-000, draw-001, ...
+            {"choice": [[10], [10, 11]]}}
+    # sixteen mappings from setting to value, the first sixteen of any longer search
+    draws(space, 16)
+    table(space, 16)      # the same as a table, one row a trial: draw-000, draw-001, ...
 
 Each number hangs on (seed, number of the draw, name and law of the setting) alone: a search can be
 continued, cut into shards, or given one more setting, and what was drawn before stays what it was.

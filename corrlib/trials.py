@@ -5,7 +5,7 @@ A study is a section of the profile's `studies`, for example
 
     prompt-knobs:
       {method: prompt_optimization, split: test, limit: 72, block: 4, points: 4, trials: {base: {},
-      steps-5: {steps: 5}}}
+              steps-5: {steps: 5}}}
 
 Its matches are the table of every other run with one more column, `trial`. All trials see the same
 pairs and keypoints, so that they may be compared point by point.

@@ -2,8 +2,8 @@
 
     python data_scripts/label_by_prompts.py                      all of it, in one process
     python data_scripts/label_by_prompts.py --shard 0/2 &        two processes side by side; each
-    again after a kill python data_scripts/label_by_prompts.py --only-plan          only say how
-    much there is to do
+            again after a kill
+    python data_scripts/label_by_prompts.py --only-plan          only say how much there is to do
 
 What is done is kept in --work (embeddings one by one), and a run typed again goes on there. The
 process that finds all parts written looks up the toy world's answers, for judging the labels only,

@@ -2,8 +2,7 @@
 
     python data_scripts/make_toybox.py --out build/toybox/data
     python data_scripts/make_toybox.py --only tss,davis      some of them
-    python data_scripts/make_toybox.py --plan                what would be written, and how large it
-    is
+    python data_scripts/make_toybox.py --plan                what would be written, how large
 
 The same --seed gives the same bytes, whatever the number of workers. A set appears under its name
 when it is whole; until then the one that stood there stays.

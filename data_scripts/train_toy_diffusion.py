@@ -28,14 +28,14 @@ sys.path.insert(0, str(ROOT))
 
 from corrlib.data.toybox.things import CATEGORIES  # noqa: E402
 from data_scripts.toytrain import card, checkpoint, diffusion, export, models, vae  # noqa: E402
-from data_scripts.toytrain.pool import (
+from data_scripts.toytrain.pool import (  # noqa: E402
     CHUNK,
     chunk_path,
     fuse_intersections,
     load_chunk,
     pictures,
     render_chunks,
-)  # noqa: E402
+)
 from data_scripts.toytrain.record import Observer  # noqa: E402
 
 

@@ -2,8 +2,8 @@
 nose is" needs.
 
     pairs = Across("build/toybox/data/SPair-71k", "test")
-    pairs[0], ..., pairs[4]      # one source image, and one target of each of the five categories,
-    the source's own first
+    # one source image, and one target of each of the five categories, the source's own first
+    pairs[0], ..., pairs[4]
 
 The toybox names its keypoints, and its five quadrupeds are built on one body plan. The real
 SPair-71k has numbers only, of which it does not say that they agree between categories: there is no

@@ -1,9 +1,12 @@
 """TSS: pairs of images with dense flow and masks of their common object, in both directions.
 
     {FG3DCar,JODS,PASCAL}/<pair>/
-      image1.png image2.png   mask1.png mask2.png   flow1.flo (image 1 to 2) flow2.flo (image 2 to
-      1) flip_gt.txt (1: the objects face opposite ways)   corr.txt (clicked points)   pair.txt
-      (original file names)
+      image1.png image2.png
+      mask1.png mask2.png
+      flow1.flo flow2.flo     image 1 to 2, image 2 to 1
+      flip_gt.txt             1: the objects face opposite ways
+      corr.txt                clicked points
+      pair.txt                original file names
 
 Flow is in the unmirrored coordinates of both images also where flip is 1: a method that mirrors an
 image undoes it in its answer.

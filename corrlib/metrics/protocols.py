@@ -2,9 +2,9 @@
 and several side by side.
 
 table = evaluate.score(matches)
-metrics.pck_under(table, pairs.protocol)                          # one row an alpha, with the rules
-in words metrics.compare(table, {"correct": p, "as released":
-p.but(base="padded_keypoints_compat")})
+# one row an alpha, with the rules in words
+metrics.pck_under(table, pairs.protocol)
+metrics.compare(table, {"correct": p, "as released": p.but(base="padded_keypoints_compat")})
 """
 
 from collections.abc import Mapping, Sequence

@@ -1,10 +1,12 @@
 """What passes cost in multiply-adds, counted on networks without weights: the real modules run, on
 shapes alone.
 
-    unet, vae = published("sd1-4")                   # or skeleton(diffuser.unet),
-    skeleton(diffuser.vae) cost = pass_cost(unet, vae, settings)            # of one 512 x 512
-    image: encode 558 G, whole 402 G, forward 240 G, ... savings(settings, cost)
+    # or skeleton(diffuser.unet), skeleton(diffuser.vae)
+    unet, vae = published("sd1-4")
+    # of one 512 x 512 image: encode 558 G, whole 402 G, forward 240 G, ...
+    cost = pass_cost(unet, vae, settings)
     # a point's cost as released, and with one waste after the other removed
+    savings(settings, cost)
 
 Counts depend on shapes only, so that they are the same on every machine, and cost a second at full
 size. What is counted are convolutions and matrix products, attention's included, as
