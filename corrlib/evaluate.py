@@ -18,8 +18,8 @@ import pandas as pd
 from tqdm import tqdm
 
 from corrlib import metrics
-from corrlib.parts import Parts
 from corrlib.protocol import Protocol
+from corrlib.storage.result_folder import ResultFolder
 from corrlib.types import Matches, Method, Pair, View
 
 TAGS = ("viewpoint", "scale", "truncation", "occlusion", "azimuth_difference")
@@ -57,7 +57,7 @@ def match_pairs(
     seed: int = 0,
     profile: str = "",
     progress: bool | None = None,
-) -> Parts:
+) -> ResultFolder:
     """Write the method's matches of all `pairs`, or of shard (i, n) of them, to the folder `out`;
     done parts are kept.
 
@@ -75,7 +75,7 @@ def match_pairs(
         "seed": seed,
     }
     run["source"] = getattr(method, "source", "")  # an edited method is another one
-    parts = Parts.start(
+    parts = ResultFolder.start(
         out,
         {**run, "pairs": len(chosen), "of": len(pairs), "pair_ids": digest_of(pairs, chosen)},
         len(chunks),
@@ -96,7 +96,7 @@ def read(out: str | Path) -> pd.DataFrame:
     """All matches of the run in `out`, one row a keypoint. Raises FileNotFoundError when it is not
     there or not finished.
     """
-    return Parts.open(out).read()
+    return ResultFolder.open(out).read()
 
 
 def score(matches: pd.DataFrame, protocol: Protocol | None = None) -> pd.DataFrame:

@@ -9,8 +9,8 @@ from typing import Any
 
 import pandas as pd
 
-from corrlib.atomic import atomic
 from corrlib.report import shown
+from corrlib.storage.atomic_write import atomic_write
 
 KINDS = ("csv", "json", "latex", "html")
 SUFFIX = {"csv": ".csv", "json": ".json", "latex": ".tex", "html": ".html"}
@@ -52,7 +52,7 @@ def export(
                 text, _numeric(frame), caption, provenance or {}
             )
         file = Path(path).with_name(Path(path).name + SUFFIX[kind])
-        with atomic(file) as part:
+        with atomic_write(file) as part:
             part.write_text(data, encoding="utf-8", newline="\n")
         files.append(file)
     return files

@@ -16,8 +16,8 @@ import pandas as pd
 from corrlib import metrics
 from corrlib.evaluate import digest_of, labels_of, progress_bar, rows_of, score, select
 from corrlib.gram import Target
-from corrlib.parts import Parts
-from corrlib.recent import Recent
+from corrlib.storage.lru_cache import LRUCache
+from corrlib.storage.result_folder import ResultFolder
 from corrlib.types import Pair, View
 
 
@@ -60,7 +60,7 @@ def sweep(
         "of": len(pairs),
         "pair_ids": digest_of(pairs, chosen),
     }
-    parts = Parts.start(out, run, len(timesteps)) if out is not None else None
+    parts = ResultFolder.start(out, run, len(timesteps)) if out is not None else None
     todo = parts.todo(shard) if parts else range(shard[0], len(timesteps), shard[1])
     tables = []
     with progress_bar(len(todo) * len(chosen), method, progress) as bar:
@@ -88,7 +88,7 @@ def sweep(
 def _cells(method, pairs, layers, timestep, seed, keep_bytes, labels) -> Iterator[pd.DataFrame]:
     """For each pair its rows at every layer, at one timestep."""
     uses = Counter(view.id for pair in pairs for view in (pair.source, pair.target))
-    kept: Recent[dict[str, Target]] = Recent(keep_bytes, nbytes=_nbytes, at_least=2)
+    kept: LRUCache[dict[str, Target]] = LRUCache(keep_bytes, nbytes=_nbytes, at_least=2)
 
     def features(view: View) -> dict[str, Target]:
         found = method.cells(view, layers, [timestep], seed=seed)

@@ -22,8 +22,8 @@ from typing import Any
 import pandas as pd
 
 from corrlib.evaluate import digest_of, labels_of, progress_bar, rows_of
-from corrlib.parts import Parts
 from corrlib.search import draws, trial_name
+from corrlib.storage.result_folder import ResultFolder
 from corrlib.types import Method, Pair
 
 
@@ -127,7 +127,7 @@ def run_trials(
     seed: int = 0,
     profile: str = "",
     progress: bool | None = None,
-) -> Parts:
+) -> ResultFolder:
     """Write the matches of every trial in `names` on the same pairs; a part is a block of pairs
     under all trials.
 
@@ -156,7 +156,7 @@ def run_trials(
         "profile": profile,
     }
     described["source"] = sorted({getattr(method, "source", "") for method in methods.values()})
-    parts = Parts.start(
+    parts = ResultFolder.start(
         out, {**described, "pairs": len(flat), "pair_ids": digest_of(pairs, flat)}, len(chosen)
     )
     todo = parts.todo(shard)

@@ -9,7 +9,7 @@ from conftest import picture
 from PIL import Image
 
 from corrlib.cli import COMMANDS, main
-from corrlib.parts import Parts
+from corrlib.storage.result_folder import ResultFolder
 
 TINY = ["--set", "ensemble=1", "--set", "size=32x32"]
 
@@ -183,8 +183,10 @@ def test_evaluate_in_shards_then_table(capsys, folder, tiny_folder, tmp_path):
     )
     code, _, err = run(capsys, "evaluate", *common, *model, "--seed", 5)
     assert code == 2 and "seed: 0 there, 5 now" in err
-    copied = Parts.open(tmp_path / "copy")
-    Parts.start(tmp_path / "many", copied.run, 1).write(0, copied.read().assign(trial="base"))
+    copied = ResultFolder.open(tmp_path / "copy")
+    ResultFolder.start(tmp_path / "many", copied.run, 1).write(
+        0, copied.read().assign(trial="base")
+    )
     code, said, _ = run(capsys, "table", tmp_path / "copy", tmp_path / "many", "--out", tables)
     assert (
         code == 0

@@ -15,7 +15,7 @@ from corrlib.heads import files
 from corrlib.heads.training import Fit, train
 from corrlib.methods.base import Env
 from corrlib.methods.distilled import OnePass, new_head, with_head
-from corrlib.store import Store
+from corrlib.storage.tensor_store import TensorStore
 from corrlib.types import Pair
 
 SMALL = {
@@ -122,7 +122,7 @@ def test_a_student_is_a_method_and_its_file_is_the_same_method(env, tmp_path):
 
 
 def test_stored_features_belong_to_one_head(env, tmp_path):
-    shared = replace(env, store=Store(tmp_path))
+    shared = replace(env, store=TensorStore(tmp_path))
     heads = [new_head(settings(init_seed=seed), env) for seed in (0, 1)]
     found = [with_head(settings(), head, shared).features(A).values for head in heads]
     again = [with_head(settings(), head, shared).features(A).values for head in heads]

@@ -46,7 +46,7 @@ def run(args: argparse.Namespace) -> None:
         seed_of,
     )
     from corrlib.evaluate import match_pairs, score
-    from corrlib.parts import Parts
+    from corrlib.storage.result_folder import ResultFolder
     from corrlib.sweep import sweep
 
     profile = open_profile(args)
@@ -55,9 +55,9 @@ def run(args: argparse.Namespace) -> None:
     require_points(pairs)
     store = None
     if args.store:
-        from corrlib.store import Store
+        from corrlib.storage.tensor_store import TensorStore
 
-        store = Store(profile.build("features"))
+        store = TensorStore(profile.build("features"))
     method = open_method(args, profile, store)
     options = {
         "shard": args.shard,
@@ -69,7 +69,7 @@ def run(args: argparse.Namespace) -> None:
     if args.layers or args.timesteps:
         layers, timesteps = _cells(args, method)
         sweep(method, pairs, layers, timesteps, out=out, **options)
-        parts = Parts.open(out)
+        parts = ResultFolder.open(out)
     else:
         parts = match_pairs(method, pairs, out, **options)
     if missing := parts.todo((0, 1)):

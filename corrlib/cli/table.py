@@ -37,9 +37,9 @@ def add(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Print the results, and write all tables."""
     from corrlib.evaluate import score
-    from corrlib.parts import Parts
     from corrlib.profiles import load_profile
     from corrlib.report import shown
+    from corrlib.storage.result_folder import ResultFolder
 
     folders = args.folders
     profile = None
@@ -52,7 +52,7 @@ def run(args: argparse.Namespace) -> None:
             f"no finished evaluation under {profile.build('matches')}; begin with: python -m "
             "corrlib evaluate"
         )
-    runs = {folder.name: Parts.open(folder) for folder in folders}
+    runs = {folder.name: ResultFolder.open(folder) for folder in folders}
     tables = {name: score(parts.read()) for name, parts in runs.items()}
     sweeps = {name: table for name, table in tables.items() if "layer" in table}
     studies = [

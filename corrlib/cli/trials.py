@@ -33,7 +33,7 @@ def run(args: argparse.Namespace) -> None:
     from corrlib.cli.common import open_profile
     from corrlib.evaluate import score
     from corrlib.methods.base import Env
-    from corrlib.store import Store
+    from corrlib.storage.tensor_store import TensorStore
     from corrlib.trials import run_trials, variants
 
     profile = open_profile(args)
@@ -56,7 +56,8 @@ def run(args: argparse.Namespace) -> None:
         )
     out = args.out or profile.build("matches", args.study)
     env = Env(
-        device=args.device or profile.settings.get("device", "cpu"), store=Store(out / ".store")
+        device=args.device or profile.settings.get("device", "cpu"),
+        store=TensorStore(out / ".store"),
     )
 
     def load(name: str):

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from corrlib.atomic import atomic
+from corrlib.storage.atomic_write import atomic_write
 
 MAT_TITLE = b"MATLAB 5.0 MAT-file, written by corrlib".ljust(116)
 
@@ -18,7 +18,7 @@ def write(path: str | Path, data: bytes | str) -> None:
     """Write a file and the folders above it; a killed run leaves no half file under the real
     name.
     """
-    with atomic(path) as part:
+    with atomic_write(path) as part:
         part.write_bytes(data.encode() if isinstance(data, str) else data)
 
 

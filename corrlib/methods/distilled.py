@@ -20,7 +20,7 @@ from corrlib.heads.aggregation import AggregationHead, Cell, HeadSettings
 from corrlib.methods import register
 from corrlib.methods.base import Env, FeatureMethod
 from corrlib.onestep import OneStep, OneStepSettings
-from corrlib.recent import Recent
+from corrlib.storage.lru_cache import LRUCache
 from corrlib.types import FeatureMap, View
 
 
@@ -89,7 +89,7 @@ class OnePass:
         self.layers = settings.layers or tuple(decoder_layers(self.diffuser.unet))
         self.settings = settings
         self._one = OneStep(settings, self.diffuser)
-        self._kept: Recent[tuple[View, dict[Cell, FeatureMap]]] = Recent(
+        self._kept: LRUCache[tuple[View, dict[Cell, FeatureMap]]] = LRUCache(
             keep_bytes, nbytes=_nbytes, at_least=2
         )
 

@@ -34,7 +34,7 @@ from corrlib.promptopt.network import Network
 from corrlib.promptopt.optimise import optimise
 from corrlib.promptopt.settings import RELEASED, PromptSettings
 from corrlib.protocol import Protocol
-from corrlib.recent import Recent
+from corrlib.storage.lru_cache import LRUCache
 from corrlib.types import Matches, View
 
 PAPER = PromptSettings()
@@ -81,8 +81,8 @@ class PromptOptimization:
         self.network = Network.of(diffuser, settings)
         self.cache = EmbeddingCache(settings, self.weights, env.store)
         self._pool = LatentPool.shared(env.shared)
-        maps = Recent(self.KEEP_BYTES, nbytes=lambda kept: kept[1].nbytes)
-        self._maps: Recent[tuple[View, Tensor]] = env.shared.setdefault("attention maps", maps)
+        maps = LRUCache(self.KEEP_BYTES, nbytes=lambda kept: kept[1].nbytes)
+        self._maps: LRUCache[tuple[View, Tensor]] = env.shared.setdefault("attention maps", maps)
 
     def __call__(self, source: View, target: View, queries: Points, *, seed: int = 0) -> Matches:
         """Matches in pixels of `target` for `queries` (n x 2) in pixels of `source`; score is the

@@ -9,8 +9,8 @@ from torch import Tensor
 
 from corrlib.promptopt.draws import Sample
 from corrlib.promptopt.settings import PromptSettings
-from corrlib.recent import Recent
-from corrlib.store import Store
+from corrlib.storage.lru_cache import LRUCache
+from corrlib.storage.tensor_store import TensorStore
 from corrlib.types import View
 
 
@@ -27,16 +27,16 @@ class EmbeddingCache:
         self,
         settings: PromptSettings,
         weights: str = "",
-        store: Store | None = None,
+        store: TensorStore | None = None,
         keep_bytes: int = 256 * 2**20,
     ):
         self.settings, self.weights, self.store = settings, weights, store
-        self._kept: Recent[Tensor] = Recent(keep_bytes, nbytes=attrgetter("nbytes"))
+        self._kept: LRUCache[Tensor] = LRUCache(keep_bytes, nbytes=attrgetter("nbytes"))
 
     def key(self, view: View, sample: Sample, seed: int) -> str:
-        """The item's key: what `Store.key` makes of it."""
+        """The item's key: what `TensorStore.key` makes of it."""
         what = ("prompt_optimization", *self.settings.of_embedding())
-        return Store.key(
+        return TensorStore.key(
             what, view, weights=self.weights, seed=seed, point=sample.point, member=sample.member
         )
 

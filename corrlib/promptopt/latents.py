@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from corrlib.diffusion import Diffuser
-from corrlib.recent import Recent
+from corrlib.storage.lru_cache import LRUCache
 from corrlib.types import View
 
 
@@ -63,7 +63,7 @@ class LatentPool:
     """
 
     def __init__(self, keep_bytes: int = 512 * 2**20):
-        self._kept: Recent[tuple[Diffuser, View, CropLatents]] = Recent(
+        self._kept: LRUCache[tuple[Diffuser, View, CropLatents]] = LRUCache(
             keep_bytes, nbytes=lambda kept: kept[2].nbytes
         )
 

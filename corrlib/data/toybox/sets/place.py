@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from corrlib.atomic import atomic
+from corrlib.storage.atomic_write import atomic_write
 
 PREFIX = ".toybox-"
 
@@ -60,7 +60,7 @@ def note(path: Path, entries: Mapping[str, object]) -> None:
             known = json.loads(path.read_text())
         except (OSError, ValueError):
             known = {}
-        with atomic(path) as part:
+        with atomic_write(path) as part:
             part.write_text(json.dumps({**known, **entries}, indent=1) + "\n")
 
 

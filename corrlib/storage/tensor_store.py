@@ -20,7 +20,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from corrlib.atomic import atomic
+from corrlib.storage.atomic_write import atomic_write
 from corrlib.types import View
 
 FORMAT = 1  # part of every key; raise it when the meaning of stored tensors changes
@@ -106,7 +106,7 @@ class Store:
             for name, t in tensors.items()
         }
         try:
-            with atomic(path) as part:
+            with atomic_write(path) as part:
                 save_file(whole, part, {name: str(value) for name, value in (meta or {}).items()})
         except (OSError, SafetensorError) as error:
             if getattr(error, "errno", None) == errno.ENOSPC or "os error 28" in str(error):

@@ -13,11 +13,11 @@ from typing import Any
 
 import pandas as pd
 
-from corrlib.atomic import atomic
+from corrlib.storage.atomic_write import atomic_write
 
 
 @dataclass(frozen=True)
-class Parts:
+class ResultFolder:
     """The folder `root`, whose run is described by `run` and consists of parts 0 .. count - 1."""
 
     root: Path
@@ -25,7 +25,7 @@ class Parts:
     count: int
 
     @classmethod
-    def start(cls, root: str | Path, run: Mapping[str, Any], count: int) -> "Parts":
+    def start(cls, root: str | Path, run: Mapping[str, Any], count: int) -> "ResultFolder":
         """Begin or go on with a run. Raises ValueError when the folder holds another run, naming
         what differs.
         """
@@ -46,12 +46,12 @@ class Parts:
                     "or delete that folder"
                 )
         root.mkdir(parents=True, exist_ok=True)
-        with atomic(path) as part:
+        with atomic_write(path) as part:
             part.write_text(json.dumps(described, indent=1) + "\n")
         return cls(root, described, count)
 
     @classmethod
-    def open(cls, root: str | Path) -> "Parts":
+    def open(cls, root: str | Path) -> "ResultFolder":
         """The run in a folder. Raises FileNotFoundError where there is none."""
         path = Path(root) / "run.json"
         if not path.is_file():
@@ -79,7 +79,7 @@ class Parts:
 
     def write(self, part: int, table: pd.DataFrame) -> None:
         """Write a part, whole or not at all."""
-        with atomic(self.path(part)) as file:
+        with atomic_write(self.path(part)) as file:
             table.to_parquet(file, index=False)
 
     def read(self, shard: tuple[int, int] = (0, 1)) -> pd.DataFrame:

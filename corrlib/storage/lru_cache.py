@@ -7,7 +7,7 @@ from typing import Generic, TypeVar
 Value = TypeVar("Value")
 
 
-class Recent(Generic[Value]):
+class LRUCache(Generic[Value]):
     """Values by key, of which those used last are kept: as many as `keep_bytes` hold, and
     `at_least` so many in any case.
 
