@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 @contextmanager
-def atomic(path: str | Path) -> Iterator[Path]:
+def atomic_write(path: str | Path) -> Iterator[Path]:
     """A file beside `path` to write in the block. It takes the name `path` when the block ends, and
     is deleted when it fails.
 
