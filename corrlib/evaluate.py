@@ -18,7 +18,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from corrlib import metrics
-from corrlib.protocol import Protocol
+from corrlib.metrics.protocol import Protocol
 from corrlib.storage.result_folder import ResultFolder
 from corrlib.types import Matches, Method, Pair, View
 

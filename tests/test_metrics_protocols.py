@@ -13,7 +13,7 @@ from scipy.io import loadmat
 
 from corrlib import metrics
 from corrlib.data import load
-from corrlib.protocol import Protocol
+from corrlib.metrics.protocol import Protocol
 
 DATA = Path(os.environ.get("CORRLIB_DATA", Path(__file__).parents[2] / "shared" / "data"))
 WILLOW, CUB, SPAIR = (

@@ -21,8 +21,8 @@ from corrlib.data import REGISTRY
 from corrlib.data.jhmdb_files import JOINTS
 from corrlib.data.toybox.sets import SETS
 from corrlib.metrics import measured
+from corrlib.metrics.protocol import Protocol
 from corrlib.profiles import load_profile
-from corrlib.protocol import Protocol
 from corrlib.sources.table import BENCHMARKS
 from corrlib.types import DensePair, Pair, Video, View
 from corrlib.viz import benchmarks, counting

@@ -21,7 +21,7 @@ from torch import Tensor
 from corrlib.data.selection import Selection
 from corrlib.data.spair import SPLITS, SPair
 from corrlib.data.spair_files import angle_between, field
-from corrlib.protocol import Protocol
+from corrlib.metrics.protocol import Protocol
 from corrlib.types import Pair, View
 
 Point = Float[Tensor, "2"]

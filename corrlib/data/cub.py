@@ -25,7 +25,7 @@ from corrlib.data.cub_files import cleaned, find_root, lacking, read_records
 from corrlib.data.edited import Edited, cropped, square
 from corrlib.data.files import keep_inside
 from corrlib.data.selection import Categories, Selection
-from corrlib.protocol import Protocol
+from corrlib.metrics.protocol import Protocol
 from corrlib.types import Pair, View
 
 SIDE = 256  # pixels of ASIC's crops

@@ -25,7 +25,7 @@ from corrlib.data.edited import Edited
 from corrlib.data.files import find_folder, keep_inside, read_mat, require_shape
 from corrlib.data.pf_lists import NAMES, Row, find_list, read_list
 from corrlib.data.selection import Categories, Selection
-from corrlib.protocol import Protocol
+from corrlib.metrics.protocol import Protocol
 from corrlib.types import Pair, View
 
 FOLDERS = ("PF-dataset-PASCAL", "PF-PASCAL")

@@ -28,7 +28,7 @@ from corrlib.data.check import Notice, counted, decoded, each, told
 from corrlib.data.files import find_folder, keep_inside, listing, read_mat, require_shape
 from corrlib.data.pf_lists import read_willow
 from corrlib.data.selection import Categories, Selection
-from corrlib.protocol import Protocol
+from corrlib.metrics.protocol import Protocol
 from corrlib.types import Pair, View
 
 FOLDERS = ("PF-dataset-WILLOW", "PF-dataset", "PF-WILLOW")

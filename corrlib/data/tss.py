@@ -31,7 +31,7 @@ from corrlib.data.check import Notice, counted, decoded, each, told
 from corrlib.data.files import find_folder, keep_inside
 from corrlib.data.flo import flo_size, read_flo
 from corrlib.data.selection import Categories, Selection
-from corrlib.protocol import Protocol
+from corrlib.metrics.protocol import Protocol
 from corrlib.types import DensePair
 
 PUBLISHED = {"FG3DCar": 195, "JODS": 81, "PASCAL": 124}  # pairs, each scored in both directions

@@ -25,6 +25,7 @@ from torch import Tensor
 from corrlib.coords import Points, require_inside
 from corrlib.methods import register
 from corrlib.methods.base import Env
+from corrlib.metrics.protocol import Protocol
 from corrlib.promptopt.cache import EmbeddingCache
 from corrlib.promptopt.crops import to_image, to_input
 from corrlib.promptopt.draws import Sample
@@ -33,7 +34,6 @@ from corrlib.promptopt.locate import attend, fuse, read
 from corrlib.promptopt.network import Network
 from corrlib.promptopt.optimise import optimise
 from corrlib.promptopt.settings import RELEASED, PromptSettings
-from corrlib.protocol import Protocol
 from corrlib.storage.lru_cache import LRUCache
 from corrlib.types import Matches, View
 

@@ -56,7 +56,7 @@ from corrlib.metrics.masks import (
     score_objects,
 )
 from corrlib.metrics.pck import BY, correct, pck, pck_table
-from corrlib.metrics.protocols import compare, measured, pck_under
+from corrlib.metrics.protocol_pck import compare, measured, pck_under
 from corrlib.metrics.tolerance import BASES, tolerance_px, tolerances, with_tolerance
 
 __all__ = [

@@ -14,9 +14,9 @@ import pandas as pd
 
 from corrlib.metrics.intervals import bootstrap
 from corrlib.metrics.pck import Counter
+from corrlib.metrics.protocol import Protocol
 from corrlib.metrics.table import groups, require
 from corrlib.metrics.tolerance import scales, tolerances
-from corrlib.protocol import Protocol
 
 
 def measured(table: pd.DataFrame, protocol: Protocol) -> pd.DataFrame:
