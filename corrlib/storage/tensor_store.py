@@ -26,14 +26,14 @@ from corrlib.types import View
 FORMAT = 1  # part of every key; raise it when the meaning of stored tensors changes
 
 
-class Store:
+class TensorStore:
     """Tensors under a folder `root`, which is made at the first `put`."""
 
     def __init__(self, root: str | Path):
         self.root = Path(root)
 
     def __repr__(self) -> str:
-        return f"Store({str(self.root)!r})"
+        return f"TensorStore({str(self.root)!r})"
 
     @staticmethod
     def key(settings: Any, view: View, **extra: Any) -> str:
