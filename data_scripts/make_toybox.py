@@ -25,9 +25,9 @@ from tqdm import tqdm
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from corrlib.data.toybox.sets import SETS  # noqa: E402
-from corrlib.data.toybox.sets.base import Load  # noqa: E402
-from corrlib.data.toybox.sets.place import note, publish, workplace  # noqa: E402
+from corrlib.toybox.sets import SETS  # noqa: E402
+from corrlib.toybox.sets.base import Load  # noqa: E402
+from corrlib.toybox.sets.place import note, publish, workplace  # noqa: E402
 
 
 def choose(words: str) -> list[str]:

@@ -26,7 +26,7 @@ from tqdm import tqdm
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from corrlib.data.toybox.things import CATEGORIES  # noqa: E402
+from corrlib.toybox.things import CATEGORIES  # noqa: E402
 from data_scripts.toytrain import card, checkpoint, diffusion, export, models, vae  # noqa: E402
 from data_scripts.toytrain.pool import (  # noqa: E402
     CHUNK,

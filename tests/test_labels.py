@@ -233,8 +233,8 @@ class ToyPairs:
 
 
 def test_the_toy_world_judges_labels():
-    from corrlib.data.toybox.items import item
-    from corrlib.data.toybox.truth import keypoint_truth
+    from corrlib.toybox.items import item
+    from corrlib.toybox.truth import keypoint_truth
 
     scene, size = item("trn", "car", 0, seed=0)
     truth = keypoint_truth(scene, size)

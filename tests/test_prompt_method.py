@@ -356,9 +356,9 @@ def test_on_the_source_image_the_attention_peaks_at_the_point():
     """The toy model, a picture of its world, few steps: what was searched for is found, and without
     a search it is not.
     """
-    from corrlib.data.toybox.items import item
-    from corrlib.data.toybox.render import picture
-    from corrlib.data.toybox.truth import keypoint_truth
+    from corrlib.toybox.items import item
+    from corrlib.toybox.render import picture
+    from corrlib.toybox.truth import keypoint_truth
 
     scene, size = item("tests", "cat", 1)
     truth = keypoint_truth(scene, size)

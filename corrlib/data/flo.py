@@ -19,7 +19,7 @@ import numpy as np
 from jaxtyping import Float
 
 from corrlib.coords import Size
-from corrlib.data.writing import write
+from corrlib.toybox.writing import write
 
 TAG = np.float32(202021.25)
 UNKNOWN = np.float32(1e10)  # written for NaN, the mark of TSS

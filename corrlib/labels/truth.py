@@ -9,10 +9,10 @@ import pandas as pd
 import torch
 
 from corrlib.coords import Size
-from corrlib.data.toybox.items import item
-from corrlib.data.toybox.render import Render, render
-from corrlib.data.toybox.scene import Scene
-from corrlib.data.toybox.truth import locate, toy_box
+from corrlib.toybox.items import item
+from corrlib.toybox.render import Render, render
+from corrlib.toybox.scene import Scene
+from corrlib.toybox.truth import locate, toy_box
 
 COLUMNS = ("eval_on_object", "eval_true_x", "eval_true_y", "eval_box_px")
 

@@ -5,12 +5,12 @@ from pathlib import Path
 import torch
 from tqdm import tqdm
 
-from corrlib.data.toybox import shapes
-from corrlib.data.toybox.captions import captions
-from corrlib.data.toybox.items import generator_for
-from corrlib.data.toybox.render import picture
-from corrlib.data.toybox.scene import draw
-from corrlib.data.toybox.things import CATEGORIES
+from corrlib.toybox import shapes
+from corrlib.toybox.captions import captions
+from corrlib.toybox.items import generator_for
+from corrlib.toybox.render import picture
+from corrlib.toybox.scene import draw
+from corrlib.toybox.things import CATEGORIES
 from data_scripts.toytrain import checkpoint
 
 ASPECTS = (

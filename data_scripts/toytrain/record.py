@@ -9,11 +9,11 @@ from torch.nn.functional import interpolate
 
 from corrlib.capture import capture
 from corrlib.coords import Frame
-from corrlib.data.toybox.items import item
-from corrlib.data.toybox.render import render
-from corrlib.data.toybox.things import CATEGORIES
-from corrlib.data.toybox.truth import keypoint_truth, toy_box
 from corrlib.match import nearest
+from corrlib.toybox.items import item
+from corrlib.toybox.render import render
+from corrlib.toybox.things import CATEGORIES
+from corrlib.toybox.truth import keypoint_truth, toy_box
 from corrlib.types import FeatureMap
 
 TIMESTEPS = (51, 151, 301)

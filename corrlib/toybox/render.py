@@ -13,9 +13,9 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from corrlib.coords import Size
-from corrlib.data.toybox import paint, shapes
-from corrlib.data.toybox.maker import KINDS
-from corrlib.data.toybox.scene import Scene, covers
+from corrlib.toybox import paint, shapes
+from corrlib.toybox.maker import KINDS
+from corrlib.toybox.scene import Scene, covers
 
 BACKGROUND, OCCLUDER = -1, -2  # part ids of pixels that show no toy
 

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import torch
 
-from corrlib.data.toybox.film import Actor, frame, stand
-from corrlib.data.toybox.gait import stride
-from corrlib.data.toybox.items import generator_for
-from corrlib.data.toybox.scene import Knobs, Scene, draw
-from corrlib.data.toybox.sets.base import Load, ToySet
-from corrlib.data.toybox.sets.shots import to_image
-from corrlib.data.writing import indexed_png, jpeg, write
+from corrlib.toybox.film import Actor, frame, stand
+from corrlib.toybox.gait import stride
+from corrlib.toybox.items import generator_for
+from corrlib.toybox.scene import Knobs, Scene, draw
+from corrlib.toybox.sets.base import Load, ToySet
+from corrlib.toybox.sets.shots import to_image
+from corrlib.toybox.writing import indexed_png, jpeg, write
 
 SIZE = (224, 128)  # the real frames are 854 x 480
 FRAMES = 16

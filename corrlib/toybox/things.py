@@ -4,8 +4,8 @@ toys.
 
 import math
 
-from corrlib.data.toybox.animals import ANIMALS
-from corrlib.data.toybox.maker import (
+from corrlib.toybox.animals import ANIMALS
+from corrlib.toybox.maker import (
     ACCENT,
     BODY,
     DARK,
@@ -18,8 +18,8 @@ from corrlib.data.toybox.maker import (
     WARM,
     Maker,
 )
-from corrlib.data.toybox.shapes import BOX, ELLIPSOID
-from corrlib.data.toybox.vehicles import VEHICLES
+from corrlib.toybox.shapes import BOX, ELLIPSOID
+from corrlib.toybox.vehicles import VEHICLES
 
 
 def bottle(m: Maker) -> None:

@@ -4,8 +4,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from corrlib.data.toybox.maker import BODY
-from corrlib.data.toybox.scene import Scene, covers
+from corrlib.toybox.maker import BODY
+from corrlib.toybox.scene import Scene, covers
 
 AMBIENT, DIFFUSE, GLOSS = 0.52, 0.55, 0.16
 

@@ -4,7 +4,7 @@ form that DIFT prompts with.
 
 import torch
 
-from corrlib.data.toybox.scene import COLORS, GROUNDS, PATTERNS, Scene
+from corrlib.toybox.scene import COLORS, GROUNDS, PATTERNS, Scene
 
 VIEWS = ("front", "front left", "left", "back left", "back", "back right", "right", "front right")
 ABOVE = 24.0  # degrees of elevation from which a caption says "from above"

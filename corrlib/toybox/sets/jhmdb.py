@@ -9,14 +9,14 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from corrlib.data.toybox.film import frame, joints, stand
-from corrlib.data.toybox.gait import crouch, stride, wave
-from corrlib.data.toybox.items import generator_for
-from corrlib.data.toybox.maker import Parts
-from corrlib.data.toybox.sets.base import Load, ToySet
-from corrlib.data.toybox.sets.davis import stage_of, toy_of
-from corrlib.data.toybox.sets.shots import to_image
-from corrlib.data.writing import encoded, mat, write
+from corrlib.toybox.film import frame, joints, stand
+from corrlib.toybox.gait import crouch, stride, wave
+from corrlib.toybox.items import generator_for
+from corrlib.toybox.maker import Parts
+from corrlib.toybox.sets.base import Load, ToySet
+from corrlib.toybox.sets.davis import stage_of, toy_of
+from corrlib.toybox.sets.shots import to_image
+from corrlib.toybox.writing import encoded, mat, write
 
 SIZE = (192, 144)  # the real frames are 320 x 240
 FRAMES = 12

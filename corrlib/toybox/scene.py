@@ -9,8 +9,8 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from corrlib.data.toybox.maker import BODY, SLOTS, Maker, Parts
-from corrlib.data.toybox.things import TOYS
+from corrlib.toybox.maker import BODY, SLOTS, Maker, Parts
+from corrlib.toybox.things import TOYS
 
 # (name in captions, red, green, blue); what toys are painted with
 COLORS = (

@@ -17,7 +17,7 @@ from PIL import Image
 
 from corrlib.data.spair_files import angle_between
 from corrlib.data.voc import CLASS_ID, VOC_CLASSES
-from corrlib.data.writing import indexed_png, jpeg, write
+from corrlib.toybox.writing import indexed_png, jpeg, write
 
 MAX_KEYPOINTS = 30  # SPair-71k's annotations have keys "0".."29" for every category
 VIEWPOINT_DEGREES = (

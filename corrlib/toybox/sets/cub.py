@@ -7,11 +7,11 @@ from pathlib import Path
 
 import torch
 
-from corrlib.data.toybox.items import generator_for
-from corrlib.data.toybox.scene import COLORS, PATTERNS, Knobs, Scene, draw
-from corrlib.data.toybox.sets.base import Load, ToySet
-from corrlib.data.toybox.sets.shots import Places, shots
-from corrlib.data.writing import jpeg, write
+from corrlib.toybox.items import generator_for
+from corrlib.toybox.scene import COLORS, PATTERNS, Knobs, Scene, draw
+from corrlib.toybox.sets.base import Load, ToySet
+from corrlib.toybox.sets.shots import Places, shots
+from corrlib.toybox.writing import jpeg, write
 
 SPECIES = 14
 FIRST, REST = (

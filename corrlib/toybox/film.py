@@ -10,10 +10,10 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from corrlib.coords import Points, Size
-from corrlib.data.toybox import paint
-from corrlib.data.toybox.maker import Parts
-from corrlib.data.toybox.render import cast, pixel_grid, project
-from corrlib.data.toybox.scene import Scene, covers
+from corrlib.toybox import paint
+from corrlib.toybox.maker import Parts
+from corrlib.toybox.render import cast, pixel_grid, project
+from corrlib.toybox.scene import Scene, covers
 
 STAGE = (
     "elevation",

@@ -7,7 +7,7 @@ import hashlib
 import torch
 
 from corrlib.coords import Size
-from corrlib.data.toybox.scene import Knobs, Scene, draw
+from corrlib.toybox.scene import Knobs, Scene, draw
 
 SIZES: tuple[Size, ...] = ((192, 192), (224, 168), (168, 224))
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from corrlib.data.toybox.scene import Knobs
-from corrlib.data.toybox.sets.base import Load, ToySet
-from corrlib.data.toybox.sets.shots import Places, Shot, shots
-from corrlib.data.writing import encoded, mat, write, write_csv
+from corrlib.toybox.scene import Knobs
+from corrlib.toybox.sets.base import Load, ToySet
+from corrlib.toybox.sets.shots import Places, Shot, shots
+from corrlib.toybox.writing import encoded, mat, write, write_csv
 
 FOLDER = "PF-dataset"
 IMAGES = 4  # of a sub-class

@@ -2,8 +2,8 @@
 it.
 """
 
-from corrlib.data.toybox.sets import cub, davis, hpatches, jhmdb, pf_pascal, pf_willow, spair, tss
-from corrlib.data.toybox.sets.base import ToySet
+from corrlib.toybox.sets import cub, davis, hpatches, jhmdb, pf_pascal, pf_willow, spair, tss
+from corrlib.toybox.sets.base import ToySet
 
 SETS: dict[str, ToySet] = {
     "spair": spair.SET,

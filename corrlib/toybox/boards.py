@@ -18,9 +18,9 @@ from jaxtyping import Float
 from PIL import Image, ImageDraw
 
 from corrlib.coords import Size
-from corrlib.data.toybox.items import generator_for
-from corrlib.data.toybox.render import picture
-from corrlib.data.toybox.scene import COLORS, GROUNDS, Knobs, draw
+from corrlib.toybox.items import generator_for
+from corrlib.toybox.render import picture
+from corrlib.toybox.scene import COLORS, GROUNDS, Knobs, draw
 
 FINE = 3  # samples of a board a pixel of image 1, on each axis
 MARGIN = 0.35  # of image 1's size: how far the board reaches beyond it on each side

@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from corrlib.data.toybox.maker import ENDS, SIDES, Parts
+from corrlib.toybox.maker import ENDS, SIDES, Parts
 
 # A limb is a chain of bones that begin where the one before ends, and what hangs on its end, which
 # moves but does not turn.

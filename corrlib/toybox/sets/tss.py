@@ -11,13 +11,13 @@ import torch
 from PIL import Image
 
 from corrlib.data.flo import write_flo
-from corrlib.data.toybox.dense import clicked, dense_flow
-from corrlib.data.toybox.items import generator_for
-from corrlib.data.toybox.scene import Knobs
-from corrlib.data.toybox.sets.base import Load, ToySet
-from corrlib.data.toybox.sets.shots import Shot, shots
-from corrlib.data.toybox.things import keypoints
-from corrlib.data.writing import encoded, write
+from corrlib.toybox.dense import clicked, dense_flow
+from corrlib.toybox.items import generator_for
+from corrlib.toybox.scene import Knobs
+from corrlib.toybox.sets.base import Load, ToySet
+from corrlib.toybox.sets.shots import Shot, shots
+from corrlib.toybox.things import keypoints
+from corrlib.toybox.writing import encoded, write
 
 SIZES = ((192, 144), (176, 144), (192, 128))
 SPREAD = 12.0  # degrees of azimuth to either side of a pair's view

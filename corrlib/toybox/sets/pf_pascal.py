@@ -10,13 +10,13 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from corrlib.data.toybox.items import generator_for
-from corrlib.data.toybox.scene import Knobs
-from corrlib.data.toybox.sets.base import Load, ToySet
-from corrlib.data.toybox.sets.shots import Shot, shots
-from corrlib.data.toybox.things import CATEGORIES, keypoints
 from corrlib.data.voc import CLASS_ID
-from corrlib.data.writing import jpeg, mat, write, write_csv
+from corrlib.toybox.items import generator_for
+from corrlib.toybox.scene import Knobs
+from corrlib.toybox.sets.base import Load, ToySet
+from corrlib.toybox.sets.shots import Shot, shots
+from corrlib.toybox.things import CATEGORIES, keypoints
+from corrlib.toybox.writing import jpeg, mat, write, write_csv
 
 FOLDER = "PF-dataset-PASCAL"
 IMAGES = {"test": 4, "val": 3, "trn": 3}  # of a category; every list has its own

@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from corrlib.data.toybox.shapes import BOX, ELLIPSOID, FRUSTUM
+from corrlib.toybox.shapes import BOX, ELLIPSOID, FRUSTUM
 
 KINDS = (ELLIPSOID, BOX, FRUSTUM)
 # Palette slots: what a part is painted with. The scene draws the colours.

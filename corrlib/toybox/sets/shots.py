@@ -13,10 +13,10 @@ from jaxtyping import Bool, Float, UInt8
 from PIL import Image
 
 from corrlib.coords import Points, Size
-from corrlib.data.toybox.items import SIZES, generator_for
-from corrlib.data.toybox.render import Render, render
-from corrlib.data.toybox.scene import Knobs, Scene, draw
-from corrlib.data.toybox.truth import locate, toy_box
+from corrlib.toybox.items import SIZES, generator_for
+from corrlib.toybox.render import Render, render
+from corrlib.toybox.scene import Knobs, Scene, draw
+from corrlib.toybox.truth import locate, toy_box
 
 Places = dict[
     str, tuple[str, tuple[Real, Real, Real]]

@@ -9,9 +9,9 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from corrlib.coords import Points, Size
-from corrlib.data.toybox.render import OCCLUDER, Render, cast, project
-from corrlib.data.toybox.scene import Scene, covers
-from corrlib.data.toybox.things import keypoints
+from corrlib.toybox.render import OCCLUDER, Render, cast, project
+from corrlib.toybox.scene import Scene, covers
+from corrlib.toybox.things import keypoints
 
 # A point is hidden when a surface lies this much nearer to the camera, in units of the toy's ball:
 # more than the rounding

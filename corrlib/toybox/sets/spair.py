@@ -10,19 +10,19 @@ import numpy as np
 import torch
 from PIL import Image
 
-from corrlib.data.spair_writer import (
+from corrlib.toybox.captions import captions, view_name
+from corrlib.toybox.items import generator_for, item
+from corrlib.toybox.render import render
+from corrlib.toybox.sets.base import Load, ToySet
+from corrlib.toybox.things import CATEGORIES
+from corrlib.toybox.truth import flags, keypoint_truth, toy_box
+from corrlib.toybox.writing.spair import (
     CLASS_ID,
     ImageRecord,
     common_keypoints,
     write_image,
     write_split,
 )
-from corrlib.data.toybox.captions import captions, view_name
-from corrlib.data.toybox.items import generator_for, item
-from corrlib.data.toybox.render import render
-from corrlib.data.toybox.sets.base import Load, ToySet
-from corrlib.data.toybox.things import CATEGORIES
-from corrlib.data.toybox.truth import flags, keypoint_truth, toy_box
 
 MIN_POINTS = 3  # an image that shows fewer keypoints is left out, as no annotator would keep it
 # of an image with its annotation and mask, on average; of a pair with its lines in lists,

@@ -10,10 +10,10 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from corrlib.coords import Points, Size
-from corrlib.data.toybox.maker import Parts
-from corrlib.data.toybox.render import Render
-from corrlib.data.toybox.scene import Scene
-from corrlib.data.toybox.truth import locate
+from corrlib.toybox.maker import Parts
+from corrlib.toybox.render import Render
+from corrlib.toybox.scene import Scene
+from corrlib.toybox.truth import locate
 
 THINNEST = 1e-5  # of a half size: an optional part that the instance lacks is thinner
 

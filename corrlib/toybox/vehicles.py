@@ -1,18 +1,7 @@
 """The vehicles: aeroplane, bicycle, boat, bus, car, motorbike, train."""
 
-from corrlib.data.toybox.maker import (
-    ACCENT,
-    BODY,
-    DARK,
-    ENDS,
-    GLASS,
-    LIGHT,
-    METAL,
-    SIDES,
-    WARM,
-    Maker,
-)
-from corrlib.data.toybox.shapes import BOX, ELLIPSOID
+from corrlib.toybox.maker import ACCENT, BODY, DARK, ENDS, GLASS, LIGHT, METAL, SIDES, WARM, Maker
+from corrlib.toybox.shapes import BOX, ELLIPSOID
 
 
 def _wheels(m: Maker, length, track, radius, width=0.1) -> None:

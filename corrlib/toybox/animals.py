@@ -1,7 +1,7 @@
 """The animals: five quadrupeds of one body plan, a bird, and a person."""
 
-from corrlib.data.toybox.maker import ACCENT, BODY, DARK, HAIR, LIGHT, SIDES, SKIN, WARM, Maker
-from corrlib.data.toybox.shapes import ELLIPSOID
+from corrlib.toybox.maker import ACCENT, BODY, DARK, HAIR, LIGHT, SIDES, SKIN, WARM, Maker
+from corrlib.toybox.shapes import ELLIPSOID
 
 # What makes a species of the common body plan: lengths in units of the body's half length.
 SPECIES = {

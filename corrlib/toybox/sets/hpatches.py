@@ -9,10 +9,10 @@ import torch
 from jaxtyping import Float
 from PIL import Image
 
-from corrlib.data.toybox.boards import paint_board, photograph, pose
-from corrlib.data.toybox.items import generator_for
-from corrlib.data.toybox.sets.base import Load, ToySet
-from corrlib.data.writing import encoded, write
+from corrlib.toybox.boards import paint_board, photograph, pose
+from corrlib.toybox.items import generator_for
+from corrlib.toybox.sets.base import Load, ToySet
+from corrlib.toybox.writing import encoded, write
 
 SIZE = (240, 180)
 NAMES = ("poster", "nursery", "shelf", "quilt", "wall")
