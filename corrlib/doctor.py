@@ -16,9 +16,9 @@ from PIL import Image
 
 from corrlib import weights
 from corrlib.coords import Points
+from corrlib.data.sources import HOME, Benchmark, human, receipts
+from corrlib.data.sources.table import BENCHMARKS
 from corrlib.profiles import Profile
-from corrlib.sources import HOME, Benchmark, human, receipts
-from corrlib.sources.table import BENCHMARKS
 from corrlib.types import Method, View
 
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
-from corrlib.data.across import Across
+from corrlib.data.across_categories import Across
 from corrlib.evaluate import evaluate, select
 from corrlib.methods import load
 from corrlib.toybox.writing.spair import CLASS_ID, ImageRecord, write_image, write_split

@@ -7,10 +7,10 @@ import torch
 
 from corrlib import doctor, methods, weights
 from corrlib.coords import Frame
+from corrlib.data.sources import human
+from corrlib.data.sources.table import BENCHMARKS
 from corrlib.methods.base import Env, FeatureMethod
 from corrlib.profiles import Profile
-from corrlib.sources import human
-from corrlib.sources.table import BENCHMARKS
 from corrlib.types import FeatureMap, Matches
 
 CHECKS = ["identity", "known warp", "odd sizes", "determinism", "batch invariance"]

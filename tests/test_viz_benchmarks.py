@@ -19,10 +19,10 @@ from PIL import Image
 
 from corrlib.data import REGISTRY
 from corrlib.data.jhmdb_files import JOINTS
+from corrlib.data.sources.table import BENCHMARKS
 from corrlib.metrics import measured
 from corrlib.metrics.protocol import Protocol
 from corrlib.profiles import load_profile
-from corrlib.sources.table import BENCHMARKS
 from corrlib.toybox.sets import SETS
 from corrlib.types import DensePair, Pair, Video, View
 from corrlib.viz import benchmarks, counting

@@ -47,7 +47,7 @@ def run(args: argparse.Namespace) -> None:
     where = profile["data"]
     root, split = profile.path(where["root"]), study.get("split", profile["split"])
     if "across" in study:
-        from corrlib.data.across import Across
+        from corrlib.data.across_categories import Across
 
         pairs = Across(root, split, **study["across"])
     else:

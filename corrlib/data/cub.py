@@ -22,7 +22,7 @@ import torch
 
 from corrlib.coords import Points
 from corrlib.data.cub_files import cleaned, find_root, lacking, read_records
-from corrlib.data.edited import Edited, cropped, square
+from corrlib.data.edited_views import Edited, cropped, square
 from corrlib.data.files import keep_inside
 from corrlib.data.selection import Categories, Selection
 from corrlib.metrics.protocol import Protocol

@@ -21,7 +21,7 @@ import torch
 from PIL import Image, ImageOps
 
 from corrlib.coords import Points, Size
-from corrlib.data.edited import Edited
+from corrlib.data.edited_views import Edited
 from corrlib.data.files import find_folder, keep_inside, read_mat, require_shape
 from corrlib.data.pf_lists import NAMES, Row, find_list, read_list
 from corrlib.data.selection import Categories, Selection

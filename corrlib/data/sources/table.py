@@ -6,7 +6,7 @@ public code states: checksums by two projects or more each, JHMDB's by one. With
 fetched is known afterwards by the sha256 in `fetched.json`.
 """
 
-from corrlib.sources import Benchmark, Mirror, Part, drive
+from corrlib.data.sources import Benchmark, Mirror, Part, drive
 
 _ENS = "https://www.di.ens.fr/willow/research"
 _LISTS = f"{_ENS}/cnngeometric/other_resources"
