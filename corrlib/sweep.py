@@ -15,7 +15,7 @@ import pandas as pd
 
 from corrlib import metrics
 from corrlib.evaluate import digest_of, labels_of, progress_bar, rows_of, score, select
-from corrlib.gram import Target
+from corrlib.matching.interpolation import Target
 from corrlib.storage.lru_cache import LRUCache
 from corrlib.storage.result_folder import ResultFolder
 from corrlib.types import Pair, View

@@ -9,7 +9,7 @@ from conftest import picture_view
 
 from corrlib import methods
 from corrlib.coords import Frame
-from corrlib.gram import Target
+from corrlib.matching.interpolation import Target
 from corrlib.methods.base import Env, FeatureMethod
 from corrlib.methods.dift import DiftSettings
 from corrlib.onestep import OneStep

@@ -19,7 +19,7 @@ from torch.nn.functional import interpolate
 
 from corrlib.coords import Points
 from corrlib.diffusion import Diffuser
-from corrlib.match import first_maximum
+from corrlib.matching.estimators import first_maximum
 from corrlib.promptopt.draws import Draws, Sample, first_embedding
 from corrlib.promptopt.settings import PromptSettings
 from corrlib.types import View

@@ -11,7 +11,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.nn.functional import max_pool2d, normalize, pad
 
-from corrlib.gram import Target
+from corrlib.matching.interpolation import Target
 from corrlib.types import FeatureMap
 
 NEAREST = 0.05  # the share of border cells that a cell is compared with: those most like it

@@ -17,7 +17,7 @@ from einops import rearrange
 
 from corrlib.coords import Frame, Size
 from corrlib.diffusion import pixels
-from corrlib.match import nearest
+from corrlib.matching.estimators import nearest
 from corrlib.methods import register
 from corrlib.methods.base import Env, FeatureMethod
 from corrlib.types import FeatureMap, View

@@ -10,8 +10,8 @@ import torch
 
 from corrlib.coords import Frame, Points, require_inside
 from corrlib.diffusion import Diffuser
-from corrlib.gram import Target
-from corrlib.match import nearest
+from corrlib.matching.estimators import nearest
+from corrlib.matching.interpolation import Target
 from corrlib.onestep import DTYPES
 from corrlib.storage.lru_cache import LRUCache
 from corrlib.storage.tensor_store import TensorStore

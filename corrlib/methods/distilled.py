@@ -12,11 +12,11 @@ clean latent is fed at t = -1.
 
 from dataclasses import dataclass, replace
 
-from corrlib import features
 from corrlib.coords import Size
 from corrlib.diffusion import decoder_layers
 from corrlib.heads import files
 from corrlib.heads.aggregation import AggregationHead, Cell, HeadSettings
+from corrlib.matching import feature_maps as features
 from corrlib.methods import register
 from corrlib.methods.base import Env, FeatureMethod
 from corrlib.onestep import OneStep, OneStepSettings

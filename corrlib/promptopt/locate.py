@@ -10,7 +10,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from corrlib.coords import Points
-from corrlib.match import first_maximum
+from corrlib.matching.estimators import first_maximum
 from corrlib.promptopt.crops import corners
 from corrlib.promptopt.draws import Draws, Sample
 from corrlib.promptopt.latents import CropLatents
@@ -120,7 +120,7 @@ def read(fused: Float[Tensor, "n H W"], settings: PromptSettings) -> Points:
     float64.
 
     With `window` w > 0, the mean place of the pixels at most w rows and columns away, weighted by
-    how far each lies above the lowest of them. Ties are decided as in `corrlib.match`.
+    how far each lies above the lowest of them. Ties are decided as in `corrlib.matching.estimators`.
     """
     width = fused.shape[-1]
     index = _first(fused)

@@ -16,7 +16,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from corrlib.coords import Frame
-from corrlib.gram import axes
+from corrlib.matching.interpolation import axes
 
 
 def gaussian_axis(

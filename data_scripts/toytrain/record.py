@@ -9,7 +9,7 @@ from torch.nn.functional import interpolate
 
 from corrlib.capture import capture
 from corrlib.coords import Frame
-from corrlib.match import nearest
+from corrlib.matching.estimators import nearest
 from corrlib.toybox.items import item
 from corrlib.toybox.render import render
 from corrlib.toybox.things import CATEGORIES

@@ -9,7 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from corrlib.coords import Frame, Size
-from corrlib.gram import axes
+from corrlib.matching.interpolation import axes
 from corrlib.types import FeatureMap
 
 

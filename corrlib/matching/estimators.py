@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from corrlib.coords import Frame, Points, require_inside
-from corrlib.gram import Target, inverse_norm_map
+from corrlib.matching.interpolation import Target, inverse_norm_map
 from corrlib.types import Estimator, FeatureMap, Matches
 
 __all__ = [
