@@ -34,7 +34,7 @@ os.environ.update(
 )  # fmt: skip
 
 PINS = depends.pins(ROOT)
-MODELS = {"corrlib/diffusion.py"}  # what imports these reads the profile's weights
+MODELS = {"corrlib/backbones/diffusion.py"}  # what imports these reads the profile's weights
 
 
 def sources(name, *starts, also=(), sections=(), without=(), methods=(), **settings):

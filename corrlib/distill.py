@@ -17,11 +17,11 @@ from dataclasses import replace
 import pandas as pd
 import torch
 
+from corrlib.backbones.noise import noise_key
 from corrlib.evaluate import views_of
 from corrlib.heads.bank import Bank, Item, fill
 from corrlib.methods.base import Env, FeatureMethod
 from corrlib.methods.distilled import DistilledSettings, OnePass
-from corrlib.noise import noise_key
 from corrlib.types import Pair, View
 
 SEED = 0

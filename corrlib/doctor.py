@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from corrlib import weights
+from corrlib.backbones import weights
 from corrlib.coords import Points
 from corrlib.data.sources import HOME, Benchmark, human, receipts
 from corrlib.data.sources.table import BENCHMARKS
@@ -191,7 +191,7 @@ def _determinism(make) -> tuple[bool, str]:
     distance = _distances(first.points, second.points)[1]
     return (
         False,
-        f"two runs differ by up to {distance:.2f} px; draw noise with corrlib.noise.noise_for, "
+        f"two runs differ by up to {distance:.2f} px; draw noise with corrlib.backbones.noise.noise_for, "
         "not from the global state",
     )
 

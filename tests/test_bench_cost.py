@@ -17,10 +17,10 @@ import torch
 from conftest import tiny_networks
 
 from corrlib import bench, methods
+from corrlib.backbones.diffusion import Diffuser
 from corrlib.bench import _clock
 from corrlib.bench._clock import Clock
 from corrlib.bench.prompt_cost import PARTS, unit
-from corrlib.diffusion import Diffuser
 from corrlib.promptopt import cost
 from corrlib.promptopt.cost import Demand, PassCost
 from corrlib.types import Pair, View

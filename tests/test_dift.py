@@ -8,11 +8,11 @@ import torch
 from conftest import picture_view
 
 from corrlib import methods
+from corrlib.backbones.noised_pass import NoisedPass
 from corrlib.coords import Frame
 from corrlib.matching.interpolation import Target
 from corrlib.methods.base import Env, FeatureMethod
 from corrlib.methods.dift import DiftSettings
-from corrlib.onestep import OneStep
 from corrlib.storage.tensor_store import TensorStore
 from corrlib.types import FeatureMap
 
@@ -80,8 +80,8 @@ def test_the_feature_is_the_formula_written_out(env, tiny_diffuser):
     """Posterior sample, noise at t, one pass, mean over members, at the frame of the original
     image.
     """
-    from corrlib.diffusion import pixels
-    from corrlib.noise import noise_for
+    from corrlib.backbones.diffusion import pixels
+    from corrlib.backbones.noise import noise_for
 
     view = picture_view(70, 50, category="cat")
     ours = small(env).extract(view, seed=5)
@@ -275,5 +275,5 @@ def test_a_new_method_is_one_file(tmp_path, env):
     assert (method(view, view, POINTS.round()).points - POINTS.round()).norm(dim=1).max() <= 8
     with pytest.raises(KeyError, match="no file .*absent.py; a method of your own is one file"):
         methods.load(str(tmp_path / "absent.py"))
-    assert isinstance(methods.load("dift", env=env, **SMALL).extract, OneStep)
+    assert isinstance(methods.load("dift", env=env, **SMALL).extract, NoisedPass)
     methods._entries.pop("mine")

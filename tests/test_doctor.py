@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from corrlib import doctor, methods, weights
+from corrlib import doctor, methods
+from corrlib.backbones import weights
 from corrlib.coords import Frame
 from corrlib.data.sources import human
 from corrlib.data.sources.table import BENCHMARKS

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from corrlib import weights
+from corrlib.backbones import weights
 from corrlib.data.sources import Mirror
 from corrlib.data.sources.table import BENCHMARKS
 from data_scripts import fetch

@@ -104,7 +104,7 @@ EDITS = {  # what is edited: rules that must run again, rules that may besides
     ("corrlib/matching/estimators.py",): (MATCHES, PAGES),
     ("corrlib/viz/maps.py",): ({"notebook", "book"}, PAGES),
     ("corrlib/metrics/pck.py",): ({"tables"}, PAGES),
-    ("corrlib/onestep.py",): ({"store", "features"} | MATCHES, PAGES),
+    ("corrlib/backbones/noised_pass.py",): ({"store", "features"} | MATCHES, PAGES),
     ("corrlib/toybox/render.py",): ({"data", "features"} | MATCHES, {"store"} | PAGES),
     ("book/index.md",): ({"book"}, PAGES - {"fitted", "notebook"}),
     ("profiles/toybox.yml", "about: ", "about: still "): ({"book"}, PAGES - {"fitted", "notebook"}),

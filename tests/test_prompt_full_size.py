@@ -13,7 +13,7 @@ from conftest import picture_view, tiny_networks
 from test_full_size import PARAMETERS, peak_gb
 
 from corrlib import methods
-from corrlib.diffusion import Diffuser
+from corrlib.backbones.diffusion import Diffuser
 from corrlib.methods.base import Env
 from corrlib.promptopt import optimise as optimise_module
 from corrlib.promptopt.cost import published

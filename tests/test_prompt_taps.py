@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from corrlib.capture import attention
+from corrlib.backbones.capture import attention
 from corrlib.promptopt.taps import choose, cross_attentions, token_maps
 
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from corrlib.diffusion import Diffuser
+from corrlib.backbones.diffusion import Diffuser
 from data_scripts.toytrain.models import tokens
 from data_scripts.toytrain.record import Observer
 from data_scripts.toytrain.vae import quality

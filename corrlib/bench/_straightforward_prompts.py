@@ -17,8 +17,8 @@ from PIL import Image
 from torch import Tensor
 from torch.nn.functional import interpolate
 
+from corrlib.backbones.diffusion import Diffuser
 from corrlib.coords import Points
-from corrlib.diffusion import Diffuser
 from corrlib.matching.estimators import first_maximum
 from corrlib.promptopt.draws import Draws, Sample, first_embedding
 from corrlib.promptopt.settings import PromptSettings

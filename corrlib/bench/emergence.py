@@ -5,8 +5,8 @@ from typing import Any
 import pandas as pd
 
 from corrlib import data, methods, metrics
+from corrlib.backbones.diffusion import decoder_layers
 from corrlib.bench import benchmark
-from corrlib.diffusion import decoder_layers
 from corrlib.evaluate import evaluate
 from corrlib.methods.base import Env
 from corrlib.profiles import load_profile

@@ -12,12 +12,12 @@ import torch
 from scipy.optimize import nnls
 
 from corrlib import methods
+from corrlib.backbones.diffusion import Diffuser
 from corrlib.bench import benchmark
 from corrlib.bench._clock import Clock, machine
 from corrlib.bench._straightforward_prompts import Straightforward
 from corrlib.bench.prompt_optimization import REUSES, settings_of, toys
 from corrlib.coords import Points
-from corrlib.diffusion import Diffuser
 from corrlib.methods.base import Env
 from corrlib.methods.prompt_optimization import PromptOptimization
 from corrlib.promptopt import optimise

@@ -12,11 +12,11 @@ from typing import Any
 import torch
 
 from corrlib import methods
+from corrlib.backbones.diffusion import Diffuser
 from corrlib.bench import benchmark
 from corrlib.bench._measure import paired_peak_mib
 from corrlib.bench._straightforward_prompts import Straightforward
 from corrlib.coords import Points
-from corrlib.diffusion import Diffuser
 from corrlib.methods.base import Env
 from corrlib.promptopt.settings import PromptSettings
 from corrlib.toybox.items import item

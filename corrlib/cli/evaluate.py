@@ -105,7 +105,7 @@ def _folder(args: argparse.Namespace, profile, method) -> Path:
 
 
 def _cells(args: argparse.Namespace, method) -> tuple[list[str], list[int]]:
-    from corrlib.diffusion import decoder_layers
+    from corrlib.backbones.diffusion import decoder_layers
 
     if not hasattr(getattr(method, "extract", None), "cells"):
         raise TypeError(

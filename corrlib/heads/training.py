@@ -15,10 +15,10 @@ from safetensors.torch import save_file
 from torch import Tensor
 from tqdm import tqdm
 
+from corrlib.backbones.noise import noise_key
 from corrlib.heads.aggregation import AggregationHead
 from corrlib.heads.bank import Bank, Item
 from corrlib.heads.loss import TEMPERATURE, correspondence_loss, to_cells
-from corrlib.noise import noise_key
 from corrlib.storage.atomic_write import atomic_write
 
 

@@ -15,8 +15,8 @@ from dataclasses import dataclass, replace
 import torch
 from einops import rearrange
 
+from corrlib.backbones.diffusion import pixels
 from corrlib.coords import Frame, Size
-from corrlib.diffusion import pixels
 from corrlib.matching.estimators import nearest
 from corrlib.methods import register
 from corrlib.methods.base import Env, FeatureMethod

@@ -8,11 +8,11 @@ from typing import Any
 
 import torch
 
+from corrlib.backbones.diffusion import Diffuser
+from corrlib.backbones.noised_pass import DTYPES
 from corrlib.coords import Frame, Points, require_inside
-from corrlib.diffusion import Diffuser
 from corrlib.matching.estimators import nearest
 from corrlib.matching.interpolation import Target
-from corrlib.onestep import DTYPES
 from corrlib.storage.lru_cache import LRUCache
 from corrlib.storage.tensor_store import TensorStore
 from corrlib.types import Estimator, Extractor, FeatureMap, Matches, View

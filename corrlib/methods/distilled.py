@@ -12,21 +12,21 @@ clean latent is fed at t = -1.
 
 from dataclasses import dataclass, replace
 
+from corrlib.backbones.diffusion import decoder_layers
+from corrlib.backbones.noised_pass import NoisedPass, NoisedPassSettings
 from corrlib.coords import Size
-from corrlib.diffusion import decoder_layers
 from corrlib.heads import files
 from corrlib.heads.aggregation import AggregationHead, Cell, HeadSettings
 from corrlib.matching import feature_maps as features
 from corrlib.methods import register
 from corrlib.methods.base import Env, FeatureMethod
-from corrlib.onestep import OneStep, OneStepSettings
 from corrlib.storage.lru_cache import LRUCache
 from corrlib.types import FeatureMap, View
 
 
 @dataclass(frozen=True)
-class DistilledSettings(OneStepSettings):
-    """The frozen pass (see `OneStepSettings`; `layer` is not read) and the head on it.
+class DistilledSettings(NoisedPassSettings):
+    """The frozen pass (see `NoisedPassSettings`; `layer` is not read) and the head on it.
 
     `layers` are read, none for all of the decoder. `head` is a file of a trained head, which must
     read these layers at `timestep`; "untrained"; or "concat". A head not from a file has `width`,
@@ -88,7 +88,7 @@ class OnePass:
         self.diffuser = env.diffuser(settings.model, settings.dtype)
         self.layers = settings.layers or tuple(decoder_layers(self.diffuser.unet))
         self.settings = settings
-        self._one = OneStep(settings, self.diffuser)
+        self._one = NoisedPass(settings, self.diffuser)
         self._kept: LRUCache[tuple[View, dict[Cell, FeatureMap]]] = LRUCache(
             keep_bytes, nbytes=_nbytes, at_least=2
         )

@@ -23,7 +23,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from corrlib.capture import capture
+from corrlib.backbones.capture import capture
 from corrlib.promptopt.settings import PromptSettings
 from corrlib.promptopt.taps import choose, cross_attentions, token_maps
 from corrlib.types import Pair

@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from corrlib.noise import noise_key
+from corrlib.backbones.noise import noise_key
 from corrlib.promptopt.crops import draw_offset
 from corrlib.promptopt.settings import PromptSettings
 

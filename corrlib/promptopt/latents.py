@@ -12,7 +12,7 @@ from PIL import Image
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from corrlib.diffusion import Diffuser
+from corrlib.backbones.diffusion import Diffuser
 from corrlib.storage.lru_cache import LRUCache
 from corrlib.types import View
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from jaxtyping import Float
 from torch import Tensor
 
-from corrlib.diffusion import Diffuser
+from corrlib.backbones.diffusion import Diffuser
 from corrlib.promptopt.settings import PromptSettings
 from corrlib.promptopt.taps import Layer, choose, token_maps
 

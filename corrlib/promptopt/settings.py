@@ -3,7 +3,7 @@
 from dataclasses import dataclass, fields
 from typing import Any
 
-from corrlib.onestep import DTYPES
+from corrlib.backbones.noised_pass import DTYPES
 
 NOISES = ("gaussian", "uniform")
 # What an embedding does not depend on: these may change and stored embeddings are still the right

@@ -17,7 +17,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
-from corrlib.capture import capture
+from corrlib.backbones.capture import capture
 
 _STAGES = {"down_blocks": 0, "mid_block": 1, "up_blocks": 2}
 

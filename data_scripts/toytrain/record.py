@@ -7,7 +7,7 @@ import itertools
 import torch
 from torch.nn.functional import interpolate
 
-from corrlib.capture import capture
+from corrlib.backbones.capture import capture
 from corrlib.coords import Frame
 from corrlib.matching.estimators import nearest
 from corrlib.toybox.items import item

@@ -21,10 +21,10 @@ from PIL import Image
 from safetensors import SafetensorError
 from torch import Tensor
 
-from corrlib import weights
-from corrlib.capture import capture
+from corrlib.backbones import weights
+from corrlib.backbones.capture import capture
+from corrlib.backbones.noise import noise_for
 from corrlib.coords import Size
-from corrlib.noise import noise_for
 
 Condition = Float[Tensor, "tokens d"]
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import torch
 
+from corrlib.backbones.diffusion import Diffuser, Posterior
 from corrlib.coords import Frame, Size
-from corrlib.diffusion import Diffuser, Posterior
 from corrlib.types import FeatureMap, View
 
 POSTERIORS = ("sample", "mode")
@@ -18,7 +18,7 @@ DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch
 
 
 @dataclass(frozen=True)
-class OneStepSettings:
+class NoisedPassSettings:
     """What a single pass of a diffusion model over one view depends on.
 
     `size` is the input (width, height) that every image is squashed to; `timestep` runs from 0 to
@@ -66,14 +66,14 @@ class OneStepSettings:
         return self.prompt.replace("{category}", view.category or "")
 
 
-class OneStep:
+class NoisedPass:
     """The extractor: a view to its feature map at the settings' layer and timestep, or at many
     layers and timesteps at once.
     """
 
     KEEP = 256  # posteriors kept in memory: a sweep encodes an image once, not once a timestep
 
-    def __init__(self, settings: OneStepSettings, diffuser: Diffuser):
+    def __init__(self, settings: NoisedPassSettings, diffuser: Diffuser):
         diffuser.require_size(settings.size)
         self.settings, self.diffuser = settings, diffuser
         self._posteriors: OrderedDict[tuple, tuple[View, Posterior]] = OrderedDict()
