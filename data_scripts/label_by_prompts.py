@@ -30,13 +30,13 @@ sys.path.insert(0, str(ROOT))
 from corrlib import methods  # noqa: E402
 from corrlib.cli.common import shard  # noqa: E402
 from corrlib.data.spair import SPair  # noqa: E402
-from corrlib.labels.card import card  # noqa: E402
-from corrlib.labels.plan import Plan, Task, query_points, rounds  # noqa: E402
-from corrlib.labels.saliency import LEVEL, NEAREST, foreground  # noqa: E402
-from corrlib.labels.table import SHIPPED, pair_name  # noqa: E402
-from corrlib.labels.teacher import Teacher  # noqa: E402
-from corrlib.labels.truth import World  # noqa: E402
 from corrlib.methods.base import Env  # noqa: E402
+from corrlib.methods.prompt_optimization.labels.card import card  # noqa: E402
+from corrlib.methods.prompt_optimization.labels.plan import Plan, Task, query_points, rounds  # noqa: E402
+from corrlib.methods.prompt_optimization.labels.saliency import LEVEL, NEAREST, foreground  # noqa: E402
+from corrlib.methods.prompt_optimization.labels.table import SHIPPED, pair_name  # noqa: E402
+from corrlib.methods.prompt_optimization.labels.teacher import Teacher  # noqa: E402
+from corrlib.methods.prompt_optimization.labels.truth import World  # noqa: E402
 from corrlib.storage.result_folder import ResultFolder  # noqa: E402
 from corrlib.storage.tensor_store import TensorStore  # noqa: E402
 
@@ -94,7 +94,7 @@ def main() -> None:
             f"--{name}",
             type=type(default),
             default=default,
-            help=f"see corrlib.labels.plan (default: {default})",
+            help=f"see corrlib.methods.prompt_optimization.labels.plan (default: {default})",
         )
     parser.add_argument("--seed", type=int, default=0, help="another number, other embeddings")
     parser.add_argument(

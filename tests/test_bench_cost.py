@@ -21,8 +21,8 @@ from corrlib.backbones.diffusion import Diffuser
 from corrlib.bench import _clock
 from corrlib.bench._clock import Clock
 from corrlib.bench.prompt_cost import PARTS, unit
-from corrlib.promptopt import cost
-from corrlib.promptopt.cost import Demand, PassCost
+from corrlib.methods.prompt_optimization import cost
+from corrlib.methods.prompt_optimization.cost import Demand, PassCost
 from corrlib.types import Pair, View
 from corrlib.viz.pareto import front, pareto, seconds, time_bars
 

@@ -9,13 +9,14 @@ import pytest
 import torch
 from conftest import picture_view
 
-from corrlib import distill, methods
+from corrlib import methods
 from corrlib.evaluate import evaluate
 from corrlib.heads import files
 from corrlib.heads.training import Fit, train
 from corrlib.matching import feature_maps as features
 from corrlib.methods.base import Env
-from corrlib.methods.distilled import OnePass, new_head, with_head
+from corrlib.methods.prompt_optimization import distillation as distill
+from corrlib.methods.prompt_optimization.student import OnePass, new_head, with_head
 from corrlib.storage.tensor_store import TensorStore
 from corrlib.types import Pair
 

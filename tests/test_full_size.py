@@ -15,7 +15,7 @@ from corrlib import methods
 from corrlib.backbones.capture import capture
 from corrlib.backbones.diffusion import Diffuser, decoder_layers
 from corrlib.methods.base import Env
-from corrlib.promptopt.cost import published
+from corrlib.methods.prompt_optimization.cost import published
 
 pytestmark = pytest.mark.slow
 

@@ -15,10 +15,10 @@ from test_full_size import PARAMETERS, peak_gb
 from corrlib import methods
 from corrlib.backbones.diffusion import Diffuser
 from corrlib.methods.base import Env
-from corrlib.promptopt import optimise as optimise_module
-from corrlib.promptopt.cost import published
-from corrlib.promptopt.network import Network
-from corrlib.promptopt.taps import cross_attentions
+from corrlib.methods.prompt_optimization import optimise as optimise_module
+from corrlib.methods.prompt_optimization.attention_maps import cross_attentions
+from corrlib.methods.prompt_optimization.cost import published
+from corrlib.methods.prompt_optimization.network import Network
 
 pytestmark = pytest.mark.slow
 

@@ -19,8 +19,8 @@ from corrlib import methods
 from corrlib.evaluate import evaluate
 from corrlib.methods import prompt_optimization as module
 from corrlib.methods.base import Env
+from corrlib.methods.prompt_optimization.settings import PromptSettings
 from corrlib.metrics.protocol import Protocol
-from corrlib.promptopt.settings import PromptSettings
 from corrlib.storage.tensor_store import TensorStore
 from corrlib.types import Pair, View
 

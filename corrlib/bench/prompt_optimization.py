@@ -18,7 +18,7 @@ from corrlib.bench._measure import paired_peak_mib
 from corrlib.bench._straightforward_prompts import Straightforward
 from corrlib.coords import Points
 from corrlib.methods.base import Env
-from corrlib.promptopt.settings import PromptSettings
+from corrlib.methods.prompt_optimization.settings import PromptSettings
 from corrlib.toybox.items import item
 from corrlib.toybox.render import picture
 from corrlib.toybox.sets.shots import to_image

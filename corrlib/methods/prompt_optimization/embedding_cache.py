@@ -7,8 +7,8 @@ from operator import attrgetter
 from jaxtyping import Float
 from torch import Tensor
 
-from corrlib.promptopt.draws import Sample
-from corrlib.promptopt.settings import PromptSettings
+from corrlib.methods.prompt_optimization.draws import Sample
+from corrlib.methods.prompt_optimization.settings import PromptSettings
 from corrlib.storage.lru_cache import LRUCache
 from corrlib.storage.tensor_store import TensorStore
 from corrlib.types import View

@@ -11,7 +11,7 @@ from jaxtyping import Bool
 from torch import Tensor
 
 from corrlib.coords import Points
-from corrlib.labels.points import farthest
+from corrlib.methods.prompt_optimization.labels.points import farthest
 from corrlib.types import View
 
 
@@ -21,7 +21,7 @@ class Plan:
     asked on `targets` others.
 
     `embeddings` are searched a point, and `cycle` for the way back. `mask` says where query points
-    may lie: "features" (no label at all, `corrlib.labels.saliency`) or "oracle" (the data set's own
+    may lie: "features" (no label at all, `corrlib.methods.prompt_optimization.labels.saliency`) or "oracle" (the data set's own
     mask: for comparison only).
     """
 

@@ -9,12 +9,12 @@ from jaxtyping import Float
 from torch import Tensor
 
 from corrlib.coords import Points
-from corrlib.promptopt.crops import to_crop
-from corrlib.promptopt.draws import Draws, Sample, first_embedding
-from corrlib.promptopt.latents import CropLatents
-from corrlib.promptopt.network import Network
-from corrlib.promptopt.settings import PromptSettings
-from corrlib.promptopt.target import Enlarged, loss
+from corrlib.methods.prompt_optimization.crop_latents import CropLatents
+from corrlib.methods.prompt_optimization.crops import to_crop
+from corrlib.methods.prompt_optimization.draws import Draws, Sample, first_embedding
+from corrlib.methods.prompt_optimization.gaussian_loss import Enlarged, loss
+from corrlib.methods.prompt_optimization.network import Network
+from corrlib.methods.prompt_optimization.settings import PromptSettings
 
 
 def optimise(

@@ -11,12 +11,12 @@ from torch import Tensor
 
 from corrlib.coords import Points
 from corrlib.matching.estimators import first_maximum
-from corrlib.promptopt.crops import corners
-from corrlib.promptopt.draws import Draws, Sample
-from corrlib.promptopt.latents import CropLatents
-from corrlib.promptopt.network import Network
-from corrlib.promptopt.settings import PromptSettings
-from corrlib.promptopt.target import Enlarged
+from corrlib.methods.prompt_optimization.crop_latents import CropLatents
+from corrlib.methods.prompt_optimization.crops import corners
+from corrlib.methods.prompt_optimization.draws import Draws, Sample
+from corrlib.methods.prompt_optimization.gaussian_loss import Enlarged
+from corrlib.methods.prompt_optimization.network import Network
+from corrlib.methods.prompt_optimization.settings import PromptSettings
 
 
 @torch.no_grad()

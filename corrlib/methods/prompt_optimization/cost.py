@@ -24,8 +24,8 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from corrlib.backbones.capture import capture
-from corrlib.promptopt.settings import PromptSettings
-from corrlib.promptopt.taps import choose, cross_attentions, token_maps
+from corrlib.methods.prompt_optimization.attention_maps import choose, cross_attentions, token_maps
+from corrlib.methods.prompt_optimization.settings import PromptSettings
 from corrlib.types import Pair
 
 UNETS = {  # the published U-Nets, where they differ; 1.4 and 1.5 are of one shape

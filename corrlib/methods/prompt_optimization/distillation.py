@@ -6,7 +6,7 @@
     losses = train(head, bank(settings, env, pairs), items(labels), steps=400)
     table = evaluate(with_head(settings, head, env), test_pairs, limit=120)
 
-The labels are the teacher's (`corrlib.labels`), those of nearest neighbours at the same query
+The labels are the teacher's (`corrlib.methods.prompt_optimization.labels`), those of nearest neighbours at the same query
 points (`neighbours`), or clicked keypoints (`keypoints`): all three become items, and all heads are
 trained alike.
 """
@@ -21,7 +21,7 @@ from corrlib.backbones.noise import noise_key
 from corrlib.evaluate import views_of
 from corrlib.heads.bank import Bank, Item, fill
 from corrlib.methods.base import Env, FeatureMethod
-from corrlib.methods.distilled import DistilledSettings, OnePass
+from corrlib.methods.prompt_optimization.student import DistilledSettings, OnePass
 from corrlib.types import Pair, View
 
 SEED = 0

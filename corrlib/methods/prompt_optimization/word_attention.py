@@ -17,12 +17,12 @@ from torch import Tensor
 from corrlib.coords import Points, require_inside
 from corrlib.methods import register
 from corrlib.methods.base import Env
-from corrlib.promptopt.crops import to_image
-from corrlib.promptopt.draws import Sample
-from corrlib.promptopt.latents import LatentPool
-from corrlib.promptopt.locate import attend, fuse, read
-from corrlib.promptopt.network import Network
-from corrlib.promptopt.settings import RELEASED, PromptSettings
+from corrlib.methods.prompt_optimization.crop_latents import LatentPool
+from corrlib.methods.prompt_optimization.crops import to_image
+from corrlib.methods.prompt_optimization.draws import Sample
+from corrlib.methods.prompt_optimization.locate import attend, fuse, read
+from corrlib.methods.prompt_optimization.network import Network
+from corrlib.methods.prompt_optimization.settings import RELEASED, PromptSettings
 from corrlib.types import Matches, View
 
 

@@ -10,8 +10,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from corrlib.backbones.noise import noise_key
-from corrlib.promptopt.crops import draw_offset
-from corrlib.promptopt.settings import PromptSettings
+from corrlib.methods.prompt_optimization.crops import draw_offset
+from corrlib.methods.prompt_optimization.settings import PromptSettings
 
 
 @dataclass(frozen=True)

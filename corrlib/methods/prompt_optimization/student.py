@@ -3,7 +3,7 @@ its layers.
 
 The head is that of Diffusion Hyperfeatures with a single timestep; what it is trained on is the
 caller's choice: matches of a slower method, nearest neighbours, or clicked keypoints
-(`corrlib.distill`). Without a trained head there are two heads to compare with: "untrained", drawn
+(`corrlib.methods.prompt_optimization.distillation`). Without a trained head there are two heads to compare with: "untrained", drawn
 from `init_seed`, and "concat", all layers at unit length side by side.
 
 *Source:* Luo et al., "Diffusion Hyperfeatures", NeurIPS 2023, "One-Step" in its Table 1; there the

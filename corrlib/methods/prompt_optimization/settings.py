@@ -19,7 +19,7 @@ OF_READING = (
 )
 
 # What the released code does where the paper differs or is silent;
-# `corrlib.methods.prompt_optimization` says it in words.
+# `corrlib.methods.prompt_optimization.method` says it in words.
 RELEASED: dict[str, Any] = {
     "layers": (5, 6, 7, 8),
     "largest_map": 32,

@@ -6,8 +6,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from corrlib.backbones.diffusion import Diffuser
-from corrlib.promptopt.settings import PromptSettings
-from corrlib.promptopt.taps import Layer, choose, token_maps
+from corrlib.methods.prompt_optimization.attention_maps import Layer, choose, token_maps
+from corrlib.methods.prompt_optimization.settings import PromptSettings
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ from typing import Any
 
 import pandas as pd
 
-from corrlib.labels.confidence import surest
-from corrlib.labels.truth import correct
+from corrlib.methods.prompt_optimization.labels.confidence import surest
+from corrlib.methods.prompt_optimization.labels.truth import correct
 
 PERCENTS = (100, 50, 25, 10)
 
@@ -60,7 +60,7 @@ def card(judged: pd.DataFrame, run: Mapping[str, Any], hours: float | int, comma
         [
             "# Labels that nobody clicked",
             "",
-            "Matches of a slow method, to train a fast one on. `corrlib.labels.table.shipped()` "
+            "Matches of a slow method, to train a fast one on. `corrlib.methods.prompt_optimization.labels.table.shipped()` "
             "reads them.",
             "",
             "| | |",

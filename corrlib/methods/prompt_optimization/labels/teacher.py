@@ -8,9 +8,9 @@ import pandas as pd
 import torch
 
 from corrlib.coords import Points
-from corrlib.labels.confidence import peaks, spread
-from corrlib.methods.prompt_optimization import PromptOptimization
-from corrlib.promptopt.locate import fuse, read
+from corrlib.methods.prompt_optimization.labels.confidence import peaks, spread
+from corrlib.methods.prompt_optimization.locate import fuse, read
+from corrlib.methods.prompt_optimization.method import PromptOptimization
 from corrlib.types import View
 
 # a second peak lies at least so many sigma (of the Gaussian that embeddings were fitted to) from

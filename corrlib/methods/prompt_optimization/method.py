@@ -25,15 +25,15 @@ from torch import Tensor
 from corrlib.coords import Points, require_inside
 from corrlib.methods import register
 from corrlib.methods.base import Env
+from corrlib.methods.prompt_optimization.crop_latents import CropLatents, LatentPool
+from corrlib.methods.prompt_optimization.crops import to_image, to_input
+from corrlib.methods.prompt_optimization.draws import Sample
+from corrlib.methods.prompt_optimization.embedding_cache import EmbeddingCache
+from corrlib.methods.prompt_optimization.locate import attend, fuse, read
+from corrlib.methods.prompt_optimization.network import Network
+from corrlib.methods.prompt_optimization.optimise import optimise
+from corrlib.methods.prompt_optimization.settings import RELEASED, PromptSettings
 from corrlib.metrics.protocol import Protocol
-from corrlib.promptopt.cache import EmbeddingCache
-from corrlib.promptopt.crops import to_image, to_input
-from corrlib.promptopt.draws import Sample
-from corrlib.promptopt.latents import CropLatents, LatentPool
-from corrlib.promptopt.locate import attend, fuse, read
-from corrlib.promptopt.network import Network
-from corrlib.promptopt.optimise import optimise
-from corrlib.promptopt.settings import RELEASED, PromptSettings
 from corrlib.storage.lru_cache import LRUCache
 from corrlib.types import Matches, View
 
