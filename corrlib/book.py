@@ -22,7 +22,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from corrlib.profiles import Profile, load_profile
+from corrlib.experiments.profiles import Profile, load_profile
 from corrlib.storage.atomic_write import atomic_write
 
 # Bars of downloads and notes on optional packages would land in the page.

@@ -18,7 +18,7 @@ from corrlib.backbones import weights
 from corrlib.coords import Points
 from corrlib.data.sources import HOME, Benchmark, human, receipts
 from corrlib.data.sources.table import BENCHMARKS
-from corrlib.profiles import Profile
+from corrlib.experiments.profiles import Profile
 from corrlib.types import Method, View
 
 

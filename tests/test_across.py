@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 
 from corrlib.data.across_categories import Across
-from corrlib.evaluate import evaluate, select
+from corrlib.experiments.evaluate import evaluate, select
 from corrlib.methods import load
 from corrlib.toybox.writing.spair import CLASS_ID, ImageRecord, write_image, write_split
 

@@ -255,7 +255,7 @@ def test_the_benchmark():
 
 
 def test_the_committed_record_is_of_this_benchmark():
-    from corrlib.profiles import find_root
+    from corrlib.experiments.profiles import find_root
 
     path = find_root() / "book/measured/prompt_cost.json"
     record = json.loads(path.read_text())

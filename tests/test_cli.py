@@ -198,7 +198,7 @@ def test_evaluate_in_shards_then_table(capsys, folder, tiny_folder, tmp_path):
 def test_features_fill_the_store_that_evaluate_reads(
     capsys, folder, tiny_folder, tmp_path, monkeypatch
 ):
-    from corrlib.profiles import Profile
+    from corrlib.experiments.profiles import Profile
 
     monkeypatch.setattr(Profile, "build", lambda self, *parts: tmp_path.joinpath("build", *parts))
     model = ["--data", "folder", "--root", folder, "--set", f"model={tiny_folder}", *TINY]
@@ -231,7 +231,7 @@ def test_data_commands(capsys, folder):
 
 
 def test_absent_data_names_the_command_that_makes_them(capsys, monkeypatch, tmp_path):
-    from corrlib.profiles import Profile
+    from corrlib.experiments.profiles import Profile
 
     monkeypatch.setattr(Profile, "path", lambda self, *parts: tmp_path.joinpath("absent", *parts))
     code, _, err = run(capsys, "evaluate", "--method", "pixels")
@@ -280,7 +280,7 @@ def test_a_toy_model_outside_of_its_world_is_labelled(tmp_path, tiny_folder, mon
 
     from corrlib import data, methods
     from corrlib.cli.common import label
-    from corrlib.profiles import load_profile
+    from corrlib.experiments.profiles import load_profile
 
     write_toys(tmp_path / "SPair-71k")
     pairs, profile, args = (

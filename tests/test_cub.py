@@ -17,7 +17,7 @@ from corrlib.data.check import Notice
 from corrlib.data.cub import CUB
 from corrlib.data.cub_files import cleaned
 from corrlib.data.edited_views import cropped, half_up, square
-from corrlib.evaluate import evaluate
+from corrlib.experiments.evaluate import evaluate
 from corrlib.types import Matches
 
 DATA = (

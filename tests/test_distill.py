@@ -10,7 +10,7 @@ import torch
 from conftest import picture_view
 
 from corrlib import methods
-from corrlib.evaluate import evaluate
+from corrlib.experiments.evaluate import evaluate
 from corrlib.heads import files
 from corrlib.heads.training import Fit, train
 from corrlib.matching import feature_maps as features

@@ -6,7 +6,7 @@ import pytest
 from conftest import picture
 
 from corrlib import bench
-from corrlib.profiles import Profile
+from corrlib.experiments.profiles import Profile
 from corrlib.toybox.writing.spair import ImageRecord, write_image, write_split
 
 

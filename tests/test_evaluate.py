@@ -14,11 +14,19 @@ import torch
 from conftest import picture_view
 
 from corrlib import methods, metrics
-from corrlib.evaluate import evaluate, match_pairs, read, score, select, store_features, views_of
+from corrlib.experiments.evaluate import (
+    evaluate,
+    match_pairs,
+    read,
+    score,
+    select,
+    store_features,
+    views_of,
+)
+from corrlib.experiments.sweep import best, grid, sweep
 from corrlib.methods.base import Env
 from corrlib.storage.result_folder import ResultFolder
 from corrlib.storage.tensor_store import TensorStore
-from corrlib.sweep import best, grid, sweep
 from corrlib.types import Matches, Pair
 
 
@@ -179,7 +187,7 @@ SLOW = """
     import sys, time
     sys.path.insert(0, {tests!r})
     from test_evaluate import Shifted, pairs_of
-    from corrlib.evaluate import match_pairs
+    from corrlib.experiments.evaluate import match_pairs
     class Slow(Shifted):
         def __call__(self, *args, **kwargs):
             time.sleep(0.01)

@@ -16,7 +16,7 @@ from conftest import picture_view
 from PIL import Image
 
 from corrlib import methods
-from corrlib.evaluate import evaluate
+from corrlib.experiments.evaluate import evaluate
 from corrlib.methods import prompt_optimization as module
 from corrlib.methods.base import Env
 from corrlib.methods.prompt_optimization.settings import PromptSettings

@@ -17,7 +17,7 @@ def add(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Compute what the store lacks."""
     from corrlib.cli.common import open_method, open_pairs, open_profile, require_method, seed_of
-    from corrlib.evaluate import select, store_features, views_of
+    from corrlib.experiments.evaluate import select, store_features, views_of
     from corrlib.storage.tensor_store import TensorStore
 
     profile = open_profile(args)

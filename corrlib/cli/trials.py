@@ -31,10 +31,10 @@ def run(args: argparse.Namespace) -> None:
     """Write matches; when all are there, print each trial's PCK."""
     from corrlib import data, methods, metrics
     from corrlib.cli.common import open_profile
-    from corrlib.evaluate import score
+    from corrlib.experiments.evaluate import score
+    from corrlib.experiments.trials import run_trials, variants
     from corrlib.methods.base import Env
     from corrlib.storage.tensor_store import TensorStore
-    from corrlib.trials import run_trials, variants
 
     profile = open_profile(args)
     studies = profile["studies"]

@@ -16,7 +16,7 @@ counting `distance_px` (answer to truth) and `tolerance_px` (the length that alp
 count under another protocol (`measured`) it also needs `target_x`, `target_y`, `predicted_x`,
 `predicted_y` and, by base and frame, of `box_px`, `source_box_px`, `image_px`,
 `{source,target}_{width,height}` and `{source,target}_box_{width,height}`, all in original pixels;
-`corrlib.evaluate` writes them.
+`corrlib.experiments.evaluate` writes them.
 """
 
 from corrlib.metrics.flow import (

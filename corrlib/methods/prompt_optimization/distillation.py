@@ -18,7 +18,7 @@ import pandas as pd
 import torch
 
 from corrlib.backbones.noise import noise_key
-from corrlib.evaluate import views_of
+from corrlib.experiments.evaluate import views_of
 from corrlib.heads.bank import Bank, Item, fill
 from corrlib.methods.base import Env, FeatureMethod
 from corrlib.methods.prompt_optimization.student import DistilledSettings, OnePass

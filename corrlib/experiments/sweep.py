@@ -14,7 +14,7 @@ from typing import Any
 import pandas as pd
 
 from corrlib import metrics
-from corrlib.evaluate import digest_of, labels_of, progress_bar, rows_of, score, select
+from corrlib.experiments.evaluate import digest_of, labels_of, progress_bar, rows_of, score, select
 from corrlib.matching.interpolation import Target
 from corrlib.storage.lru_cache import LRUCache
 from corrlib.storage.result_folder import ResultFolder

@@ -21,8 +21,8 @@ from typing import Any
 
 import pandas as pd
 
-from corrlib.evaluate import digest_of, labels_of, progress_bar, rows_of
-from corrlib.search import draws, trial_name
+from corrlib.experiments.evaluate import digest_of, labels_of, progress_bar, rows_of
+from corrlib.experiments.random_search import draws, trial_name
 from corrlib.storage.result_folder import ResultFolder
 from corrlib.types import Method, Pair
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from corrlib.report import shown
+from corrlib.experiments.report import shown
 from corrlib.storage.atomic_write import atomic_write
 
 KINDS = ("csv", "json", "latex", "html")
