@@ -15,7 +15,7 @@ import sys
 sys.path.insert(0, workflow.basedir)
 
 from book import depends
-from corrlib.profiles import load_profile
+from corrlib.experiments.profiles import load_profile
 
 ROOT = __import__("pathlib").Path(workflow.basedir)
 NAME = config.get("profile", "toybox")
@@ -34,7 +34,7 @@ os.environ.update(
 )  # fmt: skip
 
 PINS = depends.pins(ROOT)
-MODELS = {"corrlib/diffusion.py"}  # what imports these reads the profile's weights
+MODELS = {"corrlib/backbones/diffusion.py"}  # what imports these reads the profile's weights
 
 
 def sources(name, *starts, also=(), sections=(), without=(), methods=(), **settings):
@@ -96,7 +96,7 @@ rule data:
 
 # What only compares or counts features leaves the stored ones as they are.
 COMPARE = [f"corrlib/{name}.py" for name in ("match", "gram", "evaluate", "sweep", "parts")]
-COUNT = sorted(glob.glob("corrlib/metrics/*.py")) + ["corrlib/report.py", "corrlib/export.py"]
+COUNT = sorted(glob.glob("corrlib/metrics/*.py")) + ["corrlib/experiments/report.py", "corrlib/experiments/table_files.py"]
 COMMAND = ["corrlib/__main__.py", "corrlib/cli/__init__.py"]
 CORRLIB = f"{PYTHON} -m corrlib"
 RUNS = {name: {"split": PROFILE["split"], "shards": PROFILE["shards"], **(run or {})} for name, run in PROFILE["runs"].items()}

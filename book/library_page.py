@@ -41,7 +41,7 @@ def library_page(package: Path) -> str:
         "`corrlib`, module by module: what each offers, in one line. The docstrings, from "
         "which this page is made, say the rest"
     )
-    lines = ["# The library", "", f"{about} (`help(corrlib.match.nearest)`).", ""]
+    lines = ["# The library", "", f"{about} (`help(corrlib.matching.estimators.nearest)`).", ""]
     for path in sorted(package.rglob("*.py")):
         tree = ast.parse(path.read_text())
         rows = []

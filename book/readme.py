@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from book.stage import front_rows  # noqa: E402
-from corrlib.profiles import load_profile  # noqa: E402
+from corrlib.experiments.profiles import load_profile  # noqa: E402
 
 MARKS = re.compile(r"(<!-- results -->\n).*?(<!-- /results -->)", re.S)
 

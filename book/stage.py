@@ -23,7 +23,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from book.library_page import library_page  # noqa: E402
-from corrlib.profiles import Profile, load_profile  # noqa: E402
+from corrlib.experiments.profiles import Profile, load_profile  # noqa: E402
 
 NOT_RUN = "not run"
 

@@ -4,8 +4,8 @@ results over as files.
     run = book.setup("03_dift", profile)
     run.save(figure, "layers")            # build/<profile>/figures/03_dift/layers.svg and .png
     run.table(frame, "layers")            # build/<profile>/tables/03_dift/layers.csv
-    run.value("pck_all", 41.3, ".1f")     # build/<profile>/values/03_dift.json; in a page: {{
-    dift_pck_all }}
+    # build/<profile>/values/03_dift.json; in a page: {{ dift_pck_all }}
+    run.value("pck_all", 41.3, ".1f")
 
 Files are the same bytes on every run: no dates, fixed ids, one thread. A notebook that reads what a
 step of the graph wrote asks for it by `run.need(...)`, which says what to type when it is not
@@ -22,8 +22,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from corrlib.atomic import atomic
-from corrlib.profiles import Profile, load_profile
+from corrlib.experiments.profiles import Profile, load_profile
+from corrlib.storage.atomic_write import atomic_write
 
 # Bars of downloads and notes on optional packages would land in the page.
 QUIET = {
@@ -53,7 +53,7 @@ class Run:
         _check(name)
         folder = _folder(self.profile.build("figures", self.name))
         for kind, tags in (("svg", {"Date": None, "Creator": None}), ("png", {"Software": None})):
-            with atomic(folder / f"{name}.{kind}") as part:
+            with atomic_write(folder / f"{name}.{kind}") as part:
                 figure.savefig(part, format=kind, metadata=tags)
 
     def table(self, frame: Any, name: str, digits: int = 1) -> Any:
@@ -168,5 +168,5 @@ def _folder(path: Path) -> Path:
 
 
 def _write(path: Path, text: str) -> None:
-    with atomic(path) as part:
+    with atomic_write(path) as part:
         part.write_text(text)

@@ -14,11 +14,11 @@ import numpy as np
 import torch
 from PIL import Image
 
-from corrlib import weights
+from corrlib.backbones import weights
 from corrlib.coords import Points
-from corrlib.profiles import Profile
-from corrlib.sources import HOME, Benchmark, human, receipts
-from corrlib.sources.table import BENCHMARKS
+from corrlib.data.sources import HOME, Benchmark, human, receipts
+from corrlib.data.sources.table import BENCHMARKS
+from corrlib.experiments.profiles import Profile
 from corrlib.types import Method, View
 
 
@@ -92,10 +92,10 @@ def _distances(found: Points, true: Points) -> tuple[float, float]:
 def toys() -> Iterator[tuple[str, Image.Image, Points]]:
     """Large toys, 352 x 256: category, picture and visible keypoints (n x 2, pixels). Models
     trained on toys or photographs know what is on them, as on a random picture they do not."""
-    from corrlib.data.toybox.items import item
-    from corrlib.data.toybox.render import picture as rendered
-    from corrlib.data.toybox.sets.shots import to_image
-    from corrlib.data.toybox.truth import keypoint_truth
+    from corrlib.toybox.items import item
+    from corrlib.toybox.render import picture as rendered
+    from corrlib.toybox.sets.shots import to_image
+    from corrlib.toybox.truth import keypoint_truth
 
     for category in ("car", "bus", "bicycle", "boat"):
         scene, size = item("doctor", category, 0)[0], (352, 256)
@@ -191,7 +191,7 @@ def _determinism(make) -> tuple[bool, str]:
     distance = _distances(first.points, second.points)[1]
     return (
         False,
-        f"two runs differ by up to {distance:.2f} px; draw noise with corrlib.noise.noise_for, "
+        f"two runs differ by up to {distance:.2f} px; draw noise with corrlib.backbones.noise.noise_for, "
         "not from the global state",
     )
 

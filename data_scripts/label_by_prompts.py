@@ -2,8 +2,8 @@
 
     python data_scripts/label_by_prompts.py                      all of it, in one process
     python data_scripts/label_by_prompts.py --shard 0/2 &        two processes side by side; each
-    again after a kill python data_scripts/label_by_prompts.py --only-plan          only say how
-    much there is to do
+            again after a kill
+    python data_scripts/label_by_prompts.py --only-plan          only say how much there is to do
 
 What is done is kept in --work (embeddings one by one), and a run typed again goes on there. The
 process that finds all parts written looks up the toy world's answers, for judging the labels only,
@@ -30,15 +30,15 @@ sys.path.insert(0, str(ROOT))
 from corrlib import methods  # noqa: E402
 from corrlib.cli.common import shard  # noqa: E402
 from corrlib.data.spair import SPair  # noqa: E402
-from corrlib.labels.card import card  # noqa: E402
-from corrlib.labels.plan import Plan, Task, query_points, rounds  # noqa: E402
-from corrlib.labels.saliency import LEVEL, NEAREST, foreground  # noqa: E402
-from corrlib.labels.table import SHIPPED, pair_name  # noqa: E402
-from corrlib.labels.teacher import Teacher  # noqa: E402
-from corrlib.labels.truth import World  # noqa: E402
 from corrlib.methods.base import Env  # noqa: E402
-from corrlib.parts import Parts  # noqa: E402
-from corrlib.store import Store  # noqa: E402
+from corrlib.methods.prompt_optimization.labels.card import card  # noqa: E402
+from corrlib.methods.prompt_optimization.labels.plan import Plan, Task, query_points, rounds  # noqa: E402
+from corrlib.methods.prompt_optimization.labels.saliency import LEVEL, NEAREST, foreground  # noqa: E402
+from corrlib.methods.prompt_optimization.labels.table import SHIPPED, pair_name  # noqa: E402
+from corrlib.methods.prompt_optimization.labels.teacher import Teacher  # noqa: E402
+from corrlib.methods.prompt_optimization.labels.truth import World  # noqa: E402
+from corrlib.storage.result_folder import ResultFolder  # noqa: E402
+from corrlib.storage.tensor_store import TensorStore  # noqa: E402
 
 
 def label(task: Task, teacher: Teacher, points: torch.Tensor, seed: int) -> pd.DataFrame:
@@ -55,14 +55,16 @@ def label(task: Task, teacher: Teacher, points: torch.Tensor, seed: int) -> pd.D
     return pd.concat(found, ignore_index=True)
 
 
-def start(folder: Path, todo: Sequence[Task], run: Mapping[str, Any]) -> Parts:
+def start(folder: Path, todo: Sequence[Task], run: Mapping[str, Any]) -> ResultFolder:
     """A round's results, one part a source picture."""
     names = [[task.source.id, *(target.id for target in task.targets)] for task in todo]
     digest = hashlib.sha256(repr(names).encode()).hexdigest()[:16]
-    return Parts.start(folder, {**run, "pictures": digest}, len(todo))
+    return ResultFolder.start(folder, {**run, "pictures": digest}, len(todo))
 
 
-def finish(parts: Sequence[Parts], pairs: SPair, out: Path, plan: Plan, command: str) -> None:
+def finish(
+    parts: Sequence[ResultFolder], pairs: SPair, out: Path, plan: Plan, command: str
+) -> None:
     """The table with the toy world's answers, and its card."""
     table = pd.concat([done.read() for done in parts], ignore_index=True)
     judged = World(pairs).judge(table.drop(columns="seconds"))
@@ -92,7 +94,7 @@ def main() -> None:
             f"--{name}",
             type=type(default),
             default=default,
-            help=f"see corrlib.labels.plan (default: {default})",
+            help=f"see corrlib.methods.prompt_optimization.labels.plan (default: {default})",
         )
     parser.add_argument("--seed", type=int, default=0, help="another number, other embeddings")
     parser.add_argument(
@@ -118,7 +120,7 @@ def main() -> None:
     )
     if args.only_plan:
         return
-    env = Env(args.device, Store(args.work / "embeddings"))
+    env = Env(args.device, TensorStore(args.work / "embeddings"))
     method = methods.load("prompt_optimization", args.preset, env=env, embeddings=plan.embeddings)
     back = methods.load("prompt_optimization", args.preset, env=env, embeddings=plan.cycle)
     dift = methods.load("dift", args.preset, env=replace(env, store=None))

@@ -2,8 +2,7 @@
 
     python data_scripts/make_toybox.py --out build/toybox/data
     python data_scripts/make_toybox.py --only tss,davis      some of them
-    python data_scripts/make_toybox.py --plan                what would be written, and how large it
-    is
+    python data_scripts/make_toybox.py --plan                what would be written, how large
 
 The same --seed gives the same bytes, whatever the number of workers. A set appears under its name
 when it is whole; until then the one that stood there stays.
@@ -26,9 +25,9 @@ from tqdm import tqdm
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from corrlib.data.toybox.sets import SETS  # noqa: E402
-from corrlib.data.toybox.sets.base import Load  # noqa: E402
-from corrlib.data.toybox.sets.place import note, publish, workplace  # noqa: E402
+from corrlib.toybox.sets import SETS  # noqa: E402
+from corrlib.toybox.sets.base import Load  # noqa: E402
+from corrlib.toybox.sets.place import note, publish, workplace  # noqa: E402
 
 
 def choose(words: str) -> list[str]:

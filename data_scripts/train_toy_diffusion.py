@@ -26,7 +26,7 @@ from transformers import CLIPTokenizer
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from corrlib.data.toybox.things import CATEGORIES  # noqa: E402
+from corrlib.toybox.things import CATEGORIES  # noqa: E402
 from data_scripts.toytrain import card, checkpoint, diffusion, export, models, pool, vae  # noqa: E402
 from data_scripts.toytrain.begin import begin  # noqa: E402
 from data_scripts.toytrain.record import Observer  # noqa: E402

@@ -132,6 +132,6 @@ def tiny_folder(tmp_path_factory) -> Path:
 @pytest.fixture(scope="session")
 def tiny_diffuser(tiny_folder):
     """The tiny model, loaded once."""
-    from corrlib.diffusion import Diffuser
+    from corrlib.backbones.diffusion import Diffuser
 
     return Diffuser.load(tiny_folder)

@@ -9,10 +9,10 @@ import pytest
 import torch
 from PIL import Image
 
-from corrlib.data.across import Across
-from corrlib.data.spair_writer import CLASS_ID, ImageRecord, write_image, write_split
-from corrlib.evaluate import evaluate, select
+from corrlib.data.across_categories import Across
+from corrlib.experiments.evaluate import evaluate, select
 from corrlib.methods import load
+from corrlib.toybox.writing.spair import CLASS_ID, ImageRecord, write_image, write_split
 
 NAMES = {
     "cat": ("nose", "tail", "chin", "left ear"),

@@ -3,7 +3,7 @@ import torch
 from conftest import picture, picture_view
 
 from corrlib import methods
-from corrlib.diffusion import pixels
+from corrlib.backbones.diffusion import pixels
 from corrlib.methods.base import Env
 from corrlib.types import View
 

@@ -17,12 +17,12 @@ import torch
 from conftest import tiny_networks
 
 from corrlib import bench, methods
+from corrlib.backbones.diffusion import Diffuser
 from corrlib.bench import _clock
 from corrlib.bench._clock import Clock
 from corrlib.bench.prompt_cost import PARTS, unit
-from corrlib.diffusion import Diffuser
-from corrlib.promptopt import cost
-from corrlib.promptopt.cost import Demand, PassCost
+from corrlib.methods.prompt_optimization import cost
+from corrlib.methods.prompt_optimization.cost import Demand, PassCost
 from corrlib.types import Pair, View
 from corrlib.viz.pareto import front, pareto, seconds, time_bars
 
@@ -255,7 +255,7 @@ def test_the_benchmark():
 
 
 def test_the_committed_record_is_of_this_benchmark():
-    from corrlib.profiles import find_root
+    from corrlib.experiments.profiles import find_root
 
     path = find_root() / "book/measured/prompt_cost.json"
     record = json.loads(path.read_text())

@@ -9,7 +9,7 @@ import pytest
 from corrlib import bench, metrics
 from corrlib.bench import data
 from corrlib.data import load
-from corrlib.protocol import Protocol
+from corrlib.metrics.protocol import Protocol
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ import yaml
 
 from book import library_page, readme, stage
 from corrlib import book
-from corrlib.profiles import load_profile
+from corrlib.experiments.profiles import load_profile
 
 ROOT = Path(__file__).parents[1]
 

@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from corrlib.capture import attention, capture
+from corrlib.backbones.capture import attention, capture
 
 
 class Net(nn.Module):

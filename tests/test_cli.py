@@ -9,7 +9,7 @@ from conftest import picture
 from PIL import Image
 
 from corrlib.cli import COMMANDS, main
-from corrlib.parts import Parts
+from corrlib.storage.result_folder import ResultFolder
 
 TINY = ["--set", "ensemble=1", "--set", "size=32x32"]
 
@@ -183,8 +183,10 @@ def test_evaluate_in_shards_then_table(capsys, folder, tiny_folder, tmp_path):
     )
     code, _, err = run(capsys, "evaluate", *common, *model, "--seed", 5)
     assert code == 2 and "seed: 0 there, 5 now" in err
-    copied = Parts.open(tmp_path / "copy")
-    Parts.start(tmp_path / "many", copied.run, 1).write(0, copied.read().assign(trial="base"))
+    copied = ResultFolder.open(tmp_path / "copy")
+    ResultFolder.start(tmp_path / "many", copied.run, 1).write(
+        0, copied.read().assign(trial="base")
+    )
     code, said, _ = run(capsys, "table", tmp_path / "copy", tmp_path / "many", "--out", tables)
     assert (
         code == 0
@@ -196,7 +198,7 @@ def test_evaluate_in_shards_then_table(capsys, folder, tiny_folder, tmp_path):
 def test_features_fill_the_store_that_evaluate_reads(
     capsys, folder, tiny_folder, tmp_path, monkeypatch
 ):
-    from corrlib.profiles import Profile
+    from corrlib.experiments.profiles import Profile
 
     monkeypatch.setattr(Profile, "build", lambda self, *parts: tmp_path.joinpath("build", *parts))
     model = ["--data", "folder", "--root", folder, "--set", f"model={tiny_folder}", *TINY]
@@ -229,7 +231,7 @@ def test_data_commands(capsys, folder):
 
 
 def test_absent_data_names_the_command_that_makes_them(capsys, monkeypatch, tmp_path):
-    from corrlib.profiles import Profile
+    from corrlib.experiments.profiles import Profile
 
     monkeypatch.setattr(Profile, "path", lambda self, *parts: tmp_path.joinpath("absent", *parts))
     code, _, err = run(capsys, "evaluate", "--method", "pixels")
@@ -278,7 +280,7 @@ def test_a_toy_model_outside_of_its_world_is_labelled(tmp_path, tiny_folder, mon
 
     from corrlib import data, methods
     from corrlib.cli.common import label
-    from corrlib.profiles import load_profile
+    from corrlib.experiments.profiles import load_profile
 
     write_toys(tmp_path / "SPair-71k")
     pairs, profile, args = (

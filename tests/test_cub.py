@@ -16,8 +16,8 @@ from corrlib.data import check_tree, load
 from corrlib.data.check import Notice
 from corrlib.data.cub import CUB
 from corrlib.data.cub_files import cleaned
-from corrlib.data.edited import cropped, half_up, square
-from corrlib.evaluate import evaluate
+from corrlib.data.edited_views import cropped, half_up, square
+from corrlib.experiments.evaluate import evaluate
 from corrlib.types import Matches
 
 DATA = (

@@ -16,8 +16,8 @@ from PIL import Image
 from corrlib import data
 from corrlib.cli import main
 from corrlib.data.selection import Selection
-from corrlib.evaluate import protocol_of, score
-from corrlib.protocol import Protocol
+from corrlib.experiments.evaluate import protocol_of, score
+from corrlib.metrics.protocol import Protocol
 
 DATA = Path(os.environ.get("CORRLIB_DATA", Path(__file__).parents[2] / "shared" / "data"))
 real = pytest.mark.skipif(

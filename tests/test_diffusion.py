@@ -8,9 +8,9 @@ import pytest
 import torch
 from conftest import picture, save_folder, tiny_networks
 
-from corrlib import weights
-from corrlib.diffusion import Diffuser, decoder_layers, pixels
-from corrlib.noise import noise_for, noise_key
+from corrlib.backbones import weights
+from corrlib.backbones.diffusion import Diffuser, decoder_layers, pixels
+from corrlib.backbones.noise import noise_for, noise_key
 
 DRAW = (2, 3, 4, 8, 8)  # posterior and diffusion noise of three members, 32 x 32 pixels at factor 4
 
@@ -298,7 +298,7 @@ def test_offline_names_every_address_and_the_command(tmp_path):
         "HF_HOME": str(tmp_path),
         "CORRLIB_WEIGHTS": "",
     }
-    code = "from corrlib.weights import resolve; resolve('sd1-5')"
+    code = "from corrlib.backbones.weights import resolve; resolve('sd1-5')"
     run = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, env=environment
     )

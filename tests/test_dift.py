@@ -8,12 +8,12 @@ import torch
 from conftest import picture_view
 
 from corrlib import methods
+from corrlib.backbones.noised_pass import NoisedPass
 from corrlib.coords import Frame
-from corrlib.gram import Target
+from corrlib.matching.interpolation import Target
 from corrlib.methods.base import Env, FeatureMethod
 from corrlib.methods.dift import DiftSettings
-from corrlib.onestep import OneStep
-from corrlib.store import Store
+from corrlib.storage.tensor_store import TensorStore
 from corrlib.types import FeatureMap
 
 POINTS = torch.tensor([[10.0, 12.0], [40.0, 30.0], [55.5, 20.25]])
@@ -80,8 +80,8 @@ def test_the_feature_is_the_formula_written_out(env, tiny_diffuser):
     """Posterior sample, noise at t, one pass, mean over members, at the frame of the original
     image.
     """
-    from corrlib.diffusion import pixels
-    from corrlib.noise import noise_for
+    from corrlib.backbones.diffusion import pixels
+    from corrlib.backbones.noise import noise_for
 
     view = picture_view(70, 50, category="cat")
     ours = small(env).extract(view, seed=5)
@@ -159,7 +159,7 @@ def test_cells_equal_single_runs_and_encode_once(env, tiny_diffuser, monkeypatch
 
 def test_the_store_serves_equal_features_and_knows_what_changed(env, tmp_path):
     view = picture_view(64, 48, category="cat")
-    env.store = Store(tmp_path)
+    env.store = TensorStore(tmp_path)
     first = small(env).features(view, seed=1)
     assert len(env.store.keys()) == 1
 
@@ -180,11 +180,11 @@ def test_a_frame_with_a_box_survives_the_store(tmp_path):
     method = FeatureMethod(
         "settings",
         lambda view, *, seed=0: FeatureMap(torch.ones(2, 4, 4), frame),
-        store=Store(tmp_path),
+        store=TensorStore(tmp_path),
     )
     view = picture_view(20, 10)
     assert method.features(view).frame == frame
-    fresh = FeatureMethod("settings", _refuse, store=Store(tmp_path))
+    fresh = FeatureMethod("settings", _refuse, store=TensorStore(tmp_path))
     assert fresh.features(view).frame == frame and isinstance(fresh.features(view), Target)
 
 
@@ -275,5 +275,5 @@ def test_a_new_method_is_one_file(tmp_path, env):
     assert (method(view, view, POINTS.round()).points - POINTS.round()).norm(dim=1).max() <= 8
     with pytest.raises(KeyError, match="no file .*absent.py; a method of your own is one file"):
         methods.load(str(tmp_path / "absent.py"))
-    assert isinstance(methods.load("dift", env=env, **SMALL).extract, OneStep)
+    assert isinstance(methods.load("dift", env=env, **SMALL).extract, NoisedPass)
     methods._entries.pop("mine")

@@ -9,13 +9,15 @@ import pytest
 import torch
 from conftest import picture_view
 
-from corrlib import distill, features, methods
-from corrlib.evaluate import evaluate
+from corrlib import methods
+from corrlib.experiments.evaluate import evaluate
 from corrlib.heads import files
 from corrlib.heads.training import Fit, train
+from corrlib.matching import feature_maps as features
 from corrlib.methods.base import Env
-from corrlib.methods.distilled import OnePass, new_head, with_head
-from corrlib.store import Store
+from corrlib.methods.prompt_optimization import distillation as distill
+from corrlib.methods.prompt_optimization.student import OnePass, new_head, with_head
+from corrlib.storage.tensor_store import TensorStore
 from corrlib.types import Pair
 
 SMALL = {
@@ -122,7 +124,7 @@ def test_a_student_is_a_method_and_its_file_is_the_same_method(env, tmp_path):
 
 
 def test_stored_features_belong_to_one_head(env, tmp_path):
-    shared = replace(env, store=Store(tmp_path))
+    shared = replace(env, store=TensorStore(tmp_path))
     heads = [new_head(settings(init_seed=seed), env) for seed in (0, 1)]
     found = [with_head(settings(), head, shared).features(A).values for head in heads]
     again = [with_head(settings(), head, shared).features(A).values for head in heads]

@@ -5,12 +5,13 @@ from pathlib import Path
 import pytest
 import torch
 
-from corrlib import doctor, methods, weights
+from corrlib import doctor, methods
+from corrlib.backbones import weights
 from corrlib.coords import Frame
+from corrlib.data.sources import human
+from corrlib.data.sources.table import BENCHMARKS
+from corrlib.experiments.profiles import Profile
 from corrlib.methods.base import Env, FeatureMethod
-from corrlib.profiles import Profile
-from corrlib.sources import human
-from corrlib.sources.table import BENCHMARKS
 from corrlib.types import FeatureMap, Matches
 
 CHECKS = ["identity", "known warp", "odd sizes", "determinism", "batch invariance"]

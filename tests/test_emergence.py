@@ -6,8 +6,8 @@ import pytest
 from conftest import picture
 
 from corrlib import bench
-from corrlib.data.spair_writer import ImageRecord, write_image, write_split
-from corrlib.profiles import Profile
+from corrlib.experiments.profiles import Profile
+from corrlib.toybox.writing.spair import ImageRecord, write_image, write_split
 
 
 def write_toys(root):

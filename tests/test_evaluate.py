@@ -14,11 +14,19 @@ import torch
 from conftest import picture_view
 
 from corrlib import methods, metrics
-from corrlib.evaluate import evaluate, match_pairs, read, score, select, store_features, views_of
+from corrlib.experiments.evaluate import (
+    evaluate,
+    match_pairs,
+    read,
+    score,
+    select,
+    store_features,
+    views_of,
+)
+from corrlib.experiments.sweep import best, grid, sweep
 from corrlib.methods.base import Env
-from corrlib.parts import Parts
-from corrlib.store import Store
-from corrlib.sweep import best, grid, sweep
+from corrlib.storage.result_folder import ResultFolder
+from corrlib.storage.tensor_store import TensorStore
 from corrlib.types import Matches, Pair
 
 
@@ -179,7 +187,7 @@ SLOW = """
     import sys, time
     sys.path.insert(0, {tests!r})
     from test_evaluate import Shifted, pairs_of
-    from corrlib.evaluate import match_pairs
+    from corrlib.experiments.evaluate import match_pairs
     class Slow(Shifted):
         def __call__(self, *args, **kwargs):
             time.sleep(0.01)
@@ -218,7 +226,7 @@ def test_a_killed_run_goes_on_where_it_stopped(tmp_path):
 
 
 def test_a_part_is_whole_or_not_there(tmp_path, monkeypatch):
-    parts = Parts.start(tmp_path, {}, 1)
+    parts = ResultFolder.start(tmp_path, {}, 1)
 
     def cut(self, file, **options):
         file.write_bytes(b"half")
@@ -281,7 +289,7 @@ def test_a_sweep_resumes_and_shards_over_timesteps(tmp_path, env):
 def test_features_stored_by_shards_serve_the_matching(tmp_path, env):
     pairs = pairs_of(9)
     direct = evaluate(small(env), pairs)
-    env.store = Store(tmp_path)
+    env.store = TensorStore(tmp_path)
     views = views_of(pairs)
     assert [view.id for view in views] == sorted(
         {v.id for p in pairs for v in (p.source, p.target)}

@@ -2,8 +2,8 @@ import pytest
 import torch
 from torch.nn.functional import interpolate
 
-from corrlib import features
 from corrlib.coords import Frame
+from corrlib.matching import feature_maps as features
 from corrlib.types import FeatureMap
 
 

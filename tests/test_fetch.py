@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from corrlib import sources
-from corrlib.sources import Benchmark, Mirror, Part
-from corrlib.sources.table import BENCHMARKS
+from corrlib.data import sources
+from corrlib.data.sources import Benchmark, Mirror, Part
+from corrlib.data.sources.table import BENCHMARKS
 from data_scripts import fetch
 from data_scripts.fetching import FetchError, assemble
 from tests.mirrors import mirrors_fixture, tar, tree, zipped

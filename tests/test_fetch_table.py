@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from corrlib import weights
-from corrlib.sources import Mirror
-from corrlib.sources.table import BENCHMARKS
+from corrlib.backbones import weights
+from corrlib.data.sources import Mirror
+from corrlib.data.sources.table import BENCHMARKS
 from data_scripts import fetch
 from data_scripts.fetching import assemble
 from tests.mirrors import mirrors_fixture, tar, zipped
@@ -172,7 +172,7 @@ def test_the_table_is_whole():
 
 def test_importing_the_table_is_light():
     code = (
-        "import sys, corrlib.sources.table; print([m for m in ('torch', 'numpy', 'pooch') if "
+        "import sys, corrlib.data.sources.table; print([m for m in ('torch', 'numpy', 'pooch') if "
         "m in sys.modules])"
     )
     assert (

@@ -7,7 +7,7 @@ import random
 
 import pytest
 
-from corrlib.sources import Mirror
+from corrlib.data.sources import Mirror
 from data_scripts.fetching import FetchError, transfer
 from tests.mirrors import mirrors_fixture, tree
 

@@ -12,10 +12,10 @@ import torch
 from conftest import picture_view, tiny_networks
 
 from corrlib import methods
-from corrlib.capture import capture
-from corrlib.diffusion import Diffuser, decoder_layers
+from corrlib.backbones.capture import capture
+from corrlib.backbones.diffusion import Diffuser, decoder_layers
 from corrlib.methods.base import Env
-from corrlib.promptopt.cost import published
+from corrlib.methods.prompt_optimization.cost import published
 
 pytestmark = pytest.mark.slow
 

@@ -16,7 +16,7 @@ from corrlib.data import load
 from corrlib.data.check import Notice
 from corrlib.data.homographies import homography_flow
 from corrlib.data.hpatches import LARGE, HPatches, check
-from corrlib.evaluate import match_pairs
+from corrlib.experiments.evaluate import match_pairs
 from corrlib.methods import load as load_method
 from corrlib.metrics import homography_flow as homography_flow_of_metrics
 from corrlib.types import DensePair, FeatureMap

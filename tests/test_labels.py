@@ -15,15 +15,15 @@ from conftest import picture_view
 
 from corrlib import methods
 from corrlib.coords import Frame
-from corrlib.labels import table
-from corrlib.labels.card import card, quality
-from corrlib.labels.confidence import confidence, peaks, spread, surest
-from corrlib.labels.plan import Plan, query_points, rounds
-from corrlib.labels.points import farthest
-from corrlib.labels.saliency import border_contrast, foreground, shrink
-from corrlib.labels.teacher import Teacher
-from corrlib.labels.truth import COLUMNS, World, correct
 from corrlib.methods.base import Env
+from corrlib.methods.prompt_optimization.labels import table
+from corrlib.methods.prompt_optimization.labels.card import card, quality
+from corrlib.methods.prompt_optimization.labels.confidence import confidence, peaks, spread, surest
+from corrlib.methods.prompt_optimization.labels.plan import Plan, query_points, rounds
+from corrlib.methods.prompt_optimization.labels.points import farthest
+from corrlib.methods.prompt_optimization.labels.saliency import border_contrast, foreground, shrink
+from corrlib.methods.prompt_optimization.labels.teacher import Teacher
+from corrlib.methods.prompt_optimization.labels.truth import COLUMNS, World, correct
 from corrlib.types import FeatureMap, View
 
 ROOT = Path(__file__).parents[1]
@@ -233,8 +233,8 @@ class ToyPairs:
 
 
 def test_the_toy_world_judges_labels():
-    from corrlib.data.toybox.items import item
-    from corrlib.data.toybox.truth import keypoint_truth
+    from corrlib.toybox.items import item
+    from corrlib.toybox.truth import keypoint_truth
 
     scene, size = item("trn", "car", 0, seed=0)
     truth = keypoint_truth(scene, size)

@@ -4,8 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from corrlib import laws, metrics
-from corrlib.laws import Comparison, Law, compare
+from corrlib import metrics
+from corrlib.experiments import laws
+from corrlib.experiments.laws import Comparison, Law, compare
 
 
 def keypoints(right, images=12):

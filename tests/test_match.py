@@ -4,11 +4,10 @@ import pytest
 import torch
 from torch.nn.functional import interpolate, normalize
 
-from corrlib import features
 from corrlib.bench.match import nearest_straightforward
 from corrlib.coords import Frame
-from corrlib.gram import Target, inverse_norm_map
-from corrlib.match import (
+from corrlib.matching import feature_maps as features
+from corrlib.matching.estimators import (
     kernel_soft_argmax,
     mutual_nearest,
     nearest,
@@ -16,6 +15,7 @@ from corrlib.match import (
     soft_argmax,
     window_soft_argmax,
 )
+from corrlib.matching.interpolation import Target, inverse_norm_map
 from corrlib.types import FeatureMap
 
 
@@ -154,7 +154,7 @@ def test_zero_vectors_score_zero():
 def test_chunks_do_not_change_the_answer(monkeypatch):
     a, b, queries = random_map(seed=1), random_map(seed=2), random_pixels(23, (50, 37))
     whole = nearest(a, b, queries, heat=True)
-    monkeypatch.setattr("corrlib.match.CHUNK_BYTES", 1)
+    monkeypatch.setattr("corrlib.matching.estimators.CHUNK_BYTES", 1)
     single = nearest(a, b, queries, heat=True)
     assert torch.equal(whole.points, single.points) and torch.allclose(
         whole.heat, single.heat, atol=1e-6

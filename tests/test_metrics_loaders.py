@@ -11,7 +11,7 @@ import pytest
 
 from corrlib import methods, metrics
 from corrlib.data import load
-from corrlib.evaluate import evaluate
+from corrlib.experiments.evaluate import evaluate
 
 DATA = Path(os.environ.get("CORRLIB_DATA", Path(__file__).parents[2] / "shared" / "data"))
 

@@ -13,7 +13,7 @@ from scipy.io import loadmat
 
 from corrlib import metrics
 from corrlib.data import load
-from corrlib.protocol import Protocol
+from corrlib.metrics.protocol import Protocol
 
 DATA = Path(os.environ.get("CORRLIB_DATA", Path(__file__).parents[2] / "shared" / "data"))
 WILLOW, CUB, SPAIR = (
@@ -30,7 +30,7 @@ def real(folder):
 
 
 def rows_of(pair, source, target, predicted, sizes, boxes=None, category="c"):
-    """Rows of a keypoint table as corrlib.evaluate writes them, in original pixels."""
+    """Rows of a keypoint table as corrlib.experiments.evaluate writes them, in original pixels."""
     boxes = boxes or [(np.nan,) * 4] * 2
     columns = {"pair": pair, "category": category, "keypoint": [str(i) for i in range(len(source))]}
     for name, xy in (("source", source), ("target", target), ("predicted", predicted)):

@@ -15,7 +15,7 @@ from scipy.io import savemat
 from corrlib.data import check_tree, load
 from corrlib.data.check import Notice
 from corrlib.data.pf_willow import PFWillow
-from corrlib.evaluate import evaluate
+from corrlib.experiments.evaluate import evaluate
 from corrlib.types import Matches
 
 DATA = Path(os.environ.get("CORRLIB_DATA", Path(__file__).parents[2] / "shared" / "data"))

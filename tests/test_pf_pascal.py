@@ -14,7 +14,7 @@ from test_pf import DATA, Exact, cut, picture, problems
 
 from corrlib.data import check_tree, load
 from corrlib.data.pf_pascal import PFPascal
-from corrlib.evaluate import evaluate
+from corrlib.experiments.evaluate import evaluate
 
 real = pytest.mark.skipif(
     not (DATA / "pf_pascal_pairs").is_dir(), reason=f"no real lists at {DATA}; set CORRLIB_DATA"

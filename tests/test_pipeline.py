@@ -101,11 +101,11 @@ def test_times_alone_rerun_nothing(house):
 MATCHES = {"begin", "matches", "trials", "tables"}
 PAGES = {"fitted", "notebook", "book", "all"}
 EDITS = {  # what is edited: rules that must run again, rules that may besides
-    ("corrlib/match.py",): (MATCHES, PAGES),
+    ("corrlib/matching/estimators.py",): (MATCHES, PAGES),
     ("corrlib/viz/maps.py",): ({"notebook", "book"}, PAGES),
     ("corrlib/metrics/pck.py",): ({"tables"}, PAGES),
-    ("corrlib/onestep.py",): ({"store", "features"} | MATCHES, PAGES),
-    ("corrlib/data/toybox/render.py",): ({"data", "features"} | MATCHES, {"store"} | PAGES),
+    ("corrlib/backbones/noised_pass.py",): ({"store", "features"} | MATCHES, PAGES),
+    ("corrlib/toybox/render.py",): ({"data", "features"} | MATCHES, {"store"} | PAGES),
     ("book/index.md",): ({"book"}, PAGES - {"fitted", "notebook"}),
     ("profiles/toybox.yml", "about: ", "about: still "): ({"book"}, PAGES - {"fitted", "notebook"}),
     ("profiles/toybox.yml", "draws: ", "draws: 1"): ({"begin", "trials"}, PAGES),
@@ -122,7 +122,7 @@ def test_an_edit_reruns_what_depends_on_it(house, change):
 
 
 def test_an_interrupted_run_goes_on_with_what_is_missing(house):
-    edit(house / "corrlib/match.py")
+    edit(house / "corrlib/matching/estimators.py")
     begun = "build/toybox/matches/test-pixels/.begun"
     subprocess.run(
         [*SNAKEMAKE, "--cores", "1", "--", begun], cwd=house, capture_output=True, check=True

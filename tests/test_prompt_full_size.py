@@ -13,12 +13,12 @@ from conftest import picture_view, tiny_networks
 from test_full_size import PARAMETERS, peak_gb
 
 from corrlib import methods
-from corrlib.diffusion import Diffuser
+from corrlib.backbones.diffusion import Diffuser
 from corrlib.methods.base import Env
-from corrlib.promptopt import optimise as optimise_module
-from corrlib.promptopt.cost import published
-from corrlib.promptopt.network import Network
-from corrlib.promptopt.taps import cross_attentions
+from corrlib.methods.prompt_optimization import optimise as optimise_module
+from corrlib.methods.prompt_optimization.attention_maps import cross_attentions
+from corrlib.methods.prompt_optimization.cost import published
+from corrlib.methods.prompt_optimization.network import Network
 
 pytestmark = pytest.mark.slow
 

@@ -6,9 +6,21 @@ import pytest
 import torch
 from torch.nn.functional import interpolate
 
-from corrlib.promptopt.crops import corners, draw_offset, offset_range, to_crop, to_image, to_input
-from corrlib.promptopt.settings import PromptSettings
-from corrlib.promptopt.target import Enlarged, gaussian, gaussian_axis, loss
+from corrlib.methods.prompt_optimization.crops import (
+    corners,
+    draw_offset,
+    offset_range,
+    to_crop,
+    to_image,
+    to_input,
+)
+from corrlib.methods.prompt_optimization.gaussian_loss import (
+    Enlarged,
+    gaussian,
+    gaussian_axis,
+    loss,
+)
+from corrlib.methods.prompt_optimization.settings import PromptSettings
 
 PAPER = PromptSettings()
 

@@ -16,12 +16,12 @@ from conftest import picture_view
 from PIL import Image
 
 from corrlib import methods
-from corrlib.evaluate import evaluate
+from corrlib.experiments.evaluate import evaluate
 from corrlib.methods import prompt_optimization as module
 from corrlib.methods.base import Env
-from corrlib.promptopt.settings import PromptSettings
-from corrlib.protocol import Protocol
-from corrlib.store import Store
+from corrlib.methods.prompt_optimization.settings import PromptSettings
+from corrlib.metrics.protocol import Protocol
+from corrlib.storage.tensor_store import TensorStore
 from corrlib.types import Pair, View
 
 SMALL = {
@@ -183,7 +183,7 @@ def test_embeddings_serve_every_pair(env, searched):
 
 
 def test_the_store_keeps_them_for_later_runs_and_knows_what_matters(env, searched, tmp_path):
-    env.store = Store(tmp_path)
+    env.store = TensorStore(tmp_path)
     first = small(env)(A, B, POINTS)
     assert len(env.store.keys()) == 6 and len(searched) == 2
     again = small(env)(A, B, POINTS)
@@ -223,7 +223,7 @@ def test_the_store_keeps_them_for_later_runs_and_knows_what_matters(env, searche
 
 
 def test_a_damaged_item_is_found_anew(env, searched, tmp_path):
-    env.store = Store(tmp_path)
+    env.store = TensorStore(tmp_path)
     first = small(env)(A, B, POINTS[:1])
     path = env.store.path(env.store.keys()[0])
     path.write_bytes(path.read_bytes()[:100])
@@ -233,7 +233,7 @@ def test_a_damaged_item_is_found_anew(env, searched, tmp_path):
 
 
 def test_an_error_loses_the_batch_in_flight_only(env, monkeypatch, tmp_path):
-    env.store = Store(tmp_path)
+    env.store = TensorStore(tmp_path)
     original, batches = module.optimise, []
 
     def failing(*args, **options):
@@ -256,9 +256,9 @@ KILLED = """
 import sys, torch
 sys.path[:0] = [{tests!r}]
 torch.set_num_threads(1)
-from test_prompt_method import A, POINTS, SMALL, Env, Store, methods
+from test_prompt_method import A, POINTS, SMALL, Env, TensorStore, methods
 settings = dict(SMALL, model={model!r}, at_once=2, steps={steps})
-method = methods.load("prompt_optimization", "toybox", env=Env(store=Store({store!r})), **settings)
+method = methods.load("prompt_optimization", "toybox", env=Env(store=TensorStore({store!r})), **settings)
 method.embed(A, POINTS)
 """
 
@@ -267,7 +267,7 @@ def test_a_killed_run_goes_on(tiny_folder, searched, tmp_path):
     """SIGKILL after the first batch is on disk; the next run finds the others only, with the bits
     of an undisturbed run.
     """
-    store, steps = Store(tmp_path), 12
+    store, steps = TensorStore(tmp_path), 12
     code = KILLED.format(
         tests=str(Path(__file__).parent), model=str(tiny_folder), store=str(tmp_path), steps=steps
     )
@@ -356,9 +356,9 @@ def test_on_the_source_image_the_attention_peaks_at_the_point():
     """The toy model, a picture of its world, few steps: what was searched for is found, and without
     a search it is not.
     """
-    from corrlib.data.toybox.items import item
-    from corrlib.data.toybox.render import picture
-    from corrlib.data.toybox.truth import keypoint_truth
+    from corrlib.toybox.items import item
+    from corrlib.toybox.render import picture
+    from corrlib.toybox.truth import keypoint_truth
 
     scene, size = item("tests", "cat", 1)
     truth = keypoint_truth(scene, size)

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from corrlib import report
+from corrlib.experiments import report
 
 NUMBERS = Path(__file__).parents[1] / "book/paper_numbers"
 WEAK = ["PMD", "PSCNet-SE", "VGG+MLS", "DINO+MLS", "ASIC"]

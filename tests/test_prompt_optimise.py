@@ -9,13 +9,13 @@ import torch
 from conftest import picture_view
 
 from corrlib.bench._straightforward_prompts import Straightforward
-from corrlib.promptopt.crops import to_input
-from corrlib.promptopt.draws import Draws, Sample, first_embedding
-from corrlib.promptopt.latents import CropLatents
-from corrlib.promptopt.locate import attend, fuse, read
-from corrlib.promptopt.network import Network
-from corrlib.promptopt.optimise import optimise
-from corrlib.promptopt.settings import PromptSettings
+from corrlib.methods.prompt_optimization.crop_latents import CropLatents
+from corrlib.methods.prompt_optimization.crops import to_input
+from corrlib.methods.prompt_optimization.draws import Draws, Sample, first_embedding
+from corrlib.methods.prompt_optimization.locate import attend, fuse, read
+from corrlib.methods.prompt_optimization.network import Network
+from corrlib.methods.prompt_optimization.optimise import optimise
+from corrlib.methods.prompt_optimization.settings import PromptSettings
 
 TINY = PromptSettings(
     model="tiny",

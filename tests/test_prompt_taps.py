@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from corrlib.capture import attention
-from corrlib.promptopt.taps import choose, cross_attentions, token_maps
+from corrlib.backbones.capture import attention
+from corrlib.methods.prompt_optimization.attention_maps import choose, cross_attentions, token_maps
 
 
 def unet_of(channels=(16, 16, 32, 32), heads=8, groups=8, width=16, seed=0):

@@ -1,10 +1,10 @@
 """Keep what was used last, up to so many bytes."""
 
-from corrlib.recent import Recent
+from corrlib.storage.lru_cache import LRUCache
 
 
 def test_what_was_not_used_for_longest_goes_first():
-    kept = Recent(3, nbytes=len)
+    kept = LRUCache(3, nbytes=len)
     for key in "abc":
         kept.put(key, key)
     assert kept.get("a") == "a"  # used: b is now the oldest
@@ -13,7 +13,7 @@ def test_what_was_not_used_for_longest_goes_first():
 
 
 def test_a_value_is_made_once_while_it_is_kept():
-    kept, made = Recent(2, nbytes=len), []
+    kept, made = LRUCache(2, nbytes=len), []
 
     def make(key):
         made.append(key)
@@ -28,14 +28,14 @@ def test_a_value_is_made_once_while_it_is_kept():
 
 
 def test_so_many_are_kept_however_large():
-    kept = Recent(0, nbytes=len, at_least=2)
+    kept = LRUCache(0, nbytes=len, at_least=2)
     for key in "abc":
         kept.put(key, key * 1000)
     assert len(kept) == 2 and kept.get("a") is None
 
 
 def test_a_value_that_grows_counts_with_its_size_of_now():
-    kept = Recent(10, nbytes=len)
+    kept = LRUCache(10, nbytes=len)
     growing = kept.put("grows", [0])
     kept.put("b", [0] * 8)
     assert len(kept) == 2
@@ -44,7 +44,7 @@ def test_a_value_that_grows_counts_with_its_size_of_now():
 
 
 def test_a_value_put_anew_or_dropped_counts_once():
-    kept = Recent(10, nbytes=len)
+    kept = LRUCache(10, nbytes=len)
     for _ in range(5):
         kept.put("a", [0] * 6)
     kept.drop("a"), kept.drop("a")

@@ -12,8 +12,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from corrlib import __version__, report
-from corrlib.export import export
+from corrlib import __version__
+from corrlib.experiments import report
+from corrlib.experiments.table_files import export
 
 NUMBERS = Path(__file__).parents[1] / "book" / "paper_numbers" / "dift_spair.csv"
 
@@ -204,7 +205,7 @@ def test_a_paper_without_a_column_is_refused(tmp_path):
 
 
 def test_reading_results_needs_no_torch():
-    code = "import sys, corrlib.report, corrlib.export; sys.exit('torch' in sys.modules)"
+    code = "import sys, corrlib.experiments.report, corrlib.experiments.table_files; sys.exit('torch' in sys.modules)"
     assert (
         subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[1]).returncode == 0
     )

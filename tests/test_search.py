@@ -18,7 +18,8 @@ import pandas as pd
 import pytest
 import yaml
 
-from corrlib import optimism, search
+from corrlib.experiments import random_search as search
+from corrlib.experiments import search_optimism as optimism
 from corrlib.viz import search as draw
 from corrlib.viz.style import GREY, RC
 
@@ -71,9 +72,7 @@ def test_few_draws_are_the_first_of_many_and_others_of_another_seed():
     )
     other = search.draws(SPACE, 50, seed=4)
     assert all(a["sigma"] != b["sigma"] for a, b in zip(many, other, strict=True))
-    code = (
-        f"import json; from corrlib.search import draws; print(json.dumps(draws({SPACE!r}, 50, 3)))"
-    )
+    code = f"import json; from corrlib.experiments.random_search import draws; print(json.dumps(draws({SPACE!r}, 50, 3)))"
     told = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     ).stdout

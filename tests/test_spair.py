@@ -16,7 +16,7 @@ from corrlib.data.check import Notice
 from corrlib.data.spair import SPair
 from corrlib.data.spair_check import check
 from corrlib.data.spair_files import angle_between
-from corrlib.data.spair_writer import (
+from corrlib.toybox.writing.spair import (
     CLASS_ID,
     ImageRecord,
     common_keypoints,

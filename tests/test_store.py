@@ -8,7 +8,7 @@ import pytest
 import torch
 from PIL import Image
 
-from corrlib.store import Store
+from corrlib.storage.tensor_store import TensorStore
 from corrlib.types import View
 
 
@@ -25,7 +25,7 @@ OTHER = View("b", (4, 4), "cat", pixels=RED.pixels)
 
 @pytest.fixture
 def store(tmp_path):
-    return Store(tmp_path / "features")
+    return TensorStore(tmp_path / "features")
 
 
 def test_what_was_put_comes_back(store):
@@ -64,8 +64,8 @@ def test_keys_tell_everything_apart(store):
 
 def test_keys_are_the_same_in_another_process(store):
     code = (
-        "from corrlib.store import Store; from corrlib.types import View; from PIL import Image;"
-        "print(Store('x').key(('dift', 261, 0.1), View('a', (4, 4), 'cat', "
+        "from corrlib.storage.tensor_store import TensorStore; from corrlib.types import View; from PIL import Image;"
+        "print(TensorStore('x').key(('dift', 261, 0.1), View('a', (4, 4), 'cat', "
         "pixels=Image.new('RGB', (4, 4), 'red')), seed=0))"
     )
     env = {**os.environ, "PYTHONHASHSEED": "7", "PYTHONPATH": os.pathsep.join(sys.path)}
@@ -93,7 +93,7 @@ def test_a_failed_write_leaves_the_old_item_and_no_rubbish(store, monkeypatch):
     def full(*args):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("corrlib.atomic.os.replace", full)
+    monkeypatch.setattr("corrlib.storage.atomic_write.os.replace", full)
     with pytest.raises(OSError, match="disk is full; free space"):
         store.put(key, {"values": torch.zeros(3)})
     assert torch.equal(store.get(key)["values"], torch.ones(3))

@@ -9,7 +9,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from corrlib.diffusion import Diffuser
+from corrlib.backbones.diffusion import Diffuser
 from data_scripts.toytrain.models import tokens
 from data_scripts.toytrain.record import Observer
 from data_scripts.toytrain.vae import quality
@@ -84,7 +84,7 @@ def test_the_card_states_what_the_record_holds():
 
 
 def test_the_autoencoder_keeps_more_than_a_linear_code_of_twice_its_size(diffuser):
-    from corrlib.data.toybox.things import CATEGORIES
+    from corrlib.toybox.things import CATEGORIES
     from data_scripts.toytrain.pool import pictures
 
     images = torch.cat([pictures(c, 2, IMAGE, "held out", device="cpu")[0] for c in CATEGORIES])

@@ -9,16 +9,16 @@ import pytest
 import torch
 from einops import rearrange
 
-from corrlib.data.toybox import gait
-from corrlib.data.toybox.boards import FINE, Board, paint_board, photograph, pose
-from corrlib.data.toybox.dense import clicked, counterparts, dense_flow
-from corrlib.data.toybox.film import Actor, foot, frame, joints, look, stand
-from corrlib.data.toybox.items import generator_for
-from corrlib.data.toybox.render import render
-from corrlib.data.toybox.scene import Knobs, draw
-from corrlib.data.toybox.sets.davis import FILMS, act, stage_of, toy_of
-from corrlib.data.toybox.sets.hpatches import cameras
-from corrlib.data.toybox.things import keypoints
+from corrlib.toybox import gait
+from corrlib.toybox.boards import FINE, Board, paint_board, photograph, pose
+from corrlib.toybox.dense import clicked, counterparts, dense_flow
+from corrlib.toybox.film import Actor, foot, frame, joints, look, stand
+from corrlib.toybox.items import generator_for
+from corrlib.toybox.render import render
+from corrlib.toybox.scene import Knobs, draw
+from corrlib.toybox.sets.davis import FILMS, act, stage_of, toy_of
+from corrlib.toybox.sets.hpatches import cameras
+from corrlib.toybox.things import keypoints
 
 PLAIN = Knobs(truncation=0.0, occluder=0.0, shift=0.0, roll=0.0, clutter=0.0)
 SIZE = (96, 72)

@@ -7,13 +7,13 @@ import math
 import pytest
 import torch
 
-from corrlib.data.toybox import shapes
-from corrlib.data.toybox.captions import captions, view_name
-from corrlib.data.toybox.items import generator_for, item
-from corrlib.data.toybox.render import BACKGROUND, OCCLUDER, picture, project, render
-from corrlib.data.toybox.scene import Knobs, draw
-from corrlib.data.toybox.things import CATEGORIES, TOYS, keypoints
-from corrlib.data.toybox.truth import correspond, flags, keypoint_truth, locate, toy_box
+from corrlib.toybox import shapes
+from corrlib.toybox.captions import captions, view_name
+from corrlib.toybox.items import generator_for, item
+from corrlib.toybox.render import BACKGROUND, OCCLUDER, picture, project, render
+from corrlib.toybox.scene import Knobs, draw
+from corrlib.toybox.things import CATEGORIES, TOYS, keypoints
+from corrlib.toybox.truth import correspond, flags, keypoint_truth, locate, toy_box
 
 PLAIN = Knobs(truncation=0.0, occluder=0.0, shift=0.0, roll=0.0, clutter=0.0)
 SIZE = (96, 72)

@@ -19,9 +19,9 @@ from PIL import Image
 
 from corrlib.data import load
 from corrlib.data.check import Notice
-from corrlib.data.toybox.sets import SETS, place
-from corrlib.data.toybox.sets.base import ToySet
 from corrlib.data.voc import VOC_CLASSES
+from corrlib.toybox.sets import SETS, place
+from corrlib.toybox.sets.base import ToySet
 
 SCRIPT = Path(__file__).parents[1] / "data_scripts/make_toybox.py"
 sys.path.insert(0, str(SCRIPT.parent))

@@ -10,9 +10,9 @@ import torch
 from conftest import picture_view
 
 from corrlib import methods
-from corrlib.evaluate import evaluate
-from corrlib.profiles import load_profile
-from corrlib.trials import blocks, run_trials, thinned, variants
+from corrlib.experiments.evaluate import evaluate
+from corrlib.experiments.profiles import load_profile
+from corrlib.experiments.trials import blocks, run_trials, thinned, variants
 from corrlib.types import Pair
 
 NAMES = ("nose", "tail", "ear", "paw")

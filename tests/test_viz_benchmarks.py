@@ -19,11 +19,11 @@ from PIL import Image
 
 from corrlib.data import REGISTRY
 from corrlib.data.jhmdb_files import JOINTS
-from corrlib.data.toybox.sets import SETS
+from corrlib.data.sources.table import BENCHMARKS
+from corrlib.experiments.profiles import load_profile
 from corrlib.metrics import measured
-from corrlib.profiles import load_profile
-from corrlib.protocol import Protocol
-from corrlib.sources.table import BENCHMARKS
+from corrlib.metrics.protocol import Protocol
+from corrlib.toybox.sets import SETS
 from corrlib.types import DensePair, Pair, Video, View
 from corrlib.viz import benchmarks, counting
 from corrlib.viz.style import BLUE, ORANGE, RC, TEAL

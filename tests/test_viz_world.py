@@ -10,10 +10,10 @@ import pytest
 import torch
 
 from corrlib import viz
-from corrlib.data.toybox.items import generator_for
-from corrlib.data.toybox.render import render
-from corrlib.data.toybox.scene import Knobs, draw
-from corrlib.data.toybox.truth import correspond
+from corrlib.toybox.items import generator_for
+from corrlib.toybox.render import render
+from corrlib.toybox.scene import Knobs, draw
+from corrlib.toybox.truth import correspond
 
 SIZE = (48, 40)
 

@@ -10,7 +10,7 @@ from conftest import picture_view
 
 from corrlib import methods
 from corrlib.methods.base import Env
-from corrlib.promptopt.settings import PromptSettings
+from corrlib.methods.prompt_optimization.settings import PromptSettings
 
 SMALL = {"size": 32, "layers": (10, 13), "crops": 5}
 A, B = picture_view(40, 30, 1, "cat"), picture_view(30, 40, 2, "cat")

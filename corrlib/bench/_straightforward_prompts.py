@@ -4,7 +4,7 @@ and the tests' oracle.
 One point, one embedding and one crop at a time; the VAE at every step; the whole U-Net with every
 attention, self and cross, written out and stored; every head's map enlarged to the image before
 heads are averaged; nothing kept for the next pair. Only the random numbers come from
-`corrlib.promptopt.draws`, so that both sides see the same ones, and ties are decided by one rule.
+`corrlib.methods.prompt_optimization.draws`, so that both sides see the same ones, and ties are decided by one rule.
 *Source:* `ubc-vision/LDM_correspondences`, commit 97e3246, as described; written anew.
 """
 
@@ -17,11 +17,11 @@ from PIL import Image
 from torch import Tensor
 from torch.nn.functional import interpolate
 
+from corrlib.backbones.diffusion import Diffuser
 from corrlib.coords import Points
-from corrlib.diffusion import Diffuser
-from corrlib.match import first_maximum
-from corrlib.promptopt.draws import Draws, Sample, first_embedding
-from corrlib.promptopt.settings import PromptSettings
+from corrlib.matching.estimators import first_maximum
+from corrlib.methods.prompt_optimization.draws import Draws, Sample, first_embedding
+from corrlib.methods.prompt_optimization.settings import PromptSettings
 from corrlib.types import View
 
 

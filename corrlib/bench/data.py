@@ -14,9 +14,9 @@ from PIL import Image
 from corrlib import metrics
 from corrlib.bench import benchmark
 from corrlib.data.spair import SPair
-from corrlib.data.spair_writer import ImageRecord, write_image, write_split
-from corrlib.profiles import load_profile
-from corrlib.protocol import Protocol
+from corrlib.experiments.profiles import load_profile
+from corrlib.metrics.protocol import Protocol
+from corrlib.toybox.writing.spair import ImageRecord, write_image, write_split
 
 PIXELS = (500, 375)  # (width, height) of most photographs of SPair-71k
 IMAGES, CATEGORIES = (

@@ -5,12 +5,12 @@ from typing import Any
 import pandas as pd
 
 from corrlib import data, methods, metrics
+from corrlib.backbones.diffusion import decoder_layers
 from corrlib.bench import benchmark
-from corrlib.diffusion import decoder_layers
-from corrlib.evaluate import evaluate
+from corrlib.experiments.evaluate import evaluate
+from corrlib.experiments.profiles import load_profile
+from corrlib.experiments.sweep import best, grid, sweep
 from corrlib.methods.base import Env
-from corrlib.profiles import load_profile
-from corrlib.sweep import best, grid, sweep
 
 BASELINES = ("pixels", "latents", "random_unet", "copy_position")
 WITHIN = 35  # degrees of azimuth between the two objects, at most

@@ -12,7 +12,7 @@ from torch.nn.functional import interpolate, normalize
 from corrlib.bench import benchmark
 from corrlib.bench._measure import paired_peak_mib, paired_seconds
 from corrlib.coords import Frame, Points, Size
-from corrlib.match import first_maximum, nearest
+from corrlib.matching.estimators import first_maximum, nearest
 from corrlib.types import FeatureMap, Matches
 
 # name: channels, grid (width, height), image (width, height), queries

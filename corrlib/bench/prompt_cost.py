@@ -12,19 +12,19 @@ import torch
 from scipy.optimize import nnls
 
 from corrlib import methods
+from corrlib.backbones.diffusion import Diffuser
 from corrlib.bench import benchmark
 from corrlib.bench._clock import Clock, machine
 from corrlib.bench._straightforward_prompts import Straightforward
 from corrlib.bench.prompt_optimization import REUSES, settings_of, toys
 from corrlib.coords import Points
-from corrlib.diffusion import Diffuser
 from corrlib.methods.base import Env
-from corrlib.methods.prompt_optimization import PromptOptimization
-from corrlib.promptopt import optimise
-from corrlib.promptopt.latents import CropLatents
-from corrlib.promptopt.network import Network
-from corrlib.promptopt.settings import PromptSettings
-from corrlib.promptopt.target import Enlarged
+from corrlib.methods.prompt_optimization import optimise
+from corrlib.methods.prompt_optimization.crop_latents import CropLatents
+from corrlib.methods.prompt_optimization.gaussian_loss import Enlarged
+from corrlib.methods.prompt_optimization.method import PromptOptimization
+from corrlib.methods.prompt_optimization.network import Network
+from corrlib.methods.prompt_optimization.settings import PromptSettings
 from corrlib.types import View
 
 PARTS = (

@@ -12,17 +12,17 @@ from typing import Any
 import torch
 
 from corrlib import methods
+from corrlib.backbones.diffusion import Diffuser
 from corrlib.bench import benchmark
 from corrlib.bench._measure import paired_peak_mib
 from corrlib.bench._straightforward_prompts import Straightforward
 from corrlib.coords import Points
-from corrlib.data.toybox.items import item
-from corrlib.data.toybox.render import picture
-from corrlib.data.toybox.sets.shots import to_image
-from corrlib.data.toybox.truth import keypoint_truth
-from corrlib.diffusion import Diffuser
 from corrlib.methods.base import Env
-from corrlib.promptopt.settings import PromptSettings
+from corrlib.methods.prompt_optimization.settings import PromptSettings
+from corrlib.toybox.items import item
+from corrlib.toybox.render import picture
+from corrlib.toybox.sets.shots import to_image
+from corrlib.toybox.truth import keypoint_truth
 from corrlib.types import View
 
 REUSES = 18  # pairs in which SPair-71k's test split asks for one point of one image

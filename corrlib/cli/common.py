@@ -115,7 +115,7 @@ def open_profile(args: argparse.Namespace) -> Any:
     """The profile, its threads set."""
     import torch
 
-    from corrlib.profiles import load_profile
+    from corrlib.experiments.profiles import load_profile
 
     profile = load_profile(args.profile)
     torch.set_num_threads(int(profile.settings.get("threads", torch.get_num_threads())))
@@ -139,7 +139,7 @@ def require_points(pairs: Any) -> None:
     """Raise, before any work, on a data set whose items have no points: PCK cannot be counted
     there.
     """
-    from corrlib.evaluate import protocol_for
+    from corrlib.experiments.evaluate import protocol_for
 
     protocol_for(pairs)  # says what is published instead of a data set that is not counted by PCK
     if not len(pairs) or not len(pairs[0].source_points):

@@ -33,7 +33,7 @@ def run(args: argparse.Namespace) -> int | None:
         for name in sorted(data.REGISTRY):
             print(f"{name:10} {data.about(name)}")
         return 0
-    from corrlib.profiles import load_profile
+    from corrlib.experiments.profiles import load_profile
 
     profile = load_profile(args.profile)
     name = args.name or profile["data"]["name"]

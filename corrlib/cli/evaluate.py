@@ -45,9 +45,9 @@ def run(args: argparse.Namespace) -> None:
         require_points,
         seed_of,
     )
-    from corrlib.evaluate import match_pairs, score
-    from corrlib.parts import Parts
-    from corrlib.sweep import sweep
+    from corrlib.experiments.evaluate import match_pairs, score
+    from corrlib.experiments.sweep import sweep
+    from corrlib.storage.result_folder import ResultFolder
 
     profile = open_profile(args)
     require_method(args, profile)
@@ -55,9 +55,9 @@ def run(args: argparse.Namespace) -> None:
     require_points(pairs)
     store = None
     if args.store:
-        from corrlib.store import Store
+        from corrlib.storage.tensor_store import TensorStore
 
-        store = Store(profile.build("features"))
+        store = TensorStore(profile.build("features"))
     method = open_method(args, profile, store)
     options = {
         "shard": args.shard,
@@ -69,7 +69,7 @@ def run(args: argparse.Namespace) -> None:
     if args.layers or args.timesteps:
         layers, timesteps = _cells(args, method)
         sweep(method, pairs, layers, timesteps, out=out, **options)
-        parts = Parts.open(out)
+        parts = ResultFolder.open(out)
     else:
         parts = match_pairs(method, pairs, out, **options)
     if missing := parts.todo((0, 1)):
@@ -105,7 +105,7 @@ def _folder(args: argparse.Namespace, profile, method) -> Path:
 
 
 def _cells(args: argparse.Namespace, method) -> tuple[list[str], list[int]]:
-    from corrlib.diffusion import decoder_layers
+    from corrlib.backbones.diffusion import decoder_layers
 
     if not hasattr(getattr(method, "extract", None), "cells"):
         raise TypeError(
@@ -136,7 +136,7 @@ def _cells(args: argparse.Namespace, method) -> tuple[list[str], list[int]]:
 def report(table) -> None:
     """Print PCK of a keypoint table in few lines: what was run, on what, counted how."""
     from corrlib import metrics
-    from corrlib.evaluate import protocol_of
+    from corrlib.experiments.evaluate import protocol_of
 
     first, rules = table.iloc[0], protocol_of(table)
     subset = f"; a subset: {first['subset']}" if first["subset"] else ""
@@ -145,7 +145,7 @@ def report(table) -> None:
     print(f"{first.get('data', 'data')}: {table['pair'].nunique()} pairs, {points} keypoints")
     print(f"{rules}; in percent")
     if "layer" in table:
-        from corrlib.sweep import grid
+        from corrlib.experiments.sweep import grid
 
         print("PCK@0.1 by point")
         cells = grid(table, strict=rules.strict)

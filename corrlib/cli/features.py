@@ -17,13 +17,13 @@ def add(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Compute what the store lacks."""
     from corrlib.cli.common import open_method, open_pairs, open_profile, require_method, seed_of
-    from corrlib.evaluate import select, store_features, views_of
-    from corrlib.store import Store
+    from corrlib.experiments.evaluate import select, store_features, views_of
+    from corrlib.storage.tensor_store import TensorStore
 
     profile = open_profile(args)
     require_method(args, profile)
     pairs = open_pairs(args, profile)
-    store = Store(profile.build("features"))
+    store = TensorStore(profile.build("features"))
     method = open_method(args, profile, store)
     views = views_of(pairs, select(len(pairs), args.limit))
     if getattr(method, "store", None) is None:

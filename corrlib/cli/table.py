@@ -36,10 +36,10 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Print the results, and write all tables."""
-    from corrlib.evaluate import score
-    from corrlib.parts import Parts
-    from corrlib.profiles import load_profile
-    from corrlib.report import shown
+    from corrlib.experiments.evaluate import score
+    from corrlib.experiments.profiles import load_profile
+    from corrlib.experiments.report import shown
+    from corrlib.storage.result_folder import ResultFolder
 
     folders = args.folders
     profile = None
@@ -52,7 +52,7 @@ def run(args: argparse.Namespace) -> None:
             f"no finished evaluation under {profile.build('matches')}; begin with: python -m "
             "corrlib evaluate"
         )
-    runs = {folder.name: Parts.open(folder) for folder in folders}
+    runs = {folder.name: ResultFolder.open(folder) for folder in folders}
     tables = {name: score(parts.read()) for name, parts in runs.items()}
     sweeps = {name: table for name, table in tables.items() if "layer" in table}
     studies = [
@@ -79,7 +79,8 @@ def results(tables: dict, alpha: float):
     """
     import pandas as pd
 
-    from corrlib import metrics, report
+    from corrlib import metrics
+    from corrlib.experiments import report
 
     rows = {}
     for name, table in tables.items():
@@ -99,7 +100,7 @@ def counting(table) -> tuple[str, bool, str]:
     """The length that alpha multiplies in the words of the papers' numbers, whether < is meant, and
     the protocol in words.
     """
-    from corrlib.evaluate import protocol_of
+    from corrlib.experiments.evaluate import protocol_of
 
     rules = protocol_of(table)
     frame = f" at {rules.frame[0]} x {rules.frame[1]}" if rules.frame else ""
@@ -110,7 +111,7 @@ def categories(tables: dict, alpha: float):
     """One row a run, one column a category, each run counted by its own protocol."""
     import pandas as pd
 
-    from corrlib import report
+    from corrlib.experiments import report
 
     rows = []
     for name, table in tables.items():
@@ -124,8 +125,9 @@ def categories(tables: dict, alpha: float):
 def _write(
     out: Path, root: Path, runs: dict, plain: dict, sweeps: dict, alpha: float
 ) -> list[Path]:
-    from corrlib import export, report
-    from corrlib.sweep import grid
+    from corrlib.experiments import report
+    from corrlib.experiments import table_files as export
+    from corrlib.experiments.sweep import grid
 
     origin = {
         name: report.provenance(table, runs[name].run)

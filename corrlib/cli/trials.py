@@ -31,10 +31,10 @@ def run(args: argparse.Namespace) -> None:
     """Write matches; when all are there, print each trial's PCK."""
     from corrlib import data, methods, metrics
     from corrlib.cli.common import open_profile
-    from corrlib.evaluate import score
+    from corrlib.experiments.evaluate import score
+    from corrlib.experiments.trials import run_trials, variants
     from corrlib.methods.base import Env
-    from corrlib.store import Store
-    from corrlib.trials import run_trials, variants
+    from corrlib.storage.tensor_store import TensorStore
 
     profile = open_profile(args)
     studies = profile["studies"]
@@ -47,7 +47,7 @@ def run(args: argparse.Namespace) -> None:
     where = profile["data"]
     root, split = profile.path(where["root"]), study.get("split", profile["split"])
     if "across" in study:
-        from corrlib.data.across import Across
+        from corrlib.data.across_categories import Across
 
         pairs = Across(root, split, **study["across"])
     else:
@@ -56,7 +56,8 @@ def run(args: argparse.Namespace) -> None:
         )
     out = args.out or profile.build("matches", args.study)
     env = Env(
-        device=args.device or profile.settings.get("device", "cpu"), store=Store(out / ".store")
+        device=args.device or profile.settings.get("device", "cpu"),
+        store=TensorStore(out / ".store"),
     )
 
     def load(name: str):

@@ -1,10 +1,10 @@
 """CUB-200-2011: birds with fifteen parts, paired within a class in the two ways in which papers
 did.
 
-    CUB_200_2011/images.txt, train_test_split.txt, bounding_boxes.txt   parts/parts.txt,
-    parts/part_locs.txt CUB_200_2011/images/<class folder>/<file>.jpg
-    CUB_200_2011/cachedir/cub/data/{test,train}_cub_cleaned.mat         optional: ACSM's list of
-    images, used by ASIC
+    CUB_200_2011/images.txt, train_test_split.txt, bounding_boxes.txt
+    CUB_200_2011/parts/parts.txt, parts/part_locs.txt
+    CUB_200_2011/images/<class folder>/<file>.jpg
+    CUB_200_2011/cachedir/cub/data/{test,train}_cub_cleaned.mat   optional: ASIC's (and ACSM's) list
 
 *Source:* Wah et al., "The Caltech-UCSD Birds-200-2011 Dataset"; pairs and rules of Hedlin et al.,
 "Unsupervised Semantic Correspondence Using Stable Diffusion", 2023, and of Gupta et al., "ASIC",
@@ -22,10 +22,10 @@ import torch
 
 from corrlib.coords import Points
 from corrlib.data.cub_files import cleaned, find_root, lacking, read_records
-from corrlib.data.edited import Edited, cropped, square
+from corrlib.data.edited_views import Edited, cropped, square
 from corrlib.data.files import keep_inside
 from corrlib.data.selection import Categories, Selection
-from corrlib.protocol import Protocol
+from corrlib.metrics.protocol import Protocol
 from corrlib.types import Pair, View
 
 SIDE = 256  # pixels of ASIC's crops

@@ -1,7 +1,8 @@
 """DAVIS-2017: videos with a mask of object ids for every frame.
 
-    DAVIS/JPEGImages/480p/<video>/00000.jpg ...   Annotations/480p/<video>/00000.png ...
-    ImageSets/2017/{train,val}.txt
+    DAVIS/JPEGImages/480p/<video>/00000.jpg ...
+    DAVIS/Annotations/480p/<video>/00000.png ...
+    DAVIS/ImageSets/2017/{train,val}.txt
 
 Masks are indexed PNG: a pixel's value is the object's id, 0 is background and 255 void. Masks in
 the style of DAVIS-2016 are grey (mode L) with 0 and 255; they are read as 0 and 1, for read as the

@@ -2,8 +2,8 @@
 
     bytes 0-3    float32 202021.25 (the letters PIEH), little-endian as everything after it
     bytes 4-11   int32 width, int32 height
-    bytes 12-    height x width x (u, v) float32, row by row from the top; pixel (x, y) goes to (x +
-    u, y + v)
+    bytes 12-    height x width x (u, v) float32, row by row from the top;
+                 pixel (x, y) goes to (x + u, y + v)
 
 A pixel is unknown where |u| or |v| is 1e9 or more: TSS writes 1e10, Middlebury 1.6666668e9. In
 memory an unknown pixel is NaN.
@@ -19,7 +19,7 @@ import numpy as np
 from jaxtyping import Float
 
 from corrlib.coords import Size
-from corrlib.data.writing import write
+from corrlib.toybox.writing import write
 
 TAG = np.float32(202021.25)
 UNKNOWN = np.float32(1e10)  # written for NaN, the mark of TSS

@@ -20,7 +20,7 @@ from corrlib.coords import require_inside
 from corrlib.data.check import decoded, told
 from corrlib.data.files import listing
 from corrlib.data.selection import Categories, Selection
-from corrlib.protocol import Protocol
+from corrlib.metrics.protocol import Protocol
 from corrlib.types import Pair, View
 
 COLUMNS = ("source", "target", "source_x", "source_y", "target_x", "target_y")

@@ -1,9 +1,8 @@
 """HPatches sequences, and folders in the Oxford style: six images of a plane each, and the
 homographies from the first to the rest.
 
-    hpatches-sequences-release/{i_*,v_*}/   1.ppm ... 6.ppm      H_1_2 ... H_1_6    (i_
-    illumination, v_ viewpoint) <any folder>/                           img1.ppm ... img6.ppm
-    H1to2p ... H1to6p (Oxford)
+    hpatches-sequences-release/{i_*,v_*}/   1.ppm ... 6.ppm, H_1_2 ... H_1_6 (i_ light, v_ view)
+    <any folder>/                           img1.ppm ... img6.ppm, H1to2p ... H1to6p (Oxford)
 
 Images may be ppm, png or jpg. A homography maps (x, y, 1) of image 1 to image k, centre of the
 first pixel (0, 0).

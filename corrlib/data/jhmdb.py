@@ -2,8 +2,9 @@
 of the person.
 
     Rename_Images/<action>/<clip>/00001.png ...
-    joint_positions/<action>/<clip>/joint_positions.mat puppet_mask/<action>/<clip>/puppet_mask.mat
-    splits/<action>_test_split1.txt  (a line: <clip>.avi 1 or 2, train or test)
+    joint_positions/<action>/<clip>/joint_positions.mat
+    puppet_mask/<action>/<clip>/puppet_mask.mat
+    splits/<action>_test_split1.txt         a line: <clip>.avi 1 or 2, train or test
 
 *Source:* Jhuang et al., "Towards understanding action recognition", 2013; counted as in the code
 that follows Wang, Jabri and Efros, "Learning correspondence from the cycle-consistency of time",

@@ -1,8 +1,8 @@
 """PF-Pascal: pairs of VOC's twenty classes with 4 to 17 common points.
 
-    PF-dataset-PASCAL/JPEGImages/<name>.jpg    PF-dataset-PASCAL/Annotations/<class>/<name>.mat
-    (kps: n x 2, bbox: 1 x 4) {test,val,train}_pairs.csv                 beside that folder, in it,
-    or in image_pairs/; trn_ for train_ in later copies
+    PF-dataset-PASCAL/JPEGImages/<name>.jpg
+    PF-dataset-PASCAL/Annotations/<class>/<name>.mat    kps: n x 2, bbox: 1 x 4
+    {test,val,train}_pairs.csv   beside that folder, in it, or in image_pairs/; trn_ in later copies
 
 A list is source_image, target_image, class (1 to 20), and then flip (val, train) or XA, YA, XB, YB
 (test): numbers with ";" between them. Points of val and train are in the .mat files, a row of NaN
@@ -21,11 +21,11 @@ import torch
 from PIL import Image, ImageOps
 
 from corrlib.coords import Points, Size
-from corrlib.data.edited import Edited
+from corrlib.data.edited_views import Edited
 from corrlib.data.files import find_folder, keep_inside, read_mat, require_shape
 from corrlib.data.pf_lists import NAMES, Row, find_list, read_list
 from corrlib.data.selection import Categories, Selection
-from corrlib.protocol import Protocol
+from corrlib.metrics.protocol import Protocol
 from corrlib.types import Pair, View
 
 FOLDERS = ("PF-dataset-PASCAL", "PF-PASCAL")

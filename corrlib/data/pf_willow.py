@@ -1,8 +1,9 @@
 """PF-Willow: ten sub-classes of four objects, ten photographs each with ten points that are always
 visible.
 
-    <root>/<sub-class>/<name>.png    <root>/<sub-class>/<name>.mat (pts_coord: 2 x 10, x above y,
-    first pixel 1) <root>/test_pairs.csv            optional: the pairs and both images' points
+    <root>/<sub-class>/<name>.png
+    <root>/<sub-class>/<name>.mat    pts_coord: 2 x 10, x above y, first pixel 1
+    <root>/test_pairs.csv            optional: the pairs and both images' points
 
 The root is called PF-dataset-WILLOW by its authors, PF-dataset in the zip file, PF-WILLOW in later
 copies. A sub-class (M) is made of halves of the others: 70 photographs in all, and a mean over
@@ -27,7 +28,7 @@ from corrlib.data.check import Notice, counted, decoded, each, told
 from corrlib.data.files import find_folder, keep_inside, listing, read_mat, require_shape
 from corrlib.data.pf_lists import read_willow
 from corrlib.data.selection import Categories, Selection
-from corrlib.protocol import Protocol
+from corrlib.metrics.protocol import Protocol
 from corrlib.types import Pair, View
 
 FOLDERS = ("PF-dataset-WILLOW", "PF-dataset", "PF-WILLOW")

@@ -14,7 +14,7 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
-from corrlib.protocol import Protocol
+from corrlib.metrics.protocol import Protocol
 from corrlib.types import Pair, Video, View
 
 Item = Pair | Video  # a DensePair is a Pair

@@ -33,7 +33,7 @@ from corrlib.data.spair_files import (
     view_id,
 )
 from corrlib.data.voc import CLASS_ID
-from corrlib.protocol import Protocol
+from corrlib.metrics.protocol import Protocol
 from corrlib.types import Pair, View
 
 SPLITS = ("trn", "val", "test")

@@ -1,9 +1,12 @@
 """TSS: pairs of images with dense flow and masks of their common object, in both directions.
 
     {FG3DCar,JODS,PASCAL}/<pair>/
-      image1.png image2.png   mask1.png mask2.png   flow1.flo (image 1 to 2) flow2.flo (image 2 to
-      1) flip_gt.txt (1: the objects face opposite ways)   corr.txt (clicked points)   pair.txt
-      (original file names)
+      image1.png image2.png
+      mask1.png mask2.png
+      flow1.flo flow2.flo     image 1 to 2, image 2 to 1
+      flip_gt.txt             1: the objects face opposite ways
+      corr.txt                clicked points
+      pair.txt                original file names
 
 Flow is in the unmirrored coordinates of both images also where flip is 1: a method that mirrors an
 image undoes it in its answer.
@@ -28,7 +31,7 @@ from corrlib.data.check import Notice, counted, decoded, each, told
 from corrlib.data.files import find_folder, keep_inside
 from corrlib.data.flo import flo_size, read_flo
 from corrlib.data.selection import Categories, Selection
-from corrlib.protocol import Protocol
+from corrlib.metrics.protocol import Protocol
 from corrlib.types import DensePair
 
 PUBLISHED = {"FG3DCar": 195, "JODS": 81, "PASCAL": 124}  # pairs, each scored in both directions

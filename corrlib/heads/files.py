@@ -8,8 +8,8 @@ from pathlib import Path
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
-from corrlib.atomic import atomic
 from corrlib.heads.aggregation import AggregationHead, HeadSettings
+from corrlib.storage.atomic_write import atomic_write
 
 
 def save(head: AggregationHead, path: str | Path, **notes: str) -> Path:
@@ -18,7 +18,7 @@ def save(head: AggregationHead, path: str | Path, **notes: str) -> Path:
     """
     path = Path(path)
     tensors = {name: t.detach().cpu().contiguous() for name, t in head.state_dict().items()}
-    with atomic(path) as part:
+    with atomic_write(path) as part:
         save_file(tensors, part, {"settings": json.dumps(asdict(head.settings)), **notes})
     return path
 

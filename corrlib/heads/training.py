@@ -15,11 +15,11 @@ from safetensors.torch import save_file
 from torch import Tensor
 from tqdm import tqdm
 
-from corrlib.atomic import atomic
+from corrlib.backbones.noise import noise_key
 from corrlib.heads.aggregation import AggregationHead
 from corrlib.heads.bank import Bank, Item
 from corrlib.heads.loss import TEMPERATURE, correspondence_loss, to_cells
-from corrlib.noise import noise_key
+from corrlib.storage.atomic_write import atomic_write
 
 
 @dataclass(frozen=True)
@@ -150,7 +150,7 @@ def _keep(
     for i, name in enumerate(names):
         tensors |= {f"{kind}.{name}": state[i][kind] for kind in ("exp_avg", "exp_avg_sq")}
     tensors = {name: t.detach().cpu().contiguous() for name, t in tensors.items()}
-    with atomic(path) as part:
+    with atomic_write(path) as part:
         save_file(tensors, part, {"run": json.dumps(run), "losses": json.dumps(losses)})
 
 

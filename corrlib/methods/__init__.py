@@ -2,8 +2,9 @@
 asked for.
 
     methods.list()                                  # ["copy_position", "dift", "latents", ...]
-    method = methods.load("dift", preset="toybox")  # ready to be called on two views and query
-    points method = methods.load("dift", preset="toybox", timestep=51, ensemble=1)
+    # ready to be called on two views and query points
+    method = methods.load("dift", preset="toybox")
+    method = methods.load("dift", preset="toybox", timestep=51, ensemble=1)
 
 A method of yours is one more file in this folder, begun as a copy of `_template.py`; or a file
 anywhere, named by its path.

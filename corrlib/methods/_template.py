@@ -15,9 +15,9 @@ from dataclasses import dataclass, replace
 import torch
 from einops import rearrange
 
+from corrlib.backbones.diffusion import pixels
 from corrlib.coords import Frame, Size
-from corrlib.diffusion import pixels
-from corrlib.match import nearest
+from corrlib.matching.estimators import nearest
 from corrlib.methods import register
 from corrlib.methods.base import Env, FeatureMethod
 from corrlib.types import FeatureMap, View

@@ -8,13 +8,13 @@ from typing import Any
 
 import torch
 
+from corrlib.backbones.diffusion import Diffuser
+from corrlib.backbones.noised_pass import DTYPES
 from corrlib.coords import Frame, Points, require_inside
-from corrlib.diffusion import Diffuser
-from corrlib.gram import Target
-from corrlib.match import nearest
-from corrlib.onestep import DTYPES
-from corrlib.recent import Recent
-from corrlib.store import Store
+from corrlib.matching.estimators import nearest
+from corrlib.matching.interpolation import Target
+from corrlib.storage.lru_cache import LRUCache
+from corrlib.storage.tensor_store import TensorStore
 from corrlib.types import Estimator, Extractor, FeatureMap, Matches, View
 
 
@@ -28,7 +28,7 @@ class Env:
     """
 
     device: str = "cpu"
-    store: Store | None = None
+    store: TensorStore | None = None
     models: dict[tuple[str, str] | str, Diffuser] = field(default_factory=dict)
     shared: dict[str, Any] = field(default_factory=dict)
 
@@ -68,14 +68,16 @@ class FeatureMethod:
     extract: Extractor
     estimate: Estimator = nearest
     weights: str = ""
-    store: Store | None = None
+    store: TensorStore | None = None
     keep_bytes: int = 512 * 2**20
     name: str = ""
     preset: str = ""
     source: str = ""
 
     def __post_init__(self):
-        self._kept = Recent(self.keep_bytes, nbytes=lambda kept: kept[1].values.nbytes, at_least=2)
+        self._kept = LRUCache(
+            self.keep_bytes, nbytes=lambda kept: kept[1].values.nbytes, at_least=2
+        )
 
     def __call__(self, source: View, target: View, queries: Points, *, seed: int = 0) -> Matches:
         """Matches in pixels of `target` for `queries` (n x 2) in pixels of `source`. Raises

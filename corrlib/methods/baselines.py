@@ -10,11 +10,11 @@ from typing import Any
 import torch
 from einops import rearrange
 
+from corrlib.backbones.diffusion import Diffuser, pixels
+from corrlib.backbones.noised_pass import NoisedPass, NoisedPassSettings
 from corrlib.coords import Frame, Points, Size, require_inside, resize_points
-from corrlib.diffusion import Diffuser, pixels
 from corrlib.methods import register
 from corrlib.methods.base import Env, FeatureMethod
-from corrlib.onestep import OneStep, OneStepSettings
 from corrlib.types import FeatureMap, Matches, View
 
 
@@ -93,7 +93,7 @@ def build_latents(settings: LatentSettings, env: Env) -> FeatureMethod:
 
 
 @dataclass(frozen=True)
-class RandomUNetSettings(OneStepSettings):
+class RandomUNetSettings(NoisedPassSettings):
     """A single pass as in DIFT, through a U-Net whose weights are drawn from `init_seed` and never
     trained.
     """
@@ -128,7 +128,7 @@ def build_random_unet(settings: RandomUNetSettings, env: Env) -> FeatureMethod:
         fingerprint=trained.fingerprint,
     )
     return FeatureMethod(
-        settings, OneStep(settings, diffuser), weights=diffuser.fingerprint, store=env.store
+        settings, NoisedPass(settings, diffuser), weights=diffuser.fingerprint, store=env.store
     )
 
 

@@ -10,13 +10,13 @@ unknown one does.
 
 from dataclasses import dataclass, replace
 
+from corrlib.backbones.noised_pass import NoisedPass, NoisedPassSettings
 from corrlib.methods import register
 from corrlib.methods.base import Env, FeatureMethod
-from corrlib.onestep import OneStep, OneStepSettings
 
 
 @dataclass(frozen=True)
-class DiftSettings(OneStepSettings):
+class DiftSettings(NoisedPassSettings):
     """The defaults are the paper's for SPair-71k: Stable Diffusion 2.1 at 768 x 768, t = 261,
     decoder block 1, 8 noises.
     """
@@ -38,5 +38,5 @@ def build(settings: DiftSettings, env: Env) -> FeatureMethod:
     """DIFT under these settings."""
     diffuser = env.diffuser(settings.model, settings.dtype)
     return FeatureMethod(
-        settings, OneStep(settings, diffuser), weights=diffuser.fingerprint, store=env.store
+        settings, NoisedPass(settings, diffuser), weights=diffuser.fingerprint, store=env.store
     )

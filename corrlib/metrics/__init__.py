@@ -1,22 +1,22 @@
 """From predictions to the numbers that papers print. NumPy and pandas only; OpenCV is imported when
 a homography is estimated.
 
-| what | functions | unit |
-| --- | --- | --- |
-| keypoints: PCK in all its definitions | `pck`, `pck_table`, `pck_under`, `compare`, `measured`,
-`tolerance_px` | percent | | how sure a number is | `bootstrap`, `bootstrap_table`,
-`paired_bootstrap`, `mean_interval` | as the number | | planes (HPatches) | `four_ways`,
-`homography_accuracy`, `matching_accuracy`, `corner_error` | percent; pixels | | dense flow (TSS) |
-`score_flow`, `flow_table`, `flow_smoothness`, `resize_flow`, `unmirror_flow` | percent; pixels | |
-masks in video (DAVIS) | `score_objects`, `object_table`, `mask_summary` | J, F: 0 to 1 | | joints
-in video (JHMDB) | `score_joints` | percent |
+- Keypoints, PCK in all its definitions (percent): `pck`, `pck_table`, `pck_under`, `compare`,
+  `measured`, `tolerance_px`.
+- How sure a number is: `bootstrap`, `bootstrap_table`, `paired_bootstrap`, `mean_interval`.
+- Planes, HPatches (percent; pixels): `four_ways`, `homography_accuracy`, `matching_accuracy`,
+  `corner_error`.
+- Dense flow, TSS (percent; pixels): `score_flow`, `flow_table`, `flow_smoothness`, `resize_flow`,
+  `unmirror_flow`.
+- Masks in video, DAVIS (J, F: 0 to 1): `score_objects`, `object_table`, `mask_summary`.
+- Joints in video, JHMDB (percent): `score_joints`.
 
 The *keypoint table* has one row a keypoint. Always needed: `pair`, `category`, `keypoint`, and for
 counting `distance_px` (answer to truth) and `tolerance_px` (the length that alpha multiplies). To
 count under another protocol (`measured`) it also needs `target_x`, `target_y`, `predicted_x`,
 `predicted_y` and, by base and frame, of `box_px`, `source_box_px`, `image_px`,
 `{source,target}_{width,height}` and `{source,target}_box_{width,height}`, all in original pixels;
-`corrlib.evaluate` writes them.
+`corrlib.experiments.evaluate` writes them.
 """
 
 from corrlib.metrics.flow import (
@@ -56,7 +56,7 @@ from corrlib.metrics.masks import (
     score_objects,
 )
 from corrlib.metrics.pck import BY, correct, pck, pck_table
-from corrlib.metrics.protocols import compare, measured, pck_under
+from corrlib.metrics.protocol_pck import compare, measured, pck_under
 from corrlib.metrics.tolerance import BASES, tolerance_px, tolerances, with_tolerance
 
 __all__ = [

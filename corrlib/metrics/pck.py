@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from corrlib.metrics.protocol import BY
 from corrlib.metrics.table import groups, require, require_one
-from corrlib.protocol import BY
 
 
 def correct(table: pd.DataFrame, alpha: Real = 0.1, *, strict: bool = False) -> np.ndarray:

@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from corrlib.metrics.protocol import BASES
 from corrlib.metrics.table import require
-from corrlib.protocol import BASES
 
 PLACES = 40  # to which published loaders pad a pair's keypoints
 PADDING = -1  # with which they do

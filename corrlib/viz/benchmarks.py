@@ -16,7 +16,7 @@ from matplotlib.patches import Ellipse, Rectangle
 from matplotlib.patheffects import Normal, Stroke
 
 from corrlib.metrics import apply_homography, tolerance_px
-from corrlib.protocol import Protocol
+from corrlib.metrics.protocol import Protocol
 from corrlib.types import DensePair, Pair, Video
 from corrlib.viz.style import (
     BLUE,

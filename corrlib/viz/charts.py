@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import FuncFormatter
 
-from corrlib.laws import verdict
+from corrlib.experiments.laws import verdict
 from corrlib.viz.style import BLUE, CYCLE, GREY, INK, ORANGE, PAPER, SEQUENTIAL, to_array
 
 VERDICTS = {"holds": (BLUE, "o"), "does not": (ORANGE, "s"), "cannot tell": (GREY, "D")}

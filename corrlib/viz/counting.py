@@ -10,7 +10,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Ellipse
 from matplotlib.patheffects import Normal, Stroke
 
-from corrlib.protocol import Protocol
+from corrlib.metrics.protocol import Protocol
 from corrlib.types import Pair
 from corrlib.viz.benchmarks import tolerance_radii
 from corrlib.viz.style import BLUE, GREY, INK, ORANGE, PAPER, PLUM, TEAL, bare, to_array, to_pixels

@@ -9,7 +9,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 
-from corrlib.features import joint_pca
+from corrlib.matching.feature_maps import joint_pca
 from corrlib.types import FeatureMap
 from corrlib.viz.style import HEAT, INK, PAPER, WIDTH, bare, to_array, to_pixels
 

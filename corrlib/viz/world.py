@@ -14,9 +14,9 @@ from matplotlib.axes import Axes
 from matplotlib.colors import hsv_to_rgb
 
 from corrlib.coords import Size
-from corrlib.data.toybox.render import Render, render
-from corrlib.data.toybox.scene import Scene
-from corrlib.data.toybox.truth import correspond
+from corrlib.toybox.render import Render, render
+from corrlib.toybox.scene import Scene
+from corrlib.toybox.truth import correspond
 from corrlib.viz.style import bare, to_array
 
 EMPTY = (0.955, 0.955, 0.955)  # where there is no toy

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pooch
 
-from corrlib.sources import RECEIPTS, Benchmark, Mirror, Part, human, receipts
+from corrlib.data.sources import RECEIPTS, Benchmark, Mirror, Part, human, receipts
 from data_scripts.fetching import FetchError, transfer, unpack
 
 WORK = ".fetching"  # below the home of all benchmarks

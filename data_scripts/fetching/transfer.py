@@ -17,7 +17,7 @@ from pathlib import Path
 import pooch
 from tqdm import tqdm
 
-from corrlib.sources import Mirror, human
+from corrlib.data.sources import Mirror, human
 from data_scripts.fetching import FetchError
 
 TRIES, FIRST_TRIES = (

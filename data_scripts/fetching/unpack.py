@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO
 
-from corrlib.sources import human
+from corrlib.data.sources import human
 from data_scripts.fetching import FetchError
 
 MEMBERS = 2_000_000  # more than any benchmark has

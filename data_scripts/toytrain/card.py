@@ -15,7 +15,7 @@ correspondence was ever shown to it. Weights are stored in half precision.
 | | |
 | --- | --- |
 | parts | {parts} |
-| data | {pool:,} rendered pictures of {pixels} pixels, eighteen categories, drawn and captioned by `corrlib/data/toybox` (seed {seed}); the data set's own toys are not among them |
+| data | {pool:,} rendered pictures of {pixels} pixels, eighteen categories, drawn and captioned by `corrlib/toybox` (seed {seed}); the data set's own toys are not among them |
 | autoencoder | {vae_steps:,} steps of {vae_batch} crops of {crop} x {crop}; keeps {vae:.1f} % of the pictures' variance ({psnr:.1f} dB) in 4 numbers a 4 x 4 patch; PCA keeps {pca_4:.1f} % in 4, {pca_6:.1f} % in 6 and {pca_8:.1f} % in 8 |
 | U-Net and text encoder | {images_seen:,} pictures seen in {steps:,} steps of {batches}, AdamW at {rate:g} with {warmup} steps of warm-up and a linear fall over the last {cooldown:.0%}; velocity prediction, SD's betas, Min-SNR weights (gamma {gamma:g}), captions dropped {dropout:.0%}, averaged weights ({ema}) |
 | seed | {seed} |

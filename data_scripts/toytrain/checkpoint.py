@@ -5,11 +5,11 @@ from typing import Any
 
 import torch
 
-from corrlib.atomic import atomic
+from corrlib.storage.atomic_write import atomic_write
 
 
 def save(state: dict[str, Any], path: Path) -> None:
-    with atomic(path) as part:
+    with atomic_write(path) as part:
         torch.save(state, part)
 
 

@@ -5,12 +5,12 @@ from pathlib import Path
 import torch
 from tqdm import tqdm
 
-from corrlib.data.toybox import shapes
-from corrlib.data.toybox.captions import captions
-from corrlib.data.toybox.items import generator_for
-from corrlib.data.toybox.photograph import photograph
-from corrlib.data.toybox.render import picture
-from corrlib.data.toybox.things import CATEGORIES
+from corrlib.toybox import shapes
+from corrlib.toybox.captions import captions
+from corrlib.toybox.items import generator_for
+from corrlib.toybox.photograph import photograph
+from corrlib.toybox.render import picture
+from corrlib.toybox.things import CATEGORIES
 from data_scripts.toytrain import checkpoint
 
 EACH = 64  # pictures of each category in a chunk

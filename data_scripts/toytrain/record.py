@@ -7,13 +7,13 @@ import itertools
 import torch
 from torch.nn.functional import interpolate
 
-from corrlib.capture import capture
+from corrlib.backbones.capture import capture
 from corrlib.coords import Frame
-from corrlib.data.toybox.items import photo
-from corrlib.data.toybox.render import render
-from corrlib.data.toybox.things import CATEGORIES
-from corrlib.data.toybox.truth import keypoint_truth, toy_box
-from corrlib.match import nearest
+from corrlib.matching.estimators import nearest
+from corrlib.toybox.items import photo
+from corrlib.toybox.render import render
+from corrlib.toybox.things import CATEGORIES
+from corrlib.toybox.truth import keypoint_truth, toy_box
 from corrlib.types import FeatureMap
 
 TIMESTEPS = (51, 151, 301)

@@ -1,0 +1,120 @@
+"""One noisy pass: the way from a view to features that several methods share. Settings, checks and
+the extractor.
+"""
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+
+from corrlib.backbones.diffusion import Diffuser, Posterior
+from corrlib.coords import Frame, Size
+from corrlib.types import FeatureMap, View
+
+POSTERIORS = ("sample", "mode")
+NOISES = ("matched", "none")
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+
+
+@dataclass(frozen=True)
+class NoisedPassSettings:
+    """What a single pass of a diffusion model over one view depends on.
+
+    `size` is the input (width, height) that every image is squashed to; `timestep` runs from 0 to
+    999; `layer` is a module path in the U-Net. `prompt` may hold "{category}"; where a view has no
+    category it then is the null prompt, "". `posterior` "sample" draws the latent of each of the
+    `ensemble` members, "mode" takes the mean. `noise` "none" feeds the clean latent at `timestep`,
+    an ablation. `dtype` is one of float32, bfloat16, float16. `at_once` members share a pass: fewer
+    need less memory (and may change a feature's last digit, so this is a setting and no result ever
+    mixes two values).
+    """
+
+    model: str = "sd2-1"
+    size: Size = (768, 768)
+    timestep: int = 261
+    layer: str = "up_blocks.1"
+    ensemble: int = 8
+    prompt: str = "a photo of a {category}"
+    posterior: str = "sample"
+    noise: str = "matched"
+    dtype: str = "float32"
+    at_once: int = 8
+
+    def __post_init__(self):
+        for name, known in (("posterior", POSTERIORS), ("noise", NOISES), ("dtype", tuple(DTYPES))):
+            if getattr(self, name) not in known:
+                raise ValueError(
+                    f"{name} is {getattr(self, name)!r}; wanted one of {', '.join(known)}"
+                )
+        for name in ("ensemble", "at_once"):
+            if getattr(self, name) < 1:
+                raise ValueError(
+                    f"{name} is {getattr(self, name)}; wanted a number of noisy copies, 1 or "
+                    "more (DIFT uses 8)"
+                )
+        if not (0 <= self.timestep < 1000):
+            raise ValueError(
+                f"timestep is {self.timestep}; wanted an integer from 0 (least noise) to 999 "
+                "(almost only noise)"
+            )
+
+    def prompt_for(self, view: View) -> str:
+        """The prompt of one view, its category filled in."""
+        if "{category}" in self.prompt and view.category is None:
+            return ""
+        return self.prompt.replace("{category}", view.category or "")
+
+
+class NoisedPass:
+    """The extractor: a view to its feature map at the settings' layer and timestep, or at many
+    layers and timesteps at once.
+    """
+
+    KEEP = 256  # posteriors kept in memory: a sweep encodes an image once, not once a timestep
+
+    def __init__(self, settings: NoisedPassSettings, diffuser: Diffuser):
+        diffuser.require_size(settings.size)
+        self.settings, self.diffuser = settings, diffuser
+        self._posteriors: OrderedDict[tuple, tuple[View, Posterior]] = OrderedDict()
+
+    def __call__(self, view: View, *, seed: int = 0) -> FeatureMap:
+        """Features of `view` (c x h x w, float32), the mean over the ensemble; noise is keyed on
+        `seed` and the view's id.
+        """
+        layer, timestep = self.settings.layer, self.settings.timestep
+        return self.cells(view, [layer], [timestep], seed=seed)[layer, timestep]
+
+    def cells(
+        self, view: View, layers: Sequence[str], timesteps: Sequence[int], *, seed: int = 0
+    ) -> dict[tuple[str, int], FeatureMap]:
+        """Features at every (layer, timestep), each bitwise what the extractor with these settings
+        returns alone.
+
+        The image is encoded once; a timestep costs one pass of the ensemble, whatever the number of
+        layers.
+        """
+        s, found = self.settings, {}
+        maps = self.diffuser.describe(
+            self._posterior(view),
+            view.id,
+            self.diffuser.condition(s.prompt_for(view)),
+            layers=layers,
+            timesteps=timesteps,
+            ensemble=s.ensemble,
+            sample=s.posterior == "sample",
+            noise=s.noise == "matched",
+            seed=seed,
+            at_once=s.at_once,
+        )
+        for key, values in maps.items():
+            found[key] = FeatureMap(values, Frame(view.size, (values.shape[2], values.shape[1])))
+        return found
+
+    def _posterior(self, view: View) -> Posterior:
+        key = (view, id(view.pixels))
+        if key not in self._posteriors:
+            self._posteriors[key] = (view, self.diffuser.encode(view.image(), self.settings.size))
+            if len(self._posteriors) > self.KEEP:
+                self._posteriors.popitem(last=False)
+        return self._posteriors[key][1]

@@ -1,0 +1,180 @@
+"""Many settings of a method over the same few points: what tells knobs apart, and what a search of
+settings is made of.
+
+A study is a section of the profile's `studies`, for example
+
+    prompt-knobs:
+      {method: prompt_optimization, split: test, limit: 72, block: 4, points: 4, trials: {base: {},
+              steps-5: {steps: 5}}}
+
+Its matches are the table of every other run with one more column, `trial`. All trials see the same
+pairs and keypoints, so that they may be compared point by point.
+"""
+
+import hashlib
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from corrlib.experiments.evaluate import digest_of, labels_of, progress_bar, rows_of
+from corrlib.experiments.random_search import draws, trial_name
+from corrlib.storage.result_folder import ResultFolder
+from corrlib.types import Method, Pair
+
+
+def variants(study: Mapping[str, Any], seed: int = 0) -> dict[str, dict[str, Any]]:
+    """The trials of a study, by name: those listed under `trials`, and `draws` many random ones of
+    its `space`.
+
+    A trial's values replace settings; `method` and `preset` among them replace the study's own.
+    `set` holds what all trials replace. Raises ValueError when a study has no trial.
+    """
+    found = {name: dict(values or {}) for name, values in study.get("trials", {}).items()}
+    if "draws" in study:
+        drawn = draws(study["space"], study["draws"], seed)
+        found |= {trial_name(i): values for i, values in enumerate(drawn)}
+    if not found:
+        raise ValueError(
+            "a study without trials: list some under `trials`, or give `draws` and a `space` to "
+            "draw from"
+        )
+    settings = {name: {**study.get("set", {}), **values} for name, values in found.items()}
+    return {
+        name: {key: _frozen(value) for key, value in values.items()}
+        for name, values in settings.items()
+    }
+
+
+def _frozen(value: Any) -> Any:
+    """Lists as tuples: settings are hashable."""
+    return tuple(map(_frozen, value)) if isinstance(value, list) else value
+
+
+def blocks(pairs: Sequence[Pair], limit: int | None = None, block: int = 1) -> list[list[int]]:
+    """About `limit` of the pairs, as blocks of `block` neighbours that share their source;
+    categories take turns.
+
+    What a method finds for a source serves a whole block. Raises ValueError where no source has so
+    many pairs in a row.
+    """
+    if block < 1 or (limit is not None and limit < block):
+        raise ValueError(
+            f"got limit={limit}, block={block}; wanted blocks of 1 or more pairs, and a limit "
+            "of one block at least"
+        )
+    runs = [list(run) for _, run in groupby(range(len(pairs)), key=lambda i: pairs[i].source.id)]
+    whole = [
+        run[start : start + block]
+        for run in runs
+        for start in range(0, len(run) - block + 1, block)
+    ]
+    if not whole:
+        raise ValueError(
+            f"no source has {block} pairs in a row; the longest row is of "
+            f"{max(map(len, runs), default=0)}"
+        )
+    turns: Counter[str] = Counter()
+    turn = []  # how many blocks of its category come before a block
+    for first, *_ in whole:
+        turn.append(turns[pairs[first].category])
+        turns[pairs[first].category] += 1
+    wanted = len(whole) if limit is None else limit // block
+    return [
+        whole[i] for i in sorted(sorted(range(len(whole)), key=lambda i: (turn[i], i))[:wanted])
+    ]
+
+
+def thinned(pairs: Sequence[Pair], points: int | None) -> list[Pair]:
+    """The pairs of a block with `points` of their keypoints at most: those that most of the pairs
+    ask for, else by a hash.
+    """
+    asked = Counter(name for pair in pairs for name in pair.keypoints)
+
+    def rank(name: str) -> tuple[int, bytes]:
+        return -asked[name], hashlib.sha256(f"{pairs[0].source.id} {name}".encode()).digest()
+
+    found = []
+    for pair in pairs:
+        keep = sorted(
+            pair.keypoints.index(name) for name in sorted(pair.keypoints, key=rank)[:points]
+        )
+        names = tuple(pair.keypoints[i] for i in keep)
+        few = {
+            "source_points": pair.source_points[keep],
+            "target_points": pair.target_points[keep],
+            "keypoints": names,
+        }
+        found.append(replace(pair, **few))
+    return found
+
+
+def run_trials(
+    load: Callable[[str], Method],
+    names: Sequence[str],
+    pairs: Sequence[Pair],
+    out: str | Path,
+    *,
+    run: Mapping[str, Any],
+    shard: tuple[int, int] = (0, 1),
+    limit: int | None = None,
+    block: int = 1,
+    points: int | None = None,
+    seed: int = 0,
+    profile: str = "",
+    progress: bool | None = None,
+) -> ResultFolder:
+    """Write the matches of every trial in `names` on the same pairs; a part is a block of pairs
+    under all trials.
+
+    `load(name)` gives a trial's method; all are loaded before the work begins, so that a wrong
+    setting is said at once. `run` describes the trials: a folder that was begun under another
+    description is refused (ValueError).
+    """
+    methods = {name: load(name) for name in names}
+    chosen = blocks(pairs, limit, block)
+    flat = [i for part in chosen for i in part]
+    labels = {
+        name: {**labels_of(method, pairs, flat, profile), "trial": name}
+        for name, method in methods.items()
+    }
+    weights = sorted({getattr(method, "weights", "") for method in methods.values()})
+    described = {
+        **run,
+        "names": list(names),
+        "weights": weights,
+        "seed": seed,
+        "points": points,
+        "block": block,
+    }
+    described |= {
+        "settings": {name: repr(method.settings) for name, method in methods.items()},
+        "profile": profile,
+    }
+    described["source"] = sorted({getattr(method, "source", "") for method in methods.values()})
+    parts = ResultFolder.start(
+        out, {**described, "pairs": len(flat), "pair_ids": digest_of(pairs, flat)}, len(chosen)
+    )
+    todo = parts.todo(shard)
+    with progress_bar(
+        sum(len(chosen[part]) for part in todo) * len(methods), None, progress
+    ) as bar:
+        for part in todo:
+            few = thinned([pairs[i] for i in chosen[part]], points)
+            rows = []
+            for name, method in methods.items():
+                for pair in few:
+                    rows.append(
+                        rows_of(
+                            pair,
+                            method(pair.source, pair.target, pair.source_points, seed=seed),
+                            labels[name],
+                        )
+                    )
+                    bar.update()
+            parts.write(part, pd.concat(rows, ignore_index=True))
+    return parts

@@ -1,0 +1,17 @@
+"""Every benchmark that the toybox is written as, by the name under which `corrlib.data.load` reads
+it.
+"""
+
+from corrlib.toybox.sets import cub, davis, hpatches, jhmdb, pf_pascal, pf_willow, spair, tss
+from corrlib.toybox.sets.base import ToySet
+
+SETS: dict[str, ToySet] = {
+    "spair": spair.SET,
+    "pf_pascal": pf_pascal.SET,
+    "pf_willow": pf_willow.SET,
+    "cub": cub.SET,
+    "tss": tss.SET,
+    "hpatches": hpatches.SET,
+    "davis": davis.SET,
+    "jhmdb": jhmdb.SET,
+}
