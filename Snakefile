@@ -95,8 +95,11 @@ rule data:
 # ---------------------------------------------------------------- features: a network's pass over each image, once
 
 # What only compares or counts features leaves the stored ones as they are.
-COMPARE = [f"corrlib/{name}.py" for name in ("match", "gram", "evaluate", "sweep", "parts")]
-COUNT = sorted(glob.glob("corrlib/metrics/*.py")) + ["corrlib/experiments/report.py", "corrlib/experiments/table_files.py"]
+COMPARE = ["corrlib/matching/estimators.py", "corrlib/matching/interpolation.py"]
+COMPARE += ["corrlib/experiments/evaluate.py", "corrlib/experiments/sweep.py"]
+COMPARE += ["corrlib/storage/result_folder.py"]
+# the protocol is written beside every match; the rest of its room only counts
+COUNT = sorted({*glob.glob("corrlib/metrics/*.py")} - {"corrlib/metrics/protocol.py"}) + ["corrlib/experiments/report.py", "corrlib/experiments/table_files.py"]
 COMMAND = ["corrlib/__main__.py", "corrlib/cli/__init__.py"]
 CORRLIB = f"{PYTHON} -m corrlib"
 RUNS = {name: {"split": PROFILE["split"], "shards": PROFILE["shards"], **(run or {})} for name, run in PROFILE["runs"].items()}

@@ -67,7 +67,7 @@ def imports(path: Path, root: Path) -> set[Path]:
 
 def method_file(root: Path, name: str) -> str:
     """Where method `name` is registered. Raises KeyError where no file of corrlib/methods does."""
-    for path in sorted((root / "corrlib/methods").glob("*.py")):
+    for path in sorted((root / "corrlib/methods").rglob("*.py")):
         if re.search(rf"""^@register\(\s*["']{re.escape(name)}["']""", path.read_text(), re.M):
             return path.relative_to(root).as_posix()
     raise KeyError(
@@ -93,7 +93,9 @@ def closure(
         if path.is_file():  # else `digest` records that it is missing
             todo += imports(path, root)
         if path == root / "corrlib/methods/__init__.py":
-            todo += [root / method_file(root, name) for name in methods] or path.parent.glob("*.py")
+            todo += [root / method_file(root, name) for name in methods] or path.parent.rglob(
+                "*.py"
+            )
     return sorted(seen - {root / path for path in without})
 
 

@@ -191,7 +191,8 @@ def _determinism(make) -> tuple[bool, str]:
     distance = _distances(first.points, second.points)[1]
     return (
         False,
-        f"two runs differ by up to {distance:.2f} px; draw noise with corrlib.backbones.noise.noise_for, "
+        f"two runs differ by up to {distance:.2f} px; draw noise with "
+        "corrlib.backbones.noise.noise_for, "
         "not from the global state",
     )
 

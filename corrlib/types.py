@@ -1,7 +1,7 @@
 """What floors hand to each other: views, pairs, feature maps, matches, and the two protocols."""
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -96,6 +96,16 @@ class Pair:
     source_box: tuple[float, float, float, float] | None = None
     target_box: tuple[float, float, float, float] | None = None
     tags: Mapping[str, Any] = field(default_factory=dict)
+
+
+def views_of(pairs: Sequence[Pair], chosen: Sequence[int] | None = None) -> list[View]:
+    """Every image of the chosen pairs (default: all), once, sorted by id: what a shard of images is
+    counted in.
+    """
+    views = {}
+    for pair in (pairs[i] for i in (range(len(pairs)) if chosen is None else chosen)):
+        views[pair.source.id], views[pair.target.id] = pair.source, pair.target
+    return [views[id] for id in sorted(views)]
 
 
 @dataclass(frozen=True)

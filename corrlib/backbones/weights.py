@@ -4,8 +4,8 @@ A model is named by a preset ("toybox", "sd2-1", "sd1-5", ...), by a folder in d
 by a hub id "owner/name", optionally "owner/name@revision". A preset is looked for in this order:
 $CORRLIB_WEIGHTS/PRESET (the environment variable names a folder that holds one folder a preset),
 the package's own assets, the local hub cache, and the hub, where the addresses of the list in
-`corrlib.backbones.known_weights` are tried in turn. `python data_scripts/fetch.py weights PRESET` fetches
-one in advance.
+`corrlib.backbones.known_weights` are tried in turn. `python data_scripts/fetch.py weights PRESET`
+fetches one in advance.
 """
 
 import hashlib
@@ -16,7 +16,7 @@ from pathlib import Path
 
 from corrlib.backbones.known_weights import MODELS, Model, Source
 
-ASSETS = Path(__file__).parent / "assets"
+ASSETS = Path(__file__).parents[1] / "assets"
 VARIABLE = "CORRLIB_WEIGHTS"
 FILES = ["unet/*", "vae/*", "text_encoder/*", "tokenizer/*", "scheduler/*", "model_index.json"]
 NOT_FILES = ["*.bin", "*.fp16.*", "*.non_ema.*"]

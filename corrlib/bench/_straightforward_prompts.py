@@ -4,7 +4,8 @@ and the tests' oracle.
 One point, one embedding and one crop at a time; the VAE at every step; the whole U-Net with every
 attention, self and cross, written out and stored; every head's map enlarged to the image before
 heads are averaged; nothing kept for the next pair. Only the random numbers come from
-`corrlib.methods.prompt_optimization.draws`, so that both sides see the same ones, and ties are decided by one rule.
+`corrlib.methods.prompt_optimization.draws`, so that both sides see the same ones, and ties are
+decided by one rule.
 *Source:* `ubc-vision/LDM_correspondences`, commit 97e3246, as described; written anew.
 """
 

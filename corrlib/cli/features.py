@@ -17,8 +17,9 @@ def add(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Compute what the store lacks."""
     from corrlib.cli.common import open_method, open_pairs, open_profile, require_method, seed_of
-    from corrlib.experiments.evaluate import select, store_features, views_of
+    from corrlib.experiments.evaluate import select, store_features
     from corrlib.storage.tensor_store import TensorStore
+    from corrlib.types import views_of
 
     profile = open_profile(args)
     require_method(args, profile)

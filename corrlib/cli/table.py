@@ -125,8 +125,7 @@ def categories(tables: dict, alpha: float):
 def _write(
     out: Path, root: Path, runs: dict, plain: dict, sweeps: dict, alpha: float
 ) -> list[Path]:
-    from corrlib.experiments import report
-    from corrlib.experiments import table_files as export
+    from corrlib.experiments import report, table_files
     from corrlib.experiments.sweep import grid
 
     origin = {
@@ -135,11 +134,11 @@ def _write(
     }
     files = []
     if plain:
-        files += export.export(
+        files += table_files.export(
             results(plain, alpha), out / "results", caption="PCK in percent", provenance=origin
         )
         by_category = categories(plain, alpha)
-        files += export.export(
+        files += table_files.export(
             by_category, out / "categories", caption="PCK in percent by category", provenance=origin
         )
     for name, table in sweeps.items():
@@ -149,7 +148,7 @@ def _write(
         )
         cells = cells.assign(run=report.describe(table)).set_index("layer")
         caption = "PCK in percent by layer and timestep"
-        files += export.export(
+        files += table_files.export(
             cells, out / name, caption=caption, provenance=origin[name], digits=2
         )
     for name, table in plain.items():
@@ -165,7 +164,7 @@ def _write(
                     table, paper, method=PAPERS[method][1], alpha=alpha, by=by
                 )
                 caption = f"{method}: the paper's, ours and the difference, per {by}"
-                files += export.export(
+                files += table_files.export(
                     beside,
                     out / f"{name}_beside_paper_per_{by}",
                     caption=caption,

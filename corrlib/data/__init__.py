@@ -1,5 +1,8 @@
 """Data sets by name: `load("spair", root, "test")` gives a lazy sequence of `Pair` (or of
 `Video`).
+
+One reader a benchmark, the check that looks at every file of it, and `sources`, where it is fetched
+from. Nothing here renders, matches or counts; a reader says by which protocol it is counted.
 """
 
 import ast

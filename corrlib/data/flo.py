@@ -13,13 +13,11 @@ of TSS and Middlebury.
 """
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 
 from corrlib.coords import Size
-from corrlib.toybox.writing import write
 
 TAG = np.float32(202021.25)
 UNKNOWN = np.float32(1e10)  # written for NaN, the mark of TSS
@@ -49,7 +47,7 @@ def flo_size(path: str | Path, size: Size | None = None) -> Size:
         if np.frombuffer(header, ">f4", 1)[0] == TAG:
             hint = (
                 ", its bytes are in big-endian order: write it again with "
-                "corrlib.data.flo.write_flo"
+                "corrlib.toybox.writing.flo.write_flo"
             )
         raise ValueError(
             f"{path} has tag {tag:g}; wanted {TAG:.2f}, the letters PIEH: not a .flo "
@@ -91,30 +89,3 @@ def read_flo(path: str | Path, size: Size | None = None) -> Float[np.ndarray, "H
         np.nan
     )  # written so that NaN and infinities are unknown too
     return flow
-
-
-def write_flo(path: str | Path, flow: Any) -> None:
-    """Write a flow (height x width x 2 in pixels, array or tensor on the CPU); pixels that are not
-    finite are marked unknown.
-
-    What `read_flo` gives is written back to the same bytes of a file of TSS. Raises ValueError on
-    another shape and on known flow of 1e9 pixels or more, which the format cannot hold.
-    """
-    flow = np.asarray(flow, dtype=np.float32).copy()
-    if flow.ndim != 3 or flow.shape[2] != 2 or 0 in flow.shape:
-        hint = (
-            "; rearrange it by einops.rearrange(flow, 'c h w -> h w c')"
-            if flow.ndim == 3 and flow.shape[0] == 2
-            else ""
-        )
-        raise ValueError(f"flow for {path} has shape {flow.shape}; wanted (height, width, 2){hint}")
-    known = np.isfinite(flow).all(axis=2)
-    if (np.abs(flow[known]) >= LIMIT).any():
-        largest = np.abs(flow[known]).max()
-        raise ValueError(
-            f"flow for {path} reaches {largest:g} pixels; from 1e9 on the format means unknown "
-            "(use NaN)"
-        )
-    flow[~known] = UNKNOWN
-    header = TAG.astype("<f4").tobytes() + np.array([flow.shape[1], flow.shape[0]], "<i4").tobytes()
-    write(path, header + flow.astype("<f4").tobytes())

@@ -37,16 +37,6 @@ def select(count: int, limit: int | None = None) -> list[int]:
     return [i * count // limit for i in range(limit)]
 
 
-def views_of(pairs: Sequence[Pair], chosen: Sequence[int] | None = None) -> list[View]:
-    """Every image of the chosen pairs (default: all), once, sorted by id: what a shard of images is
-    counted in.
-    """
-    views = {}
-    for pair in (pairs[i] for i in (range(len(pairs)) if chosen is None else chosen)):
-        views[pair.source.id], views[pair.target.id] = pair.source, pair.target
-    return [views[id] for id in sorted(views)]
-
-
 def match_pairs(
     method: Method,
     pairs: Sequence[Pair],

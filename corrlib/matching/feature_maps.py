@@ -117,5 +117,5 @@ def _same_frame(maps: Sequence[FeatureMap]) -> None:
         if fm.frame != maps[0].frame:
             raise ValueError(
                 f"feature map {i} lies on {fm.frame}, map 0 on {maps[0].frame}; bring them to "
-                "one grid: features.resize(fm, grid)"
+                "one grid: feature_maps.resize(fm, grid)"
             )

@@ -1,5 +1,5 @@
-"""The methods: one file each, found by their `@register("name", ...)` line and imported only when
-asked for.
+"""The methods: one file each, or one folder where it takes more, found by their
+`@register("name", ...)` line and imported only when asked for.
 
     methods.list()                                  # ["copy_position", "dift", "latents", ...]
     # ready to be called on two views and query points
@@ -7,7 +7,8 @@ asked for.
     method = methods.load("dift", preset="toybox", timestep=51, ensemble=1)
 
 A method of yours is one more file in this folder, begun as a copy of `_template.py`; or a file
-anywhere, named by its path.
+anywhere, named by its path. What two methods share lies in `base` or in a room below: methods never
+import each other, and none reads a data set or counts its own answers.
 """
 
 import builtins
@@ -88,7 +89,8 @@ def entry(name: str) -> Entry:
             raise KeyError(
                 f"no method {name!r}; {hint} A file of your own is named by its path, ending in .py"
             )
-        importlib.import_module(f"{__name__}.{modules[name]}")
+        inside = modules[name].relative_to(_FOLDER).with_suffix("")
+        importlib.import_module(".".join((__name__, *inside.parts)))
     return _entries[name]
 
 
@@ -134,19 +136,23 @@ def load(
 
 
 def source(name: str) -> str:
-    """A digest of the method's file, so that results can say by which version of it they were
-    computed; "" where it has none.
+    """A digest of the method's file, or of all files of its folder, so that results can say by
+    which version of it they were computed; "" where it has none.
     """
-    path = Path(name) if name.endswith(".py") else _FOLDER / f"{_modules().get(name)}.py"
-    return hashlib.sha256(path.read_bytes()).hexdigest()[:12] if path.is_file() else ""
+    path = Path(name) if name.endswith(".py") else _modules().get(name)
+    if path is None or not path.is_file():
+        return ""
+    inside = path.is_relative_to(_FOLDER) and path.parent != _FOLDER
+    files = sorted(path.parent.rglob("*.py")) if inside else [path]
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:12]
 
 
-def _modules() -> dict[str, str]:
-    """Method name to module name, read off the files' text, so that listing imports nothing and a
-    new file needs no list.
+def _modules() -> dict[str, Path]:
+    """Method name to the file that registers it, read off the files' text, so that listing imports
+    nothing and a new file needs no list.
     """
-    files = (path for path in sorted(_FOLDER.glob("*.py")) if not path.name.startswith("_"))
-    return {name: path.stem for path in files for name in _DECORATOR.findall(path.read_text())}
+    files = (path for path in sorted(_FOLDER.rglob("*.py")) if not path.name.startswith("_"))
+    return {name: path for path in files for name in _DECORATOR.findall(path.read_text())}
 
 
 def _from_file(path: Path) -> Entry:

@@ -1,5 +1,5 @@
-"""From predictions to the numbers that papers print. NumPy and pandas only; OpenCV is imported when
-a homography is estimated.
+"""From predictions to the numbers that papers print, and how sure they are. NumPy and pandas only
+(OpenCV is imported when a homography is estimated): no tensor, no picture and no method here.
 
 - Keypoints, PCK in all its definitions (percent): `pck`, `pck_table`, `pck_under`, `compare`,
   `measured`, `tolerance_px`.

@@ -1,5 +1,6 @@
 """Verbs on matplotlib axes: each takes tensors or arrays, draws, returns the axes, and never calls
-`show`.
+`show`. Colours are safe for colour-blind readers. Nothing is computed here that a table
+should hold.
 """
 
 from corrlib.viz import style

@@ -6,9 +6,9 @@
     losses = train(head, bank(settings, env, pairs), items(labels), steps=400)
     table = evaluate(with_head(settings, head, env), test_pairs, limit=120)
 
-The labels are the teacher's (`corrlib.methods.prompt_optimization.labels`), those of nearest neighbours at the same query
-points (`neighbours`), or clicked keypoints (`keypoints`): all three become items, and all heads are
-trained alike.
+The labels are the teacher's (`corrlib.methods.prompt_optimization.labels`), those of nearest
+neighbours at the same query points (`neighbours`), or clicked keypoints (`keypoints`): all three
+become items, and all heads are trained alike.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,11 +18,10 @@ import pandas as pd
 import torch
 
 from corrlib.backbones.noise import noise_key
-from corrlib.experiments.evaluate import views_of
 from corrlib.heads.bank import Bank, Item, fill
 from corrlib.methods.base import Env, FeatureMethod
 from corrlib.methods.prompt_optimization.student import DistilledSettings, OnePass
-from corrlib.types import Pair, View
+from corrlib.types import Pair, View, views_of
 
 SEED = 0
 

@@ -120,7 +120,8 @@ def read(fused: Float[Tensor, "n H W"], settings: PromptSettings) -> Points:
     float64.
 
     With `window` w > 0, the mean place of the pixels at most w rows and columns away, weighted by
-    how far each lies above the lowest of them. Ties are decided as in `corrlib.matching.estimators`.
+    how far each lies above the lowest of them. Ties are decided as in
+    `corrlib.matching.estimators`.
     """
     width = fused.shape[-1]
     index = _first(fused)

@@ -3,8 +3,9 @@ its layers.
 
 The head is that of Diffusion Hyperfeatures with a single timestep; what it is trained on is the
 caller's choice: matches of a slower method, nearest neighbours, or clicked keypoints
-(`corrlib.methods.prompt_optimization.distillation`). Without a trained head there are two heads to compare with: "untrained", drawn
-from `init_seed`, and "concat", all layers at unit length side by side.
+(`corrlib.methods.prompt_optimization.distillation`). Without a trained head there are two heads to
+compare with: "untrained", drawn from `init_seed`, and "concat", all layers at unit length side by
+side.
 
 *Source:* Luo et al., "Diffusion Hyperfeatures", NeurIPS 2023, "One-Step" in its Table 1; there the
 clean latent is fed at t = -1.
@@ -17,7 +18,7 @@ from corrlib.backbones.noised_pass import NoisedPass, NoisedPassSettings
 from corrlib.coords import Size
 from corrlib.heads import files
 from corrlib.heads.aggregation import AggregationHead, Cell, HeadSettings
-from corrlib.matching import feature_maps as features
+from corrlib.matching import feature_maps
 from corrlib.methods import register
 from corrlib.methods.base import Env, FeatureMethod
 from corrlib.storage.lru_cache import LRUCache
@@ -158,8 +159,8 @@ def with_head(settings: DistilledSettings, head: AggregationHead | None, env: En
         maps = frozen(view, seed=seed)
         if head is not None:
             return head.describe(maps)
-        return features.concat(
-            [features.unit(features.resize(maps[cell], settings.grid)) for cell in given]
+        return feature_maps.concat(
+            [feature_maps.unit(feature_maps.resize(maps[cell], settings.grid)) for cell in given]
         )
 
     weights = mark if head is None else f"{mark}-{files.fingerprint(head)}"

@@ -10,7 +10,6 @@ import numpy as np
 import torch
 from PIL import Image
 
-from corrlib.data.flo import write_flo
 from corrlib.toybox.dense import clicked, dense_flow
 from corrlib.toybox.items import generator_for
 from corrlib.toybox.scene import Knobs
@@ -18,6 +17,7 @@ from corrlib.toybox.sets.base import Load, ToySet
 from corrlib.toybox.sets.shots import Shot, shots
 from corrlib.toybox.things import keypoints
 from corrlib.toybox.writing import encoded, write
+from corrlib.toybox.writing.flo import write_flo
 
 SIZES = ((192, 144), (176, 144), (192, 128))
 SPREAD = 12.0  # degrees of azimuth to either side of a pair's view

@@ -60,7 +60,8 @@ def card(judged: pd.DataFrame, run: Mapping[str, Any], hours: float | int, comma
         [
             "# Labels that nobody clicked",
             "",
-            "Matches of a slow method, to train a fast one on. `corrlib.methods.prompt_optimization.labels.table.shipped()` "
+            "Matches of a slow method, to train a fast one on. "
+            "`corrlib.methods.prompt_optimization.labels.table.shipped()` "
             "reads them.",
             "",
             "| | |",

@@ -21,8 +21,8 @@ class Plan:
     asked on `targets` others.
 
     `embeddings` are searched a point, and `cycle` for the way back. `mask` says where query points
-    may lie: "features" (no label at all, `corrlib.methods.prompt_optimization.labels.saliency`) or "oracle" (the data set's own
-    mask: for comparison only).
+    may lie: "features" (no label at all, `corrlib.methods.prompt_optimization.labels.saliency`) or
+    "oracle" (the data set's own mask: for comparison only).
     """
 
     images: int = 8
