@@ -27,7 +27,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from corrlib.toybox.things import CATEGORIES  # noqa: E402
-from data_scripts.toytrain import card, checkpoint, diffusion, export, models, pool, vae  # noqa: E402
+from data_scripts.toytrain import card, diffusion, export, latents, models, pool, vae  # noqa: E402
 from data_scripts.toytrain.begin import begin  # noqa: E402
 from data_scripts.toytrain.record import Observer  # noqa: E402
 
@@ -43,7 +43,7 @@ def arguments() -> argparse.Namespace:
         "--stage", choices=("all", "render", "vae", "latents", "unet", "export"), default="all"
     )
     parser.add_argument(
-        "--shard", default="0/1", help="with --stage render: i/n renders every n-th chunk"
+        "--shard", default="0/1", help="with --stage render or latents: i/n does every n-th chunk"
     )
     parser.add_argument("--image", type=int, default=96, help="pixels a side of the pictures")
     parser.add_argument(
@@ -142,12 +142,11 @@ def make_autoencoder(args: argparse.Namespace):
 
 
 def train_unet(args: argparse.Namespace, autoencoder) -> diffusion.Trainer:
-    kept, tokenizer, device = (
-        checkpoint.load(args.out / "latents.pt", args.device),
-        tokenizer_of(args),
+    data, tokenizer, device = (
+        latents.load(args.out, args.device),
+        latents.tokenizer_of(args.out),
         args.device,
     )
-    data = diffusion.Latents(kept["mean"], kept["spread"], kept["ids"])
     recipe = diffusion.Recipe(
         images=args.images, batch=args.batch, rate=args.rate, cooldown=args.cooldown, ema=args.ema
     )
@@ -166,7 +165,7 @@ def train_unet(args: argparse.Namespace, autoencoder) -> diffusion.Trainer:
             autoencoder,
             lambda s: models.tokens(tokenizer, s),
             alphas,
-            kept["scale"],
+            latents.scale_of(args.out),
             args.image,
             device,
         )
@@ -181,11 +180,14 @@ def train_unet(args: argparse.Namespace, autoencoder) -> diffusion.Trainer:
 
 
 def export_all(args: argparse.Namespace, autoencoder, trainer: diffusion.Trainer) -> None:
-    kept = checkpoint.load(args.out / "latents.pt", "cpu")
-    autoencoder.register_to_config(scaling_factor=kept["scale"])
+    autoencoder.register_to_config(scaling_factor=latents.scale_of(args.out))
     average = trainer.average
     export.write(
-        args.out / "diffusion", autoencoder, average["unet"], average["text"], tokenizer_of(args)
+        args.out / "diffusion",
+        autoencoder,
+        average["unet"],
+        average["text"],
+        latents.tokenizer_of(args.out),
     )
     hardware = (
         torch.cuda.get_device_name()
@@ -194,7 +196,7 @@ def export_all(args: argparse.Namespace, autoencoder, trainer: diffusion.Trainer
     )
     run = {
         "recipe": vars(trainer.recipe),
-        "pool": len(kept["mean"]),
+        "pool": trainer.history[-1]["pool"],
         "hardware": hardware,
         "torch": torch.__version__,
     }
@@ -223,9 +225,10 @@ def main() -> None:
     stages = (
         ("render", "vae", "latents", "unet", "export") if args.stage == "all" else (args.stage,)
     )
+    i, n = (int(v) for v in args.shard.split("/"))
+    shard = (i, n)
     if "render" in stages:
-        i, n = (int(v) for v in args.shard.split("/"))
-        pool.render_chunks(args.out, args.chunks, args.image, device=args.device, shard=(i, n))
+        pool.render_chunks(args.out, args.chunks, args.image, device=args.device, shard=shard)
     if args.begin:
         begin(args.begin, args.out)
     if "vae" in stages and not (args.out / "autoencoder.json").exists():
@@ -234,7 +237,7 @@ def main() -> None:
         return
     autoencoder = vae.load(args.out, args.image, args.device)
     if "latents" in stages:
-        make_latents(autoencoder, args)
+        latents.encode(autoencoder, args.out, args.chunks, args.device, shard)
     if {"unet", "export"} & set(stages):
         trainer = train_unet(args, autoencoder)
         if trainer.rank == 0:

@@ -1,4 +1,4 @@
-"""How much a data set's pictures are like SPair-71k's: boxes, views, cuts and points, side by side."""
+"""How much a data set is like SPair-71k: boxes, views, cuts and points, side by side."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -21,14 +21,14 @@ SPAIR_71K = {
     "points_a_pair": 7.0,
 }
 AIMS = {"viewpoint": {"easy": 1 / 2, "medium": 1 / 3, "hard": 1 / 6}}
-FOLDERS = {"calibrated": "spair", "hard": "spair_hard"}  # names in the profile's `benchmarks`
+HARD = "hard-dift"  # the run of the profile whose `root` is the hard set
 
 
 @benchmark("world")
 def bench_world(
     profile: str = "toybox", split: str = "test", root: str | None = None
 ) -> dict[str, Any]:
-    """Statistics of the toybox's two sets of pairs beside those of SPair-71k; or of the tree `root`.
+    """Statistics of the toybox's two sets of pairs beside those of SPair-71k; or of tree `root`.
 
     Read from the annotations that were written, not from what was asked of the renderer. Raises
     FileNotFoundError where there is no tree.
@@ -37,7 +37,8 @@ def bench_world(
         trees = {"root": root}
     else:
         chosen = load_profile(profile)
-        trees = {world: chosen.path(chosen["benchmarks"][FOLDERS[world]]) for world in WORLDS}
+        roots = {"calibrated": chosen["data"]["root"], "hard": chosen["runs"][HARD]["root"]}
+        trees = {world: chosen.path(roots[world]) for world in WORLDS}
     found = {name: statistics(SPair(tree, split)) for name, tree in trees.items()}
     return {"split": split, "spair_71k": SPAIR_71K, "aims": AIMS, **found}
 

@@ -16,8 +16,8 @@ from torch import Tensor
 
 from corrlib.coords import Size
 from corrlib.toybox.maker import Maker
+from corrlib.toybox.render import outline
 from corrlib.toybox.scene import COLORS, Knobs, Scene, draw
-from corrlib.toybox.shapes import ELLIPSOID, FRUSTUM
 
 # Quantiles of the longer side of the box over the longer side of the picture.
 FILL = ((0.0, 0.25), (0.1, 0.36), (0.25, 0.49), (0.5, 0.65), (0.75, 0.82), (0.9, 0.95), (1.0, 0.99))
@@ -53,34 +53,6 @@ def photograph(
     return scene.seen_from(occluder=_hider(m, low, high, scale, shift)), size
 
 
-def outline(scene: Scene) -> tuple[Float[Tensor, "b 2"], Float[Tensor, "b 2"]]:
-    """The exact rectangle around each whole toy as its camera sees it: (left, top), (right,
-    bottom), in units of the toy's ball from its centre, right and down.
-    """
-    parts, camera = (
-        scene.parts,
-        scene.camera[:, :2] * torch.tensor([[1.0], [-1.0]], device=scene.azimuth.device),
-    )
-    centre = torch.einsum("bij,bpj->bpi", camera, parts.centre)
-    axes = torch.einsum("bij,bpjk->bpik", camera, parts.rotation) * parts.half[:, :, None]
-    ball = axes.square().sum(-1).sqrt()
-    cube = axes.abs().sum(-1)
-    disc = axes[..., :2].square().sum(-1).sqrt()  # of a frustum's end whose radius is 1
-    taper = parts.taper[..., None]
-    ends = [(1 + end * taper).clamp(min=0) * disc for end in (-1, 1)]
-    up = torch.maximum(axes[..., 2] + ends[1], -axes[..., 2] + ends[0])
-    down = torch.maximum(-axes[..., 2] + ends[1], axes[..., 2] + ends[0])
-    kinds = torch.tensor(
-        [(ELLIPSOID, FRUSTUM).index(k) if k in (ELLIPSOID, FRUSTUM) else 2 for k in parts.kinds],
-        device=centre.device,
-    )[None, :, None]
-    shown = parts.half.amin(-1, keepdim=True) > 1e-5
-    reach = [torch.where(kinds == 0, ball, torch.where(kinds == 1, f, cube)) for f in (down, up)]
-    low = torch.where(shown, centre - reach[0], math.inf).amin(1)
-    high = torch.where(shown, centre + reach[1], -math.inf).amax(1)
-    return low, high
-
-
 def _shape(m: Maker, extent: Float[Tensor, "b 2"]) -> Tensor:
     """Which of SHAPES: a wide toy in a wide picture, a tall one in a tall one, mostly."""
     lean = (extent[:, 0] / extent[:, 1]).log()
@@ -95,7 +67,7 @@ def _frame(m: Maker, low: Tensor, high: Tensor, room: Tensor) -> tuple[Tensor, T
     i = torch.searchsorted(at, level, right=True).clamp(1, len(at) - 1)
     fill = fills[i - 1] + (level - at[i - 1]) / (at[i] - at[i - 1]) * (fills[i] - fills[i - 1])
     extent = high - low
-    cut = m.chance(CUT * level)[:, None] > 0
+    cut = (m.uniform(0, 1) < CUT * level)[:, None]
     # a cut toy leaves the picture at one side, more often at the left or right
     axis = (m.uniform(0, 1) < 0.35).long()
     side = torch.where(m.uniform(0, 1) < 0.5, -1.0, 1.0)

@@ -42,7 +42,7 @@ class Plan:
 
 SPLITS = {
     "calibrated": {"trn": Plan(12, 60), "val": Plan(12, 40), "test": Plan(30, 60)},
-    "hard": {"val": Plan(8, 40), "test": Plan(16, 60)},
+    "hard": {"trn": Plan(12, 60), "val": Plan(8, 40), "test": Plan(16, 60)},
 }
 SMALL = 10  # pairs a category in Layout/small
 
