@@ -10,6 +10,7 @@ Stopped at any time it leaves a checkpoint. --device cpu with small numbers is t
 """
 
 import argparse
+import math
 import sys
 import time
 from dataclasses import replace
@@ -63,15 +64,20 @@ def fill(autoencoder, out: Path, args: argparse.Namespace, until: float) -> Late
     return latents.scaled(means, spreads, latents.ids_of(tokenizer, lines, args.device), out)
 
 
-def fitting(trainer: Trainer, data: Latents, args: argparse.Namespace, until: float) -> Recipe:
-    """The recipe whose pictures last until then at the speed that some steps have."""
+def fitting(
+    trainer: Trainer, data: Latents, args: argparse.Namespace, until: float, watch: float
+) -> Recipe:
+    """The recipe whose pictures last until then at the speed that some steps have, with a look of
+    `watch` seconds at each doubling.
+    """
     for _ in range(PROBE):
         trainer.step(data).item()
     started, seen = time.time(), trainer.seen
     for _ in range(PROBE):
         trainer.step(data).item()
-    speed = (trainer.seen - seen) / (time.time() - started)
-    fresh = int(speed * max(until - time.time(), 0))
+    speed, left = (trainer.seen - seen) / (time.time() - started), until - time.time()
+    looks = math.ceil(math.log2(1 + speed * max(left, 0) / trainer.seen)) + 1
+    fresh = int(speed * max(left - looks * watch, 0))
     print(f"{speed:,.0f} pictures a second, {fresh:,} until the end", flush=True)
     images = trainer.seen + max(fresh, 1)
     return replace(trainer.recipe, images=images, cooldown=args.cooldown * fresh / images)
@@ -93,8 +99,10 @@ def main(given: list[str] | None = None) -> None:
     recipe = Recipe(images=10**12, batch=args.batch, rate=args.rate)
     compiled = not args.no_compile
     trainer = run.trainer_of(args.out, recipe, args.image, args.device, compiled=compiled)
-    end = started + (1 - END) * whole
-    trainer.recipe = fitting(trainer, data, args, end)
+    looked = time.time()
+    trainer.note(observer)  # the weights it begins with, on the pairs of this world
+    watch, end = time.time() - looked, started + (1 - END) * whole
+    trainer.recipe = fitting(trainer, data, args, end, watch)
     path = args.out / "diffusion.pt"
     trainer.run(data, path, observe=observer, seconds=end - time.time(), save_every=60)
     run.export_run(args.out, autoencoder, trainer)
