@@ -80,7 +80,9 @@ onstart:
 # ---------------------------------------------------------------- data
 
 FRESH = None if PROFILE["data"].get("keep") else (f"{BUILD}/data", "{input}")
-DATA = sources("data", *[word for word in PROFILE["data"]["make"].split() if word.endswith(".py")], sections=["data"])
+MAKERS = [word for word in PROFILE["data"]["make"].split() if word.endswith(".py")]
+TABLE = ["corrlib/data/sources/benchmarks.yml"] if "data_scripts/fetch.py" in MAKERS else []
+DATA = sources("data", *MAKERS, also=TABLE, sections=["data"])
 
 
 rule data:

@@ -1,6 +1,7 @@
 """What a folder with a diffusion model must hold, in diffusers' layout, and whether its parts fit
 together: told by file names, the headers of the weights and the configurations. No tensor is
-loaded and no torch imported.
+loaded and no torch imported. Each check stands for a model that else gives wrong numbers, or that
+fails after its gigabytes were loaded.
 
 Weights are safetensors files only. A .bin file is a pickle, which can run any program when it is
 opened, so none ever is.

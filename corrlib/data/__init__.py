@@ -8,11 +8,9 @@ from. Nothing here renders, matches or counts; a reader says by which protocol i
 import ast
 import difflib
 import importlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
-
-from corrlib.data.selection import Selection
 
 # Name to "module:class". A data set is one file: a class that takes (root, split, **options) and is
 # a sequence of items, and a
@@ -30,9 +28,9 @@ REGISTRY = {
 }
 
 
-def load(name: str, root: str | Path, split: str = "test", **options: Any) -> Selection:
-    """The data set `name` under `root`; `options` are those of its class and the rules of its
-    protocol (`base`, `origin`, ...).
+def load(name: str, root: str | Path, split: str = "test", **options: Any) -> Sequence:
+    """The data set `name` under `root`, a `selection.Selection`; `options` are those of its class
+    and the rules of its protocol (`base`, `origin`, ...).
 
     The toybox is written in SPair-71k's own layout, so it is `load("spair",
     "build/toybox/data/SPair-71k")`. Raises KeyError with near misses on an unknown name.

@@ -6,13 +6,14 @@ import os
 import shutil
 import subprocess
 import sys
+import tomllib
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from corrlib.backbones import weights
-from corrlib.data.sources import Mirror
+from corrlib.data.sources import Mirror, table
 from corrlib.data.sources.table import BENCHMARKS
 from data_scripts import fetch
 from data_scripts.fetching import assemble
@@ -164,6 +165,16 @@ def test_the_table_is_whole():
                 and "/" not in mirror.file
                 and " " not in mirror.url
             )
+
+
+def test_the_table_is_packaged_and_its_words_are_checked(tmp_path):
+    packaged = tomllib.loads(Path("pyproject.toml").read_text())["tool"]["setuptools"]
+    patterns = packaged["package-data"]["corrlib"]
+    assert any(table.FILE.match(f"corrlib/{pattern}") for pattern in patterns)
+    text = table.FILE.read_text()
+    (tmp_path / "b.yml").write_text(text.replace("megabytes:", "megabyte:", 1))
+    with pytest.raises(TypeError, match="megabyte"):
+        table.read(tmp_path / "b.yml")
 
 
 def test_importing_the_table_is_light():
