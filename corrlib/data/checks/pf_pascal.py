@@ -55,7 +55,7 @@ def check(root: str | Path, *, decode: bool = True, **options: Any) -> Iterator[
     paths = [folder / "JPEGImages" / f"{i}.jpg" for i in sorted(set().union(*images.values()))]
     for path in paths if decode else ():
         try:
-            yield from decoded([View.open(path)])
+            yield from decoded([View.open(path, own=False)])
         except (OSError, ValueError) as error:
             yield told(error)
     for (a, b), published in SHARED.items():
