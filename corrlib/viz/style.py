@@ -97,3 +97,13 @@ def bare(ax: Any) -> Any:
         spine.set_visible(False)
     ax.set_anchor("N")
     return ax
+
+
+def show(
+    ax: Axes, pixels: np.ndarray, x: Real, scale: Real, interpolation: str = "antialiased"
+) -> None:
+    """Draw pixels (H x W x 3) with the centre of the first at (`x`, 0), each `scale` wide."""
+    height, width = pixels.shape[0] * scale, pixels.shape[1] * scale
+    ax.imshow(
+        pixels, extent=(x - 0.5, x + width - 0.5, height - 0.5, -0.5), interpolation=interpolation
+    )
