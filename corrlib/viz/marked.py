@@ -1,4 +1,4 @@
-"""One image with what is marked on it: points, names, circles."""
+"""One image with what is marked on it: points, their names, circles around one of them."""
 
 from collections.abc import Sequence
 from numbers import Real
@@ -18,7 +18,7 @@ def points(
     """Draw an image with marked points, n x 2 (x, y) in its pixels, and their names if given.
     Returns `ax`.
     """
-    show(ax, to_pixels(image), 0, 1)
+    show(ax, to_pixels(image))
     at = to_array(at).reshape(-1, 2)
     ax.plot(*at.T, "o", color=color, markersize=7, markeredgecolor=PAPER, markeredgewidth=1.2)
     for name, xy in zip(names or (), at, strict=False):
@@ -45,7 +45,7 @@ def labelled(ax: Axes, image: Any, at: Any, names: Sequence[str], *, color: str 
     pixels, at = to_pixels(image), to_array(at).reshape(-1, 2)
     if len(names) != len(at):
         raise ValueError(f"got {len(at)} points and {len(names)} names; wanted as many of each")
-    show(ax, pixels, 0, 1)
+    show(ax, pixels)
     height, width = pixels.shape[:2]
     order = np.argsort(at[:, 0], kind="stable")
     for side, group in ((-1, order[: len(at) // 2]), (1, order[len(at) // 2 :])):
@@ -111,7 +111,7 @@ def circles(
     each side of the point is shown, enlarged. Returns `ax`.
     """
     pixels, (x, y) = to_pixels(image), to_array(centre).reshape(2)
-    show(ax, pixels, 0, 1, "bicubic" if reach else "antialiased")
+    show(ax, pixels, interpolation="bicubic" if reach else "antialiased")
     halo, outline = (
         [Stroke(linewidth=w, foreground=PAPER, alpha=0.85), Normal()] for w in (3.4, 2.8)
     )

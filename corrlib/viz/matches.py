@@ -1,4 +1,8 @@
-"""Two images side by side and what was matched between them."""
+"""Two images side by side and what was matched between them.
+
+A picture more than `SLIM` times as long as it is wide would be a line; it is drawn wider, and the
+axis says by how much. The points go with it.
+"""
 
 from collections.abc import Sequence
 from numbers import Real
@@ -7,12 +11,13 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
-from matplotlib.patches import Circle
+from matplotlib.patches import Ellipse
 from matplotlib.patheffects import Normal, Stroke
 
 from corrlib.types import Pair
 from corrlib.viz.style import BLUE, GREY, INK, ORANGE, PAPER, bare, show, to_array, to_pixels
 
+SLIM = 6
 HALO = [
     Stroke(linewidth=3.6, foreground=PAPER, alpha=0.75),
     Normal(),
@@ -63,21 +68,32 @@ def matches(
             "got target points without a tolerance; give tolerance in target pixels, or a Pair"
         )
 
-    scale, gap = left.shape[0] / right.shape[0], 0.03 * left.shape[1]
-    offset = left.shape[1] + gap
+    height = left.shape[0]
+    (width, stretch), (wide, other) = _width(left, height), _width(right, height)
+    offset = width + 0.03 * width
+    scales = [
+        (drawn / pixels.shape[1], height / pixels.shape[0])
+        for drawn, pixels in ((width, left), (wide, right))
+    ]
+
+    def first(points):  # source pixels to the axes
+        return (points + 0.5) * scales[0] - 0.5
 
     def place(points):  # target pixels to the axes
-        return (points + 0.5) * scale - 0.5 + (offset, 0)
+        return (points + 0.5) * scales[1] - 0.5 + (offset, 0)
 
-    show(ax, left, 0, 1)
-    show(ax, right, offset, scale)
-    ax.set_xlim(-0.5, offset + right.shape[1] * scale - 0.5)
-    ax.set_ylim(left.shape[0] - 0.5, -0.5)
+    show(ax, left, (0, width), height)
+    show(ax, right, (offset, wide), height)
+    if stretch or other:
+        said = [f"{side} {how}" for side, how in (("left", stretch), ("right", other)) if how]
+        ax.set_xlabel(f"not in proportion: {', '.join(said)}", fontsize=9)
+    ax.set_xlim(-0.5, offset + wide - 0.5)
+    ax.set_ylim(height - 0.5, -0.5)
     distance = np.linalg.norm(predicted - target, axis=1)
     ok = distance <= tolerance if judged else np.zeros(len(query), bool)
     for i in np.argsort(ok, kind="stable"):  # right ones on top
         color = (BLUE if ok[i] else ORANGE) if judged else GREY
-        ends = np.stack([query[i], place(predicted)[i]])
+        ends = np.stack([first(query)[i], place(predicted)[i]])
         dash = "-" if ok[i] or not judged else (0, (3.2, 1.6))
         ax.plot(
             *ends.T,
@@ -99,9 +115,9 @@ def matches(
             zorder=5,
         )
         if judged:
-            ring = Circle(
+            ring = Ellipse(
                 place(target)[i],
-                tolerance * scale,
+                *(2 * tolerance * scale for scale in scales[1]),
                 fill=False,
                 edgecolor=color,
                 linewidth=1.3,
@@ -113,7 +129,7 @@ def matches(
             outline = [Stroke(linewidth=2.5, foreground=PAPER), Normal()]
             ax.annotate(
                 names[i],
-                query[i],
+                first(query)[i],
                 (6, 5),
                 textcoords="offset points",
                 fontsize=9,
@@ -131,6 +147,19 @@ def matches(
             columnspacing=1.4,
         )
     return bare(ax)
+
+
+def _width(pixels: np.ndarray, height: int) -> tuple[Real, str]:
+    """How wide a picture is drawn that is drawn `height` high, and how it is out of proportion, if
+    it is.
+    """
+    true = pixels.shape[1] * height / pixels.shape[0]
+    width = min(max(true, height / SLIM), height * SLIM)
+    if width == true:
+        return true, ""
+    if width < true:
+        return width, f"{true / width:.3g} times higher than it is"
+    return width, f"{width / true:.3g} times wider than it is"
 
 
 def legend_lines() -> list[Line2D]:
