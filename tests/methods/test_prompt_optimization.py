@@ -15,8 +15,8 @@ from conftest import picture_view
 
 from corrlib import methods
 from corrlib.experiments.evaluate import evaluate
-from corrlib.methods.prompt_optimization import method as module
 from corrlib.methods.base import Env
+from corrlib.methods.prompt_optimization import method as module
 from corrlib.storage.tensor_store import TensorStore
 from corrlib.types import Pair
 

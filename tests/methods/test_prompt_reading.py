@@ -4,8 +4,8 @@ import torch
 from PIL import Image
 
 from corrlib import methods
-from corrlib.methods.prompt_optimization import method as module
 from corrlib.methods.base import Env
+from corrlib.methods.prompt_optimization import method as module
 from corrlib.types import View
 from tests.methods.test_prompt_optimization import POINTS, SMALL, A, B, small
 
