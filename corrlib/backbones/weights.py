@@ -90,7 +90,8 @@ def locate(name: str) -> Path | None:
         return require_folder(
             ASSETS / model.asset,
             name,
-            f"it ships with the repository; train it again with: {model.remake}",
+            f"it ships with the repository; type: git checkout -- {ASSETS / model.asset}, or train it "
+            f"again with: {model.remake}",
         )
     return next((found for source in model.sources if (found := _cached(source))), None)
 
