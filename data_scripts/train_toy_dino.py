@@ -26,12 +26,7 @@ from data_scripts.toydino import card  # noqa: E402
 from data_scripts.toydino.model import Head, make_vit  # noqa: E402
 from data_scripts.toydino.observe import Observer  # noqa: E402
 from data_scripts.toydino.training import Recipe, Trainer  # noqa: E402
-from data_scripts.toytrain.pool import (  # noqa: E402
-    CHUNK,
-    fuse_intersections,
-    load_chunk,
-    render_chunks,
-)
+from data_scripts.toytrain.pool import CHUNK, fuse_intersections, load_chunk, render_chunks  # noqa: E402
 
 
 def arguments() -> argparse.Namespace:

@@ -56,6 +56,14 @@ def squash(image: Image.Image, size: Size) -> Canvas:
     return Canvas(image.convert("RGB").resize(size, Image.Resampling.BICUBIC), image.size)
 
 
+def letterboxed(size: Size, side: int) -> tuple[Size, tuple[int, int]]:
+    """What an image of `size` measures in a letterbox of `side` pixels, and where (x, y) it begins
+    there.
+    """
+    inner = tuple(max(1, int(np.around(side * length / max(size)))) for length in size)
+    return inner, tuple((side - length) // 2 for length in inner)
+
+
 def letterbox(image: Image.Image, side: int, border: Literal["black", "edge"] = "black") -> Canvas:
     """The image with its longer side resized to `side` (Lanczos), in the middle of a square whose
     rest is black or repeats the image's edge.
@@ -65,9 +73,7 @@ def letterbox(image: Image.Image, side: int, border: Literal["black", "edge"] = 
     or below, as there.
     """
     image = image.convert("RGB")
-    longer = max(image.size)
-    inner = tuple(max(1, int(np.around(side * length / longer))) for length in image.size)
-    x, y = ((side - length) // 2 for length in inner)
+    inner, (x, y) = letterboxed(image.size, side)
     resized = np.array(image.resize(inner, Image.Resampling.LANCZOS))
     margins = ((y, side - inner[1] - y), (x, side - inner[0] - x), (0, 0))
     padded = np.pad(resized, margins, mode="constant" if border == "black" else "edge")

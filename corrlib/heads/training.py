@@ -18,14 +18,17 @@ from tqdm import tqdm
 from corrlib.backbones.noise import noise_key
 from corrlib.heads.aggregation import AggregationHead
 from corrlib.heads.bank import Bank, Item
-from corrlib.heads.loss import TEMPERATURE, correspondence_loss, to_cells
+from corrlib.heads.loss import TEMPERATURE, correspondence_loss, keypoint_loss, to_cells
 from corrlib.storage.atomic_write import atomic_write
+
+LOSSES = {"cells": correspondence_loss, "keypoints": keypoint_loss}
 
 
 @dataclass(frozen=True)
 class Fit:
     """How a head is fitted; the defaults are the paper's, but for its 5,000 steps. `pairs` share a
-    step, their losses averaged.
+    step, their losses averaged. A point has to be found `among` all "cells" of the other image, or
+    among the other "keypoints" of the pair.
     """
 
     learning_rate: float | int = 1e-3
@@ -33,6 +36,11 @@ class Fit:
     pairs: int = 1
     temperature: float | int = TEMPERATURE
     seed: int = 0
+    among: str = "cells"
+
+    def __post_init__(self):
+        if self.among not in LOSSES:
+            raise ValueError(f"among is {self.among!r}; wanted one of {', '.join(LOSSES)}")
 
 
 def train(
@@ -76,7 +84,7 @@ def train(
         disable=None if progress is None else not progress,
     ):
         adam.zero_grad()
-        loss = _loss(head, bank, [items[i] for i in _turn(step, len(items), fit)], fit.temperature)
+        loss = _loss(head, bank, [items[i] for i in _turn(step, len(items), fit)], fit)
         loss.backward()
         adam.step()
         losses.append(loss.item())
@@ -86,9 +94,7 @@ def train(
     return losses
 
 
-def _loss(
-    head: AggregationHead, bank: Bank, items: Sequence[Item], temperature: float | int
-) -> Tensor:
+def _loss(head: AggregationHead, bank: Bank, items: Sequence[Item], fit: Fit) -> Tensor:
     ids = list(
         dict.fromkeys(id for item in items for id in (item.source, item.target))
     )  # each image once
@@ -104,8 +110,8 @@ def _loss(
         for id, points in ((item.source, item.source_points), (item.target, item.target_points)):
             frame = next(iter(bank[id].values())).frame
             cells.append(to_cells(points, replace(frame, grid=head.settings.grid)).to(device))
-        total = total + correspondence_loss(
-            made[item.source], made[item.target], *cells, temperature
+        total = total + LOSSES[fit.among](
+            made[item.source], made[item.target], *cells, fit.temperature
         )
     return total / len(items)
 

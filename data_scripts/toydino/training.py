@@ -137,11 +137,14 @@ class Trainer:
         with torch.no_grad():
             seen = teacher(wide)
             about = [teacher.head(seen[:, 0]), teacher.head(seen[:, 1:][hidden])]
+            if self.steps == 0:
+                self._centre(about)
             wanted = [
                 ((logits.float() - centre) / r.sharp).softmax(-1)
                 for logits, centre in zip(about, self.centres, strict=True)
             ]
-            self._centre(about)
+            if self.steps:
+                self._centre(about)
         masked = student(wide, hidden)
         said = [student.head(masked[:, 0])]
         if narrow:
@@ -158,9 +161,11 @@ class Trainer:
         return torch.stack([first, second])
 
     def _centre(self, logits: list[torch.Tensor]) -> None:
+        # the first batches' plain mean: from zero, the teacher would call everything one prototype
+        weight = max(1 - self.recipe.centring, 1 / (self.steps + 1))
         for centre, of in zip(self.centres, logits, strict=True):
             if len(of):
-                centre.lerp_(of.float().mean(0), 1 - self.recipe.centring)
+                centre.lerp_(of.float().mean(0), weight)
 
     @torch.no_grad()
     def _average(self) -> None:
