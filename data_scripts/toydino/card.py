@@ -87,6 +87,7 @@ def draw(record: dict, path: Path) -> None:
     right.axhline(record["record"][-1]["pixels"], linestyle=":", color="gray", label="raw pixels")
     right.set(xlabel="pictures seen", ylabel="PCK@0.1 (%), best layer", xscale="symlog")
     right.set_ylim(bottom=0)
-    left.legend(), right.legend()
+    for axes in (left, right):
+        axes.legend()
     figure.savefig(path, dpi=90, metadata={"Software": None})
     pyplot.close(figure)

@@ -9,23 +9,26 @@ from torch.nn.functional import interpolate
 
 from corrlib.coords import Frame
 from corrlib.matching.estimators import nearest
-from corrlib.toybox.items import item
+from corrlib.toybox.items import item_of
 from corrlib.toybox.render import render
 from corrlib.toybox.things import CATEGORIES
 from corrlib.toybox.truth import keypoint_truth, toy_box
 from corrlib.types import FeatureMap
 
-IMAGES, ALPHA = 4, 0.1  # validation images a category
+IMAGES = {"calibrated": 8, "hard": 4}  # validation images a category
+ALPHA = 0.1
 
 
 class Validation:
-    """Validation pictures (`images`: n x 3 x size x size in [0, 1]) with their keypoints."""
+    """Validation pictures (`images`: n x 3 x size x size in [0, 1]) of a world, with their
+    keypoints.
+    """
 
-    def __init__(self, size: int):
+    def __init__(self, size: int, world: str = "calibrated"):
         self.items, pictures = [], []
         for category in CATEGORIES:
-            for index in range(IMAGES):
-                scene, shape = item("val", category, index)
+            for index in range(IMAGES[world]):
+                scene, shape = item_of(world, "val", category, index, 0)
                 drawn = render(scene, shape)
                 self.items.append((category, shape, keypoint_truth(scene, shape), toy_box(drawn)))
                 pictures.append(

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from corrlib.backbones.canvas import letterboxed
-from corrlib.coords import Frame, Points, require_inside
+from corrlib.coords import Frame, Points, Queries, as_queries
 from corrlib.heads import files
 from corrlib.heads.aggregation import AggregationHead
 from corrlib.matching.estimators import first_maximum
@@ -61,11 +61,11 @@ class SdDino:
         """Where features of single views are kept."""
         return self.views.store
 
-    def __call__(self, source: View, target: View, queries: Points, *, seed: int = 0) -> Matches:
+    def __call__(self, source: View, target: View, queries: Queries, *, seed: int = 0) -> Matches:
         """Matches in pixels of `target` for `queries` (n x 2) in pixels of `source`. Raises
         ValueError on a query outside.
         """
-        require_inside(queries, source.size, "query")
+        queries = as_queries(queries, source.size)
         joined, b = (
             self.joined(source, target, queries, seed=seed),
             self.features(target, seed=seed),

@@ -78,7 +78,7 @@ class Taps:
         if self.settings.noise == "view":
             t = self.settings.timestep
             kinds = [f"crop {x} {y}" for x, y in places]
-            return torch.stack([noise_for(seed, view.id, 0, t, shape, kind=k) for k in kinds])
+            return torch.stack([noise_for(seed, view.noise_id, 0, t, shape, kind=k) for k in kinds])
         generator = torch.Generator().manual_seed(SHARED_SEED + seed)
         noise = torch.randn(1, shape[0], SHARED_SIDE, SHARED_SIDE, generator=generator)
         if shape[1:] != (SHARED_SIDE, SHARED_SIDE):
