@@ -5,7 +5,7 @@ A path has positions 0 .. n - 1 in one order, from clean to noisy, whichever way
 each of them the latent has a noise level, which the network is told: a timestep, or `CLEAN`.
 """
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -17,6 +17,7 @@ from corrlib.backbones.diffusion import Condition, Diffuser
 
 CLEAN = -1  # the level of a latent without any noise, and what the released code tells the network
 RULES = ("consistent", "released")
+Layers = Sequence[str] | Mapping[int, Sequence[str]]  # the same everywhere, or by position
 
 
 @dataclass(frozen=True)
@@ -118,7 +119,7 @@ def walk(
     steps: Sequence[Step],
     condition: Condition,
     *,
-    layers: Sequence[str] = (),
+    layers: Layers = (),
     at: Collection[int] | None = None,
     negative: Condition | None = None,
     guidance: float | int = 1.0,
@@ -126,12 +127,12 @@ def walk(
     """Walk `steps` from the latent `z`; yields what is seen at each position of `at` (default: all
     of them), in the order walked, and goes no further than the last.
 
-    With `layers` (module paths) a visit has their outputs, and the network stops after the last
-    layer at the last position. Where the last call leads on, one more position can be asked for,
-    where the latent arrives: n of an inversion, -1 of a generation; it has no layers. `guidance`
-    above 1 pushes away from the `negative` prompt, in a batch twice as large; layers are those of
-    `condition`. Latents are float32. No random number is drawn. Raises ValueError on a position
-    that the path has not.
+    With `layers` (module paths, or such by position) a visit has their outputs, and the network
+    stops after the last layer at the last position. Where the last call leads on, one more position
+    can be asked for, where the latent arrives: n of an inversion, -1 of a generation; it has no
+    layers. `guidance` above 1 pushes away from the `negative` prompt, in a batch twice as large;
+    layers are those of `condition`. Latents are float32. No random number is drawn. Raises
+    ValueError on a position that the path has not.
     """
     if guidance != 1 and negative is None:
         raise ValueError("guidance needs the condition of a negative prompt; '' is none")
@@ -139,14 +140,14 @@ def walk(
     z, left = z.to(diffuser.device, torch.float32), _wanted(steps, at)
     for step in steps:
         asked = step.position in left
+        wanted = _at(layers, step.position) if asked else ()
         left -= {step.position}
-        if asked and not layers:
+        if asked and not wanted:
             yield Visit(step.position, step.t, z)
-        if not left and not (asked and layers):
+        if not left and not wanted:
             return
-        wanted = layers if asked else ()
         maps, prediction = _call(diffuser, z, step.t, texts, wanted, stop=not left)
-        if asked and layers:
+        if wanted:
             yield Visit(step.position, step.t, z, maps)
         if not left:
             return
@@ -165,7 +166,7 @@ def noised(
     condition: Condition,
     noise: Callable[[int], Float[Tensor, "b z h w"]],
     *,
-    layers: Sequence[str] = (),
+    layers: Layers = (),
     at: Collection[int] | None = None,
 ) -> Iterator[Visit]:
     """The same visits without a path: at each position the clean latent `z` with `noise(t)` of that
@@ -177,7 +178,8 @@ def noised(
         if step.position in left:
             a, s = shares(diffuser, step.t)
             x = a * z + s * noise(step.t).to(z)
-            maps = _call(diffuser, x, step.t, [condition], layers, stop=True)[0]
+            wanted = _at(layers, step.position)
+            maps = _call(diffuser, x, step.t, [condition], wanted, stop=True)[0]
             yield Visit(step.position, step.t, x, maps)
 
 
@@ -189,6 +191,10 @@ def _wanted(steps: Sequence[Step], at: Collection[int] | None) -> set[int]:
             f"no position {min(missing)} on this path; it has {min(there)} to {max(there)}"
         )
     return there if at is None else set(at)
+
+
+def _at(layers: Layers, position: int) -> Sequence[str]:
+    return layers.get(position, ()) if isinstance(layers, Mapping) else layers
 
 
 def _arrival(steps: Sequence[Step]) -> int:
