@@ -1,6 +1,7 @@
 """Heads of hyperfeatures: from files, in stores, taught; pictures that are drawn; what it costs."""
 
 from dataclasses import replace
+from itertools import islice
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ import torch
 from conftest import picture_view
 from diffusers import DDIMScheduler
 
-from corrlib import methods
+from corrlib import doctor, methods
 from corrlib.backbones.noise import noise_for
 from corrlib.backbones.skeletons import published, skeleton
 from corrlib.experiments.evaluate import evaluate
@@ -114,12 +115,28 @@ def first_cell(bank):
 
 def test_what_is_taught_is_learned(env):
     """Three labels that no frozen feature knows; after training they are given back."""
-    head = untrained(env)
-    frozen = teaching.bank(settings(), env, [A, B])
+    one = {"positions": (1,)}
+    head = untrained(env, **one)
+    frozen = teaching.bank(settings(**one), env, [A, B])
     losses = train(head, frozen, keypoints([PAIR]), 120, Fit(learning_rate=3e-3), progress=False)
-    before = evaluate(load(env), [PAIR])["distance_px"]
-    after = evaluate(with_head(settings(), head, env), [PAIR])["distance_px"]
+    before = evaluate(load(env, **one), [PAIR])["distance_px"]
+    after = evaluate(with_head(settings(**one), head, env), [PAIR])["distance_px"]
     assert losses[-1] < 0.3 and after.max() <= 6 < before.max()  # cells are at most 5 pixels wide
+
+
+def test_the_checks_of_a_method_pass_but_for_what_an_untrained_head_cannot():
+    """On the toy's coarse maps, of 3 x 3 and 6 x 6 cells, one place looks much like the next, and
+    an untrained head gives them as much weight as the fine ones.
+    """
+
+    def failed(**changes) -> list[str]:
+        found = doctor.check_method(
+            lambda: methods.load("hyperfeatures", "toybox", steps=2, positions=(0, 1), **changes)
+        )
+        return [finding.name for finding in islice(found, 2) if not finding.ok]
+
+    assert failed(layers=(9, 10, 11, 12)) == []
+    assert failed() == ["known warp"]
 
 
 def test_drawn_pictures_come_with_their_features(env):
@@ -167,13 +184,13 @@ def test_the_cost_at_full_size_is_the_published_arithmetic():
     assert round(whole.head / 11 / 1e9, 1) == 9.3 and whole.maps == 11 * 7_127_040
     four = cost(PRESETS["layer-4"], *nets)
     assert round(four.last / four.whole, 2) == 0.39 and four.calls == 1
-    noisy = cost(replace(PRESETS["official"], path="noised"), *nets)
-    assert noisy.calls == 11 and noisy.frozen == whole.encode + 11 * whole.last
     assert whole.training(990, 5000) == 990 * whole.frozen + 30_000 * whole.head
 
 
 def test_the_cost_of_a_loaded_model(tiny_diffuser):
-    found = cost(settings(), skeleton(tiny_diffuser.unet), skeleton(tiny_diffuser.vae))
+    nets = skeleton(tiny_diffuser.unet), skeleton(tiny_diffuser.vae)
+    found, noisy = cost(settings(), *nets), cost(settings(path="noised"), *nets)
+    assert noisy.calls == 3 and noisy.frozen == noisy.encode + 3 * found.last
     assert found.calls == 4 and found.last < found.whole
     assert found.maps == 3 * sum(
         3 * c * side**2 for c, side in ((64, 1), (64, 2), (32, 4), (32, 8))
