@@ -23,6 +23,7 @@ import pandas as pd
 
 from corrlib.experiments.evaluate import digest_of, labels_of, progress_bar, rows_of
 from corrlib.experiments.random_search import draws, trial_name
+from corrlib.experiments.strata import balanced
 from corrlib.storage.result_folder import ResultFolder
 from corrlib.types import Method, Pair
 
@@ -56,8 +57,9 @@ def _frozen(value: Any) -> Any:
 
 
 def blocks(pairs: Sequence[Pair], limit: int | None = None, block: int = 1) -> list[list[int]]:
-    """About `limit` of the pairs, as blocks of `block` neighbours that share their source;
-    categories take turns.
+    """About `limit` of the pairs, as blocks of `block` neighbours that share their source: a sample
+    `balanced` by category, viewpoint and the other tags, in the order of the data set. Without a
+    limit all pairs, in blocks of `block` at most.
 
     What a method finds for a source serves a whole block. Raises ValueError where no source has so
     many pairs in a row.
@@ -68,25 +70,16 @@ def blocks(pairs: Sequence[Pair], limit: int | None = None, block: int = 1) -> l
             "of one block at least"
         )
     runs = [list(run) for _, run in groupby(range(len(pairs)), key=lambda i: pairs[i].source.id)]
-    whole = [
-        run[start : start + block]
-        for run in runs
-        for start in range(0, len(run) - block + 1, block)
-    ]
+    every = [run[start : start + block] for run in runs for start in range(0, len(run), block)]
+    if limit is None:
+        return every
+    whole = [one for one in every if len(one) == block]
     if not whole:
         raise ValueError(
             f"no source has {block} pairs in a row; the longest row is of "
             f"{max(map(len, runs), default=0)}"
         )
-    turns: Counter[str] = Counter()
-    turn = []  # how many blocks of its category come before a block
-    for first, *_ in whole:
-        turn.append(turns[pairs[first].category])
-        turns[pairs[first].category] += 1
-    wanted = len(whole) if limit is None else limit // block
-    return [
-        whole[i] for i in sorted(sorted(range(len(whole)), key=lambda i: (turn[i], i))[:wanted])
-    ]
+    return [whole[i] for i in sorted(balanced(whole, pairs, limit // block))]
 
 
 def thinned(pairs: Sequence[Pair], points: int | None) -> list[Pair]:
@@ -164,17 +157,24 @@ def run_trials(
         sum(len(chosen[part]) for part in todo) * len(methods), None, progress
     ) as bar:
         for part in todo:
-            few = thinned([pairs[i] for i in chosen[part]], points)
-            rows = []
-            for name, method in methods.items():
-                for pair in few:
-                    rows.append(
-                        rows_of(
-                            pair,
-                            method(pair.source, pair.target, pair.source_points, seed=seed),
-                            labels[name],
-                        )
-                    )
-                    bar.update()
-            parts.write(part, pd.concat(rows, ignore_index=True))
+            few = [pairs[i] for i in chosen[part]]
+            parts.write(part, block_rows(methods, few, labels, points, seed, bar.update))
     return parts
+
+
+def block_rows(
+    methods: Mapping[str, Method],
+    pairs: Sequence[Pair],
+    labels: Mapping[str, Mapping[str, Any]],
+    points: int | None,
+    seed: int,
+    done: Callable[[], Any] = lambda: None,
+) -> pd.DataFrame:
+    """The matches of one block of pairs under every trial; `done` is called after each pair."""
+    rows, few = [], thinned(pairs, points)
+    for name, method in methods.items():
+        for pair in few:
+            matches = method(pair.source, pair.target, pair.source_points, seed=seed)
+            rows.append(rows_of(pair, matches, labels[name]))
+            done()
+    return pd.concat(rows, ignore_index=True)
