@@ -80,7 +80,7 @@ class FrozenPath:
             z,
             self.steps,
             condition,
-            lambda t: noise_for(seed, view.id, 0, t, shape)[None],
+            lambda t: noise_for(seed, view.noise_id, 0, t, shape)[None],
             layers=layers,
             at=layers,
         )
@@ -108,9 +108,9 @@ class FrozenPath:
         mean, std = found.mean.float(), found.std.float()
         if s.posterior == "mode":
             return mean
-        return mean + std * noise_for(seed, view.id, 0, 0, tuple(mean.shape), kind="posterior").to(
-            mean
-        )
+        return mean + std * noise_for(
+            seed, view.noise_id, 0, 0, tuple(mean.shape), kind="posterior"
+        ).to(mean)
 
 
 def on_image(view: View, values: Float[Tensor, "c h w"]) -> FeatureMap:
