@@ -26,7 +26,7 @@ from data_scripts.toydino import card  # noqa: E402
 from data_scripts.toydino.model import Head, make_vit  # noqa: E402
 from data_scripts.toydino.observe import Observer  # noqa: E402
 from data_scripts.toydino.training import Recipe, Trainer  # noqa: E402
-from data_scripts.toytrain.pool import CHUNK, fuse_intersections, load_chunk, render_chunks  # noqa: E402
+from data_scripts.toytrain import pool  # noqa: E402
 
 
 def arguments() -> argparse.Namespace:
@@ -37,7 +37,7 @@ def arguments() -> argparse.Namespace:
     add = parser.add_argument
     add("--out", type=Path, default=Path("build/train-dino"), help="checkpoint and result")
     add("--pool", type=Path, help="the folder whose pool/ holds the pictures (default: --out)")
-    add("--chunks", type=int, default=18, help=f"chunks of {CHUNK} different pictures")
+    add("--chunks", type=int, default=18, help=f"chunks of {pool.CHUNK} different pictures")
     add("--stage", choices=("all", "render", "train", "export"), default="all")
     add("--shard", default="0/1", help="with --stage render: i/n renders every n-th chunk")
     add("--image", type=int, default=96, help="pixels a side of the pictures")
@@ -90,22 +90,22 @@ def export(args: argparse.Namespace, trainer: Trainer) -> None:
 def main() -> None:
     args = arguments()
     args.out.mkdir(parents=True, exist_ok=True)
-    pool = args.pool or args.out
+    folder = args.pool or args.out
     if args.threads:
         torch.set_num_threads(args.threads)
     if args.device == "cuda":
         torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = True
-        fuse_intersections()
+        pool.fuse_intersections()
     if args.stage in ("all", "render"):
         i, n = (int(v) for v in args.shard.split("/"))
-        render_chunks(pool, args.chunks, args.image, device=args.device, shard=(i, n))
+        pool.render_chunks(folder, args.chunks, args.image, device=args.device, shard=(i, n))
     if args.stage == "render":
         return
     trainer, path = make_trainer(args), args.out / "dino.pt"
     if trainer.resume(path):
         print(f"going on from {trainer.seen} images", flush=True)
     if args.stage != "export":
-        images = torch.cat([load_chunk(pool, i, "cpu")[0] for i in range(args.chunks)])
+        images = torch.cat([pool.load_chunk(folder, i, "cpu")[0] for i in range(args.chunks)])
         observer = Observer(args.image, args.device)
         trainer.run(images.to(args.device), path, observe=observer, seconds=args.seconds)
     export(args, trainer)

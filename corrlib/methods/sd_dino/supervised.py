@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from corrlib.heads.aggregation import AggregationHead, HeadSettings
-from corrlib.heads.bank import Item, fill
+from corrlib.heads.bank import fill, keypoints
 from corrlib.heads.training import Fit, train
 from corrlib.methods.sd_dino.views import Views
 from corrlib.types import FeatureMap, Pair, views_of
@@ -48,11 +48,7 @@ def fit_head(
     Every image's joined features are computed once and held in memory. Raises ValueError where no
     pair has a keypoint.
     """
-    items = [
-        Item(p.source.id, p.target.id, p.source_points, p.target_points)
-        for p in pairs
-        if len(p.source_points)
-    ]
+    items = keypoints(pairs)
     bank = fill(views_of(pairs), lambda v: {CELL: views.joined(v, seed=seed)}, progress)
     if not items:
         raise ValueError(f"none of {len(pairs)} pairs has a keypoint; nothing to train on")
