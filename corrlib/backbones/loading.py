@@ -37,26 +37,30 @@ def _network(kind: Any, folder: Path, part: str, dtype: torch.dtype) -> Any:
     again = (
         f"fetch them again, or, where they came with the repository, type: git checkout -- {folder}"
     )
+    return load_network(kind, folder / part, again, **options)
+
+
+def load_network(
+    kind: Any, folder: Path, cure: str, *, unused: str | None = None, **options: Any
+) -> Any:
+    """A network of `kind`, a class of diffusers or transformers, from its own folder; `options` go
+    to `from_pretrained`. Tensors whose name begins with `unused` may be absent.
+
+    Raises WeightsError as `load_parts` does, with the `cure`.
+    """
+    options |= {"local_files_only": True, "use_safetensors": True, "output_loading_info": True}
     try:
-        network, told = kind.from_pretrained(
-            folder,
-            subfolder=part,
-            local_files_only=True,
-            use_safetensors=True,
-            output_loading_info=True,
-            **options,
-        )
+        network, told = kind.from_pretrained(folder, **options)
     except (OSError, SafetensorError, RuntimeError, ValueError, KeyError) as error:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise WeightsError(
-            f"the weights in {folder / part} cannot be read ({reason}); {again}"
-        ) from error
+        raise WeightsError(f"the weights in {folder} cannot be read ({reason}); {cure}") from error
     for key, said in (("missing_keys", "lack"), ("mismatched_keys", "have the wrong shape in")):
-        if names := sorted(str(name) for name in told.get(key) or ()):
+        names = sorted(str(name) for name in told.get(key) or ())
+        if names := [name for name in names if unused is None or not name.startswith(unused)]:
             more = f" and {len(names) - 3} more" if len(names) > 3 else ""
             raise WeightsError(
-                f"the weights in {folder / part} {said} {len(names)} of the network's tensors: "
-                f"{', '.join(names[:3])}{more}; {again}"
+                f"the weights in {folder} {said} {len(names)} of the network's tensors: "
+                f"{', '.join(names[:3])}{more}; {cure}"
             )
     return network
 

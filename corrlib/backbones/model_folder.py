@@ -133,12 +133,12 @@ def _pickle(folder: Path, part: str) -> Path | None:
 
 def _damage(folder: Path, part: str) -> list[str]:
     """What is wrong with the weight files of a part, by their headers."""
-    return [said for path in weight_files(folder, part)[1] if (said := _broken(path))]
+    return [said for path in weight_files(folder, part)[1] if (said := broken(path))]
 
 
-def _broken(path: Path) -> str:
-    """What is wrong with a safetensors file: 8 bytes that say how long the header is, the header
-    (JSON), then as many bytes as its tensors have.
+def broken(path: Path) -> str:
+    """What is wrong with a safetensors file, "" if nothing is. It begins with 8 bytes that say how
+    long the header is; then come the header (JSON) and as many bytes as its tensors have.
     """
     size = path.stat().st_size
     with path.open("rb") as file:

@@ -87,12 +87,9 @@ def locate(name: str) -> Path | None:
             Path(root) / name, name, f"fetch it with: {fetch_command(model, Path(root) / name)}"
         )
     if model.asset:
-        return require_folder(
-            ASSETS / model.asset,
-            name,
-            f"it ships with the repository; type: git checkout -- {ASSETS / model.asset}, or train it "
-            f"again with: {model.remake}",
-        )
+        place = ASSETS / model.asset
+        cure = f"it ships with the repository, type: git checkout -- {place}"
+        return require_folder(place, name, f"{cure}; or train it again with: {model.remake}")
     return next((found for source in model.sources if (found := _cached(source))), None)
 
 
@@ -128,20 +125,23 @@ def _source(name: str) -> Source:
     return Source(repo, revision or None)
 
 
+def snapshot(source: Source, file: str) -> Path | None:
+    """The folder in the local hub cache that holds `file` of exactly this revision, if any."""
+    from huggingface_hub import try_to_load_from_cache
+
+    found = try_to_load_from_cache(
+        source.repo, file, cache_dir=hub_cache(), revision=source.revision
+    )
+    return Path(found).parents[file.count("/")] if isinstance(found, str) else None
+
+
 def _cached(source: Source) -> Path | None:
     """A copy of exactly this revision in the local hub cache that lacks nothing, if any. Raises
     WeightsError where it is damaged or of another kind.
     """
-    from huggingface_hub import try_to_load_from_cache
-
-    found = try_to_load_from_cache(
-        source.repo, "unet/config.json", cache_dir=hub_cache(), revision=source.revision
-    )
-    if not isinstance(found, str):
-        return None
-    folder = Path(found).parents[1]
-    if missing_files(folder) and not other_kind(folder):  # a fetching that broke off
-        return None
+    folder = snapshot(source, "unet/config.json")
+    if folder is None or (missing_files(folder) and not other_kind(folder)):
+        return None  # absent, or a fetching that broke off
     return require_folder(folder, str(source), "delete this folder, and it is fetched anew")
 
 
