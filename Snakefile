@@ -53,10 +53,9 @@ PYTHON = shlex.quote(sys.executable)
 MARK = " && cat {input} | sha256sum > {output}"
 
 
-def step(label, log, command, fresh=None):
-    """The shell line of a step: announced, logged, and resuming in `fresh` = (folder, keys...) unless the sources changed."""
-    options = "--fresh " + " ".join(fresh) + " " if fresh else ""
-    return f"{PYTHON} book/step.py {log} {shlex.quote(label)} {options}-- {command}"
+def step(label, log, command):
+    """The shell line of a step: announced and logged."""
+    return f"{PYTHON} book/step.py {log} {shlex.quote(label)} -- {command}"
 
 
 wildcard_constraints:
@@ -79,7 +78,6 @@ onstart:
 
 # ---------------------------------------------------------------- data
 
-FRESH = None if PROFILE["data"].get("keep") else (f"{BUILD}/data", "{input}")
 DATA = sources("data", *[word for word in PROFILE["data"]["make"].split() if word.endswith(".py")], sections=["data"])
 
 
@@ -89,7 +87,7 @@ rule data:
     log: f"{BUILD}/logs/data.log",
     threads: 2
     resources: mem_mb=3000, runtime=240,
-    shell: step("data set", "{log}", f"{PYTHON} " + PROFILE["data"]["make"].removeprefix("python "), fresh=FRESH) + MARK
+    shell: step("data set", "{log}", f"{PYTHON} " + PROFILE["data"]["make"].removeprefix("python ")) + MARK
 
 
 # ---------------------------------------------------------------- features: a network's pass over each image, once
@@ -228,7 +226,7 @@ rule tables:
     output: f"{BUILD}/tables/results.csv",
     log: f"{BUILD}/logs/tables.log",
     resources: mem_mb=3000, runtime=60,
-    shell: step("tables", "{log}", f"{CORRLIB} table --profile {NAME} --out {BUILD}/tables {FOLDERS}")
+    shell: step("tables", "{log}", f"{CORRLIB} table --profile {NAME} --force --out {BUILD}/tables {FOLDERS}")
 
 
 # ---------------------------------------------------------------- notebooks

@@ -63,6 +63,7 @@ def train(
         )
     adam = torch.optim.AdamW(head.parameters(), fit.learning_rate, weight_decay=fit.weight_decay)
     run = {"head": repr(head.settings), "fit": asdict(fit), "items": _digest(items)}
+    run |= {"features": _digest_bank(bank, items)} if checkpoint else {}
     losses = (
         _resume(Path(checkpoint), head, adam, run)
         if checkpoint and Path(checkpoint).is_file()
@@ -133,6 +134,15 @@ def _digest(items: Sequence[Item]) -> str:
                 (item.source, item.target, item.source_points.tolist(), item.target_points.tolist())
             ).encode()
         )
+    return digest.hexdigest()[:16]
+
+
+def _digest_bank(bank: Bank, items: Sequence[Item]) -> str:
+    digest = hashlib.sha256()
+    for id in dict.fromkeys(id for item in items for id in (item.source, item.target)):
+        for cell, found in sorted(bank[id].items()):
+            digest.update(repr((id, cell)).encode())
+            digest.update(found.values.detach().float().cpu().contiguous().numpy().tobytes())
     return digest.hexdigest()[:16]
 
 

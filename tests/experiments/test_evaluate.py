@@ -152,7 +152,9 @@ def test_a_folder_never_mixes_two_runs(tmp_path):
         ValueError, match="settings: .*shifted.* there, .*other.* now.*name another --out"
     ):
         match_pairs(changed, pairs_of(5), tmp_path)
-    with pytest.raises(ValueError, match="pair_ids"):
+    with pytest.raises(
+        ValueError, match="new: answers of pair pair-005; gone: answers of pair pair-000"
+    ):
         match_pairs(Shifted(), pairs_of(6)[1:], tmp_path)
     assert json.loads((tmp_path / "run.json").read_text())["settings"] == "'shifted'"
 
@@ -177,7 +179,7 @@ def test_wrong_answers_are_named(answer, said):
 
 SLOW = """
     import sys, time
-    sys.path.insert(0, {tests!r})
+    sys.path[:0] = [{tests!r}, {tests!r} + "/.."]
     from test_evaluate import Shifted, pairs_of
     from corrlib.experiments.evaluate import match_pairs
     class Slow(Shifted):
