@@ -38,15 +38,15 @@ class TensorStore:
 
     @staticmethod
     def key(settings: Any, view: View, **extra: Any) -> str:
-        """64 hex digits from the repr of `settings` and `extra`, the view's id, category and the
-        digest of its content.
+        """64 hex digits from the repr of `settings` and `extra`, the view's id, category,
+        size and way of reading, and the digest of its content.
 
         Raises ValueError when a repr holds a memory address: such a key would differ in every run.
         """
         parts = [
             repr(FORMAT),
             repr(settings),
-            repr((view.id, view.category, view.size)),
+            repr((view.id, view.category, view.size, view.own)),
             view.digest(),
             repr(sorted((name, plain(value)) for name, value in extra.items())),
         ]
