@@ -34,8 +34,17 @@ from corrlib.data.spair import SPair  # noqa: E402
 from corrlib.experiments.evaluate import described  # noqa: E402
 from corrlib.methods.base import Env  # noqa: E402
 from corrlib.methods.prompt_optimization.labels.card import card  # noqa: E402
-from corrlib.methods.prompt_optimization.labels.plan import Plan, Task, query_points, rounds  # noqa: E402
-from corrlib.methods.prompt_optimization.labels.saliency import LEVEL, NEAREST, foreground  # noqa: E402
+from corrlib.methods.prompt_optimization.labels.plan import (  # noqa: E402
+    Plan,
+    Task,
+    query_points,
+    rounds,
+)
+from corrlib.methods.prompt_optimization.labels.saliency import (  # noqa: E402
+    LEVEL,
+    NEAREST,
+    foreground,
+)
 from corrlib.methods.prompt_optimization.labels.table import SHIPPED, pair_name  # noqa: E402
 from corrlib.methods.prompt_optimization.labels.teacher import Teacher  # noqa: E402
 from corrlib.methods.prompt_optimization.labels.truth import World  # noqa: E402

@@ -17,7 +17,6 @@ from corrlib import methods, metrics
 from corrlib.experiments.evaluate import evaluate, match_pairs, read, score, select, store_features
 from corrlib.experiments.sweep import best, grid, sweep
 from corrlib.methods.base import Env
-from corrlib.storage.result_folder import ResultFolder
 from corrlib.storage.tensor_store import TensorStore
 from corrlib.types import Matches, Pair, views_of
 
@@ -219,19 +218,6 @@ def test_a_killed_run_goes_on_where_it_stopped(tmp_path):
     assert all(path.stat().st_mtime_ns == changed for path, changed in done.items())
     match_pairs(Shifted(1.0), pairs_of(200), tmp_path / "whole")
     pd.testing.assert_frame_equal(read(out), read(tmp_path / "whole"))
-
-
-def test_a_part_is_whole_or_not_there(tmp_path, monkeypatch):
-    parts = ResultFolder.start(tmp_path, {}, 1)
-
-    def cut(self, file, **options):
-        file.write_bytes(b"half")
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(pd.DataFrame, "to_parquet", cut)
-    with pytest.raises(KeyboardInterrupt):
-        parts.write(0, pd.DataFrame({"a": [1]}))
-    assert [path.name for path in tmp_path.iterdir()] == ["run.json"]
 
 
 def test_a_sweep_holds_the_numbers_of_single_runs(tmp_path, env):

@@ -116,6 +116,19 @@ def test_a_part_that_is_not_one(tmp_path):
     assert len(parts.read()) == 4
 
 
+def test_a_part_is_whole_or_not_there(tmp_path, monkeypatch):
+    parts = ResultFolder.start(tmp_path, {}, 1)
+
+    def cut(self, file, **options):
+        file.write_bytes(b"half")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(pd.DataFrame, "to_parquet", cut)
+    with pytest.raises(KeyboardInterrupt):
+        parts.write(0, pd.DataFrame({"a": [1]}))
+    assert [path.name for path in tmp_path.iterdir()] == ["run.json"]
+
+
 def test_parts_without_a_run_are_nobody_s(tmp_path):
     TABLE.to_parquet(tmp_path / "part-00000.parquet")
     with pytest.raises(ValueError, match="part-00000.parquet and no run.json"):
