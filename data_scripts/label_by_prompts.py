@@ -27,31 +27,22 @@ from tqdm import tqdm
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from corrlib import methods  # noqa: E402
-from corrlib.cli import add_debug, answer  # noqa: E402
-from corrlib.cli.common import shard  # noqa: E402
-from corrlib.data.spair import SPair  # noqa: E402
-from corrlib.experiments.evaluate import described  # noqa: E402
-from corrlib.methods.base import Env  # noqa: E402
-from corrlib.methods.prompt_optimization.labels.card import card  # noqa: E402
-from corrlib.methods.prompt_optimization.labels.plan import (  # noqa: E402
-    Plan,
-    Task,
-    query_points,
-    rounds,
-)
-from corrlib.methods.prompt_optimization.labels.saliency import (  # noqa: E402
-    LEVEL,
-    NEAREST,
-    foreground,
-)
-from corrlib.methods.prompt_optimization.labels.table import SHIPPED, pair_name  # noqa: E402
-from corrlib.methods.prompt_optimization.labels.teacher import Teacher  # noqa: E402
-from corrlib.methods.prompt_optimization.labels.truth import World  # noqa: E402
-from corrlib.storage.atomic_write import atomic_write  # noqa: E402
-from corrlib.storage.outputs import require_new  # noqa: E402
-from corrlib.storage.result_folder import ResultFolder  # noqa: E402
-from corrlib.storage.tensor_store import TensorStore  # noqa: E402
+from corrlib import methods
+from corrlib.cli import add_debug, answer
+from corrlib.cli.common import shard
+from corrlib.data.spair import SPair
+from corrlib.experiments.evaluate import described
+from corrlib.methods.base import Env
+from corrlib.methods.prompt_optimization.labels.card import card
+from corrlib.methods.prompt_optimization.labels.plan import Plan, Task, query_points, rounds
+from corrlib.methods.prompt_optimization.labels.saliency import LEVEL, NEAREST, foreground
+from corrlib.methods.prompt_optimization.labels.table import SHIPPED, pair_name
+from corrlib.methods.prompt_optimization.labels.teacher import Teacher
+from corrlib.methods.prompt_optimization.labels.truth import World
+from corrlib.storage.atomic_write import atomic_write
+from corrlib.storage.outputs import require_new
+from corrlib.storage.result_folder import ResultFolder
+from corrlib.storage.tensor_store import TensorStore
 
 CARD = "README.md"
 

@@ -145,6 +145,10 @@ class Selection(Sequence):
         rest = {key: value for key, value in wanted.items() if key != "category"}
         return self._only([n for n in names if not rest or self._has(n, rest)])
 
+    def named(self, names: Collection[str]):
+        """Items with one of these names, in the data set's order."""
+        return self._only([n for n in self._names if n in names])
+
     def _has(self, name: str, wanted: Mapping[str, Any]) -> bool:
         tags = self.tags_of(name)
         return all(fits(want, tags.get(key)) for key, want in wanted.items())
