@@ -155,18 +155,8 @@ def run_trials(
         sum(len(chosen[part]) for part in todo) * len(methods), None, progress
     ) as bar:
         for part in todo:
-<<<<<<< HEAD
-            few = thinned([pairs[i] for i in chosen[part]], points)
-            rows = []
-            for name, method in methods.items():
-                for pair in few:
-                    rows.append(rows_of(pair, ask(method, pair, seed), labels[name]))
-                    bar.update()
-            parts.write(part, pd.concat(rows, ignore_index=True))
-=======
             few = [pairs[i] for i in chosen[part]]
             parts.write(part, block_rows(methods, few, labels, points, seed, bar.update))
->>>>>>> main
     return parts
 
 
@@ -182,7 +172,6 @@ def block_rows(
     rows, few = [], thinned(pairs, points)
     for name, method in methods.items():
         for pair in few:
-            matches = method(pair.source, pair.target, pair.source_points, seed=seed)
-            rows.append(rows_of(pair, matches, labels[name]))
+            rows.append(rows_of(pair, ask(method, pair, seed), labels[name]))
             done()
     return pd.concat(rows, ignore_index=True)
