@@ -137,9 +137,17 @@ def other(view: View, seed: int = 9) -> View:
             "prompt_optimization",
             {"size": 32, "layers": (10,), "crops": 4, "at_once": 2, "steps": 1, "embeddings": 1},
         ),
+        (
+            "sd_dino",
+            {"dino_layer": 2, "sd_side": 64, "dino_side": 48, "grid": 12, "pca": (6, 16, 16)},
+        ),
     ],
 )
-def test_equal_ids_do_not_make_equal_pixels(tiny_diffuser, tmp_path, name, settings):
+def test_equal_ids_do_not_make_equal_pixels(
+    tiny_diffuser, tiny_vit_folder, tmp_path, name, settings
+):
+    if name == "sd_dino":
+        settings = {**settings, "dino": str(tiny_vit_folder)}
     points = torch.tensor([[10.0, 12.0], [40.0, 30.0]])
     a, b = picture_view(64, 48, 0, "cat"), picture_view(64, 48, 1, "cat")
 
