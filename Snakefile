@@ -78,10 +78,12 @@ onstart:
 
 # ---------------------------------------------------------------- data
 
-# What only counts answers changes neither data nor matches. The protocol is written beside every match: it is none of these.
+# What only counts answers changes neither data nor matches, nor does how a script ends. The protocol is written beside every match: it is none of these.
 COUNT = sorted({*glob.glob("corrlib/metrics/*.py")} - {"corrlib/metrics/protocol.py"})
 COUNT += ["corrlib/experiments/report.py", "corrlib/experiments/table_files.py"]
-DATA = sources("data", *[word for word in PROFILE["data"]["make"].split() if word.endswith(".py")], without=COUNT, sections=["data"])
+MAKERS = [word for word in PROFILE["data"]["make"].split() if word.endswith(".py")]
+TABLE = ["corrlib/data/sources/benchmarks.yml"] if "data_scripts/fetch.py" in MAKERS else []
+DATA = sources("data", *MAKERS, also=TABLE, without=[*COUNT, "corrlib/cli/__init__.py"], sections=["data"])
 
 
 rule data:

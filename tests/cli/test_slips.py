@@ -118,9 +118,5 @@ def test_truncated_weights_say_what_to_type(capsys, tiny_folder, tmp_path):
     copy = shutil.copytree(tiny_folder, tmp_path / "weights")
     file = next((copy / "unet").glob("*.safetensors"))
     file.write_bytes(file.read_bytes()[:1000])
-    with pytest.raises(
-        OSError,
-        match=r"unet cannot be read, they may be truncated; fetch them again, or, .* git "
-        r"checkout -- ",
-    ):
+    with pytest.raises(OSError, match="model.safetensors is truncated .*; fetch it again"):
         Env().diffuser(str(copy))
