@@ -54,6 +54,19 @@ def test_weights_from_the_first_address_that_has_them(tmp_path, tiny_folder, mon
     assert "are needed" in capsys.readouterr().err
 
 
+def test_weights_in_the_hub_s_cache_are_not_fetched_again(
+    tmp_path, tiny_folder, monkeypatch, capsys
+):
+    source = weights.MODELS["sd1-5"].sources[0]
+    cache = tmp_path / f"models--{source.repo.replace('/', '--')}"
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setattr("huggingface_hub.snapshot_download", None)
+    monkeypatch.delenv(weights.VARIABLE, raising=False)
+    shutil.copytree(tiny_folder, cache / "snapshots" / source.revision)
+    assert fetch.main(["weights", "sd1-5", "--yes"]) == 0
+    assert f"{cache}/snapshots/{source.revision} is there, nothing" in capsys.readouterr().out
+
+
 def test_weights_of_no_address_say_so(tmp_path, monkeypatch, capsys):
     def snapshot_download(*_, **__):
         raise OSError("no route to the hub")
