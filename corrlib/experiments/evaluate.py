@@ -220,10 +220,15 @@ def rows_of(pair: Pair, matches: Matches, labels: dict[str, Any]) -> pd.DataFram
 def labels_of(
     method: Any, pairs: Sequence[Pair], chosen: list[int], profile: str
 ) -> dict[str, Any]:
+    """What every row of a keypoint table carries: `names_of`, and the rules of counting."""
+    return {**names_of(method, pairs, chosen, profile), **protocol_for(pairs, chosen).labels()}
+
+
+def names_of(method: Any, pairs: Sequence, chosen: list[int], profile: str) -> dict[str, Any]:
     """What every row of a result carries: method, preset, profile, "20 of 400 pairs" with their
-    views where a subset was looked at, the data set and the rules of counting."""
+    views where a subset was looked at, and the data set."""
     of = getattr(pairs, "of", len(pairs))
-    subset = "" if len(chosen) == of else f"{len(chosen)} of {of} pairs"
+    subset = "" if len(chosen) == of else f"{len(chosen)} of {of} {getattr(pairs, 'unit', 'pairs')}"
     if len(chosen) < len(pairs) and (views := mix(pairs, chosen)):
         subset += f"; {views}"
     data = pairs.heading() if hasattr(pairs, "heading") else "pairs"
@@ -232,7 +237,7 @@ def labels_of(
         "preset": getattr(method, "preset", ""),
         "profile": profile,
     }
-    return {**names, "subset": subset, "data": data, **protocol_for(pairs, chosen).labels()}
+    return {**names, "subset": subset, "data": data}
 
 
 def protocol_for(pairs: Sequence[Pair], chosen: Sequence[int] = (0,)) -> Protocol:
@@ -245,7 +250,7 @@ def protocol_for(pairs: Sequence[Pair], chosen: Sequence[int] = (0,)) -> Protoco
     if measure := getattr(pairs, "measure", ""):
         raise ValueError(
             f"{pairs!r} has no pairs of keypoints to match; published is {measure}. See "
-            "corrlib.metrics"
+            "corrlib.experiments.tasks"
         )
     if (protocol := getattr(pairs, "protocol", None)) is not None:
         return protocol
