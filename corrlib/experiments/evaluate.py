@@ -229,7 +229,8 @@ def names_of(method: Any, pairs: Sequence, chosen: list[int], profile: str) -> d
     views where a subset was looked at, and the data set."""
     of = getattr(pairs, "of", len(pairs))
     subset = "" if len(chosen) == of else f"{len(chosen)} of {of} {getattr(pairs, 'unit', 'pairs')}"
-    if len(chosen) < len(pairs) and (views := mix(pairs, chosen)):
+    seen = "viewpoint" in getattr(pairs, "tags", ("viewpoint",))
+    if len(chosen) < len(pairs) and seen and (views := mix(pairs, chosen)):
         subset += f"; {views}"
     data = pairs.heading() if hasattr(pairs, "heading") else "pairs"
     names = {
