@@ -1,5 +1,5 @@
-"""`python -m corrlib evaluate`: ask a method about all of a benchmark, then count what the benchmark
-publishes. Typed again after a kill it goes on; shards run side by side.
+"""`python -m corrlib evaluate`: ask a method about all of a benchmark, then count as the benchmark
+does. Typed again after a kill it goes on; shards run side by side.
 """
 
 import argparse
@@ -102,7 +102,7 @@ def run(args: argparse.Namespace) -> None:
 
 
 def _task_settings(args: argparse.Namespace, task, data):
-    """The settings of the data set's task. Raises ValueError where it has none of what was given."""
+    """The settings of the data set's task. Raises ValueError on one that it has not."""
     if task is None:
         if args.task:
             raise ValueError(

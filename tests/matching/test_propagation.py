@@ -33,14 +33,14 @@ def published(maps, first, rule):
     """Affinities exp(cos / T) of all context cells, 0 outside of the window, all but the k largest
     0, divided by their sum: written as DIFT's eval_davis.py has it.
     """
-    values = [np.array(m.values.flatten(1).double()) for m in maps]
+    values = [m.values.flatten(1).double().numpy() for m in maps]
     values = [v / np.linalg.norm(v, axis=0) for v in values]
     y, x = np.divmod(np.arange(35), 7)
     dy, dx = abs(y[:, None] - y), abs(x[:, None] - x)
     inside = (dy <= rule.radius) & (dx <= rule.radius)
     if rule.window == "disc":
         inside = dy**2 + dx**2 < rule.radius**2
-    labels = [np.array(first.flatten(1).double())]
+    labels = [first.flatten(1).double().numpy()]
     for i in range(1, len(maps)):
         frames = [0, *range(max(1, i - rule.context), i)]
         affinity = np.concatenate(

@@ -1,4 +1,4 @@
-"""TSS: dense flow of every direction, counted by group, for all pairs and for those without flip."""
+"""TSS: dense flow of every direction, counted by group, for all pairs and without those of flip."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ import torch
 
 from corrlib import metrics
 from corrlib.coords import Size
-from corrlib.experiments.tasks.task import features_of
+from corrlib.experiments.tasks.task import has_maps
 from corrlib.matching.dense_flow import flow_of_answers, grid_points
 from corrlib.types import DensePair
 
@@ -30,14 +30,18 @@ class FlowSettings:
     grid: Size | None = None
 
 
-def ask(method: Any, pair: DensePair, settings: FlowSettings, seed: int, out: Path) -> pd.DataFrame:
-    """Where each point of the grid goes: one row a point, row by row of the grid."""
-    if settings.grid is None and not callable(getattr(method, "features", None)):
+def require_grid(method: Any, settings: FlowSettings) -> None:
+    """Raise TypeError of a method without feature maps that is asked for no grid of points."""
+    if settings.grid is None and not has_maps(method):
         raise TypeError(
             f"method {method.name} has no feature map whose cells could be asked for; name a grid "
-            "of points with --task grid=24x24, which it answers one by one in each direction"
+            "of points, for example --task grid=24x24: it answers each of them in each direction"
         )
-    grid = settings.grid or features_of(method, pair.source, seed).frame.grid
+
+
+def ask(method: Any, pair: DensePair, settings: FlowSettings, seed: int, out: Path) -> pd.DataFrame:
+    """Where each point of the grid goes: one row a point, row by row of the grid."""
+    grid = settings.grid or method.features(pair.source, seed=seed).frame.grid
     points = grid_points(pair.source.size, grid)
     answers = method(pair.source, pair.target, points, seed=seed).points.detach().cpu().double()
     if tuple(answers.shape) != tuple(points.shape) or not answers.isfinite().all():
@@ -60,7 +64,7 @@ def count(rows: pd.DataFrame, data: Sequence, out: Path) -> dict[str, pd.DataFra
     scores = []
     for name, part in rows.groupby("item", sort=False):
         pair, first = data.item(name), part.iloc[0]
-        answers = torch.from_numpy(part[["predicted_x", "predicted_y"]].to_numpy())
+        answers = torch.from_numpy(part[["predicted_x", "predicted_y"]].to_numpy(copy=True))
         grid = int(first["grid_width"]), int(first["grid_height"])
         flow = flow_of_answers(answers, pair.source.size, grid).numpy()
         score = metrics.score_flow(flow, pair.flow().numpy(), pair.target.size)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,6 @@ import pandas as pd
 import torch
 
 from corrlib import metrics
-from corrlib.experiments.tasks.task import features_of
 from corrlib.matching.propagation import Rule, joint_labels, joints_of_labels, propagate
 from corrlib.types import Video
 
@@ -39,15 +39,10 @@ class JointSettings(Rule):
 
 def ask(method: Any, video: Video, settings: JointSettings, seed: int, out: Path) -> pd.DataFrame:
     """Where the joints are in every frame: one row a joint and frame, NaN where it is lost."""
-    maps = (features_of(method, view, seed) for view in video.frames)
+    maps = (method.features(view, seed=seed) for view in video.frames)
     start = next(maps)
-
-    def every():
-        yield start
-        yield from maps
-
     labels = joint_labels(video.joints[0], start.frame, settings.sigma)
-    found = propagate(every(), labels, settings)
+    found = propagate(chain([start], maps), labels, settings)
     later = [joints_of_labels(label.cpu(), start.frame) for label in found]
     places = torch.stack([video.joints[0].double(), *later]).numpy()
     frames, joints = np.indices(places.shape[:2])

@@ -3,6 +3,7 @@ when all parts are there.
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import pandas as pd
 
 from corrlib.experiments.evaluate import content_of, described, names_of, progress_bar, select
 from corrlib.experiments.tasks.table import TASKS
-from corrlib.experiments.tasks.task import Task, require_maps
+from corrlib.experiments.tasks.task import Task
 from corrlib.storage.atomic_write import atomic_write
 from corrlib.storage.result_folder import ResultFolder
 
@@ -40,11 +41,11 @@ def answer(
     do the task, ValueError when `out` holds the results of another run.
     """
     settings = task.settings() if settings is None else settings
-    if task.maps:
-        require_maps(method)
+    task.require(method, settings)
     out, chosen = Path(out), select(len(data), limit)
     names = names_of(method, data, chosen, profile)
-    run = {**names, **described(method, seed), "task": repr(settings), "items": len(chosen)}
+    said = ", ".join(f"{key} {value!r}" for key, value in asdict(settings).items())
+    run = {**names, **described(method, seed), "task": said, "items": len(chosen)}
     parts = ResultFolder.start(out, run, len(chosen), content_of(data, chosen))
     todo = parts.todo(shard)
     with progress_bar(len(todo), method, progress) as bar:

@@ -1,6 +1,7 @@
 """DAVIS: masks of the first frame carried through the video, counted as J and F of its objects."""
 
 from collections.abc import Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,6 @@ from torch import Tensor
 
 from corrlib import metrics
 from corrlib.data.masks import VOID, masks_in
-from corrlib.experiments.tasks.task import features_of
 from corrlib.matching.propagation import Rule, mask_labels, mask_of_labels, propagate
 from corrlib.storage.atomic_write import atomic_write
 from corrlib.types import Video
@@ -28,19 +28,16 @@ WORDS = (
 
 def ask(method: Any, video: Video, settings: Rule, seed: int, out: Path) -> pd.DataFrame:
     """The masks of all frames as indexed PNG in `out`/masks, and one row a frame."""
-    maps = (features_of(method, view, seed) for view in video.frames)
+    maps = (method.features(view, seed=seed) for view in video.frames)
     first = video.masks(0)
     given = torch.where(first == VOID, 0, first).long()
     start, count = next(maps), int(given.max())
     names = [view.id.rpartition("/")[2] for view in video.frames]
     _write(given, out / FOLDER / video.id / f"{names[0]}.png")
-
-    def every():
-        yield start
-        yield from maps
-
     labels = mask_labels(given, count, start.frame)
-    for name, found in zip(names[1:], propagate(every(), labels, settings), strict=True):
+    for name, found in zip(
+        names[1:], propagate(chain([start], maps), labels, settings), strict=True
+    ):
         ids = mask_of_labels(found.cpu(), start.frame)
         _write(ids, out / FOLDER / video.id / f"{name}.png")
     return pd.DataFrame({"frame": names, "objects": count})

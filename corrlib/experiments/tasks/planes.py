@@ -12,7 +12,6 @@ import torch
 from corrlib import metrics
 from corrlib.coords import Points
 from corrlib.data.arrays import read_numbers
-from corrlib.experiments.tasks.task import features_of
 from corrlib.matching.keypoints import corners
 from corrlib.metrics.homography import ESTIMATORS, METRICS
 from corrlib.types import DensePair, View
@@ -22,7 +21,9 @@ XY = ["source_x", "source_y", "predicted_x", "predicted_y"]
 WORDS = (
     "homographies: percent of pairs whose four corners are on average at most 1, 3, 5 px from "
     "where the true homography puts them, an estimate that fails is wrong; matches: mean matching "
-    "accuracy, the share of a pair's mutual matches within 1, 3, 5 px of the truth, mean over pairs"
+    "accuracy, the share of a pair's mutual matches within 1, 3, 5 px of the truth, mean over pairs; "
+    "keypoints are Shi-Tomasi corners (published numbers take SuperPoint's) unless --task "
+    "keypoints=FOLDER names lists"
 )
 
 
@@ -38,15 +39,16 @@ class PlaneSettings:
     threshold_px: float = 3.0
 
 
-def ask(method: Any, pair: DensePair, settings: PlaneSettings, seed: int, out: Path) -> pd.DataFrame:
-    """Mutual matches by cosine and by distance, one row a match; a row of NaN where there is none.
-    """
+def ask(
+    method: Any, pair: DensePair, settings: PlaneSettings, seed: int, out: Path
+) -> pd.DataFrame:
+    """Mutual matches by cosine and by distance, one row a match; a row of NaN where there is none."""
     points, features = [], []
     for view in (pair.source, pair.target):
         # as released: sorted, and of points given twice one
         xy = torch.from_numpy(np.unique(keypoints(view, settings).numpy(), axis=0))
         points.append(xy.numpy())
-        features.append(features_of(method, view, seed).at(xy).detach().cpu().numpy())
+        features.append(method.features(view, seed=seed).at(xy).detach().cpu().numpy())
     rows = []
     for metric in METRICS:
         found = metrics.mutual_neighbours(*features, metric)
@@ -86,7 +88,9 @@ def count(rows: pd.DataFrame, data: Sequence, out: Path) -> dict[str, pd.DataFra
     shares = []
     for metric in METRICS:
         for part in ("all", "i", "v"):
-            chosen = [e for s, m, e in errors if m == metric and (part == "all" or s[:2] == f"{part}_")]
+            chosen = [
+                e for s, m, e in errors if m == metric and (part == "all" or s[:2] == f"{part}_")
+            ]
             if chosen:
                 values = metrics.matching_accuracy(chosen, PIXELS)
                 said = {f"{t} px": v for t, v in zip(PIXELS, values, strict=True)}

@@ -7,8 +7,6 @@ from typing import Any
 
 import pandas as pd
 
-from corrlib.types import FeatureMap, View
-
 
 @dataclass(frozen=True)
 class Task:
@@ -16,28 +14,27 @@ class Task:
     write files into the folder `out`; `count(rows, data, out)` gives the published tables by name
     from the rows of all items, and `words` says what their numbers are.
 
-    `settings` is a frozen dataclass of what can be changed. `maps` says that it needs features of a
-    whole view, which a method that answers points one by one has not.
+    `settings` is a frozen dataclass of what can be changed. `require(method, settings)` raises
+    TypeError, before any work, of a method that cannot be asked.
     """
 
     ask: Callable[[Any, Any, Any, int, Path], pd.DataFrame]
     count: Callable[[pd.DataFrame, Sequence, Path], Mapping[str, pd.DataFrame]]
     settings: type
     words: str
-    maps: bool = True
+    require: Callable[[Any, Any], None]
 
 
-def features_of(method: Any, view: View, seed: int) -> FeatureMap:
-    """A method's features of one view. Raises TypeError where it has none of whole views."""
-    require_maps(method)
-    return method.features(view, seed=seed)
-
-
-def require_maps(method: Any) -> None:
+def require_maps(method: Any, settings: Any = None) -> None:
     """Raise TypeError of a method that answers points and has no feature map of a view."""
-    if not callable(getattr(method, "features", None)):
+    if not has_maps(method):
         raise TypeError(
             f"method {getattr(method, 'name', '') or type(method).__name__} answers points of a "
             "pair and has no feature map of a view, which this benchmark's measure asks for; dift "
             "has"
         )
+
+
+def has_maps(method: Any) -> bool:
+    """Whether a method has features of a view by itself: `method.features(view, seed=...)`."""
+    return callable(getattr(method, "features", None))
