@@ -18,14 +18,18 @@ from tqdm import tqdm
 from corrlib.backbones.noise import noise_key
 from corrlib.heads.aggregation import AggregationHead
 from corrlib.heads.bank import Bank, Item
-from corrlib.heads.loss import TEMPERATURE, correspondence_loss, to_cells
+from corrlib.heads.loss import TEMPERATURE, correspondence_loss, keypoint_loss, to_cells
 from corrlib.storage.atomic_write import atomic_write
+
+LOSSES = {"cells": correspondence_loss, "keypoints": keypoint_loss}
 
 
 @dataclass(frozen=True)
 class Fit:
     """How a head is fitted; the defaults are the paper's, but for its 5,000 steps. `pairs` share a
     step, their losses averaged. `released_cells` puts points into cells as the released code does.
+    A point has to be found `among` all "cells" of the other image, or among the other "keypoints"
+    of the pair.
     """
 
     learning_rate: float | int = 1e-3
@@ -34,6 +38,11 @@ class Fit:
     temperature: float | int = TEMPERATURE
     seed: int = 0
     released_cells: bool = False
+    among: str = "cells"
+
+    def __post_init__(self):
+        if self.among not in LOSSES:
+            raise ValueError(f"among is {self.among!r}; wanted one of {', '.join(LOSSES)}")
 
 
 def train(
@@ -110,7 +119,7 @@ def _loss(head: AggregationHead, bank: Bank, items: Sequence[Item], fit: Fit) ->
         for id, points in ((item.source, item.source_points), (item.target, item.target_points)):
             frame = replace(next(iter(held[id].values())).frame, grid=head.settings.grid)
             cells.append(to_cells(points, frame, released=fit.released_cells).to(device))
-        total = total + correspondence_loss(
+        total = total + LOSSES[fit.among](
             made[item.source], made[item.target], *cells, fit.temperature
         )
     return total / len(items)

@@ -10,6 +10,7 @@ import torch
 
 from corrlib.backbones.diffusion import Diffuser
 from corrlib.backbones.noised_pass import DTYPES
+from corrlib.backbones.vit import ViT
 from corrlib.coords import Frame, Queries, as_queries
 from corrlib.matching.estimators import nearest
 from corrlib.matching.interpolation import Target
@@ -20,8 +21,7 @@ from corrlib.types import Estimator, Extractor, FeatureMap, Matches, View
 
 @dataclass
 class Env:
-    """Where methods run and what they share: device, feature store, and diffusion models, each
-    loaded once.
+    """Where methods run and what they share: device, feature store, and networks, each loaded once.
 
     A model put into `models` under its name is used instead of being loaded. `shared` holds by name
     what several methods of one kind compute once for all of them.
@@ -29,7 +29,7 @@ class Env:
 
     device: str = "cpu"
     store: TensorStore | None = None
-    models: dict[tuple[str, str] | str, Diffuser] = field(default_factory=dict)
+    models: dict[tuple[str, ...] | str, Diffuser | ViT] = field(default_factory=dict)
     shared: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self):
@@ -52,6 +52,16 @@ class Env:
                 model, device=self.device, dtype=DTYPES[dtype]
             )
         return self.models[model, dtype]
+
+    def vit(self, name: str, dtype: str = "float32", positions: str = "exact") -> ViT:
+        """The vision transformer of that name (a preset, a folder or a hub id) on this device."""
+        if name in self.models:
+            return self.models[name]
+        if (name, dtype, positions) not in self.models:
+            self.models[name, dtype, positions] = ViT.load(
+                name, device=self.device, dtype=DTYPES[dtype], positions=positions
+            )
+        return self.models[name, dtype, positions]
 
 
 @dataclass

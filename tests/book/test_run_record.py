@@ -108,7 +108,7 @@ def test_unread_numbers_are_marked():
 
 def test_library_page_has_every_public_module():
     page = library_page.library_page(ROOT / "corrlib")
-    for name in ("coords", "match", "methods.dift", "viz.matches"):
+    for name in ("coords", "matching.estimators", "methods.dift", "viz.matches"):
         assert f"## `corrlib.{name}`" in page
     assert "`nearest(" in page and "corrlib.cli" not in page
 

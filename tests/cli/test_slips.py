@@ -32,7 +32,8 @@ def folder(tmp_path):
     """A data set of one's own images: one pair, two points."""
     picture(60, 45).save(tmp_path / "a.png"), picture(48, 70, seed=1).save(tmp_path / "b.png")
     (tmp_path / "pairs.csv").write_text(
-        "source,target,source_x,source_y,target_x,target_y\na.png,b.png,9,9,8,8\na.png,b.png,20,9,30,8\n"
+        "source,target,source_x,source_y,target_x,target_y\n"
+        "a.png,b.png,9,9,8,8\na.png,b.png,20,9,30,8\n"
     )
     return tmp_path
 
