@@ -29,7 +29,8 @@ class Rule:
     first frame and the `context` frames before.
 
     Candidates lie within `radius` cells: of each axis ("square"), or of the distance, which must be
-    less ("disc"). `first_near` keeps that window in the first frame too.
+    less ("disc"). `first_near` keeps that window in the first frame too. Defaults are those of
+    DIFT's command for DAVIS.
     """
 
     temperature: float = 0.2

@@ -23,8 +23,8 @@ WORDS = (
 
 @dataclass(frozen=True)
 class JointSettings(Rule):
-    """As in CRW's evaluation, whose values DIFT's paper takes: a window by distance that does not
-    hold for the first frame. `sigma` is the spread of a joint's label in cells; places are means
+    """As in CRW's evaluation, a window by distance that does not hold for the first frame; the
+    values are those reported of DIFT, whose code for JHMDB is not released. `sigma` is the spread of a joint's label in cells; places are means
     of the three strongest cells. Early frames have a shorter context, where that code repeats the
     first frame.
     """

@@ -35,9 +35,8 @@ def ask(method: Any, video: Video, settings: Rule, seed: int, out: Path) -> pd.D
     names = [view.id.rpartition("/")[2] for view in video.frames]
     _write(given, out / FOLDER / video.id / f"{names[0]}.png")
     labels = mask_labels(given, count, start.frame)
-    for name, found in zip(
-        names[1:], propagate(chain([start], maps), labels, settings), strict=True
-    ):
+    later = propagate(chain([start], maps), labels, settings)
+    for name, found in zip(names[1:], later, strict=True):
         ids = mask_of_labels(found.cpu(), start.frame)
         _write(ids, out / FOLDER / video.id / f"{name}.png")
     return pd.DataFrame({"frame": names, "objects": count})

@@ -21,7 +21,7 @@ XY = ["source_x", "source_y", "predicted_x", "predicted_y"]
 WORDS = (
     "homographies: percent of pairs whose four corners are on average at most 1, 3, 5 px from "
     "where the true homography puts them, an estimate that fails is wrong; matches: mean matching "
-    "accuracy, the share of a pair's mutual matches within 1, 3, 5 px of the truth, mean over pairs; "
+    "accuracy, the share of a pair's mutual matches within 1, 3, 5 px of the truth, mean of pairs; "
     "keypoints are Shi-Tomasi corners (published numbers take SuperPoint's) unless --task "
     "keypoints=FOLDER names lists"
 )
@@ -42,7 +42,7 @@ class PlaneSettings:
 def ask(
     method: Any, pair: DensePair, settings: PlaneSettings, seed: int, out: Path
 ) -> pd.DataFrame:
-    """Mutual matches by cosine and by distance, one row a match; a row of NaN where there is none."""
+    """Mutual matches by cosine and by distance, one row each; a row of NaN where there is none."""
     points, features = [], []
     for view in (pair.source, pair.target):
         # as released: sorted, and of points given twice one
@@ -88,9 +88,8 @@ def count(rows: pd.DataFrame, data: Sequence, out: Path) -> dict[str, pd.DataFra
     shares = []
     for metric in METRICS:
         for part in ("all", "i", "v"):
-            chosen = [
-                e for s, m, e in errors if m == metric and (part == "all" or s[:2] == f"{part}_")
-            ]
+            kind = "" if part == "all" else f"{part}_"
+            chosen = [e for s, m, e in errors if m == metric and s.startswith(kind)]
             if chosen:
                 values = metrics.matching_accuracy(chosen, PIXELS)
                 said = {f"{t} px": v for t, v in zip(PIXELS, values, strict=True)}
