@@ -24,9 +24,10 @@ WORDS = (
 @dataclass(frozen=True)
 class JointSettings(Rule):
     """As in CRW's evaluation, a window by distance that does not hold for the first frame; the
-    values are those reported of DIFT, whose code for JHMDB is not released. `sigma` is the spread of a joint's label in cells; places are means
-    of the three strongest cells. Early frames have a shorter context, where that code repeats the
-    first frame.
+    values are those reported of DIFT, whose code for JHMDB is not released.
+
+    `sigma` is the spread of a joint's label in cells; places are means of the three strongest
+    cells. Early frames have a shorter context, where that code repeats the first frame.
     """
 
     temperature: float = 0.1
