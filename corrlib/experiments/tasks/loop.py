@@ -9,10 +9,11 @@ from typing import Any
 
 import pandas as pd
 
-from corrlib.experiments.evaluate import content_of, described, names_of, progress_bar, select
+from corrlib.experiments.evaluate import described, names_of, progress_bar, select
 from corrlib.experiments.tasks.table import TASKS
 from corrlib.experiments.tasks.task import Task
 from corrlib.storage.atomic_write import atomic_write
+from corrlib.storage.content import gathered
 from corrlib.storage.result_folder import ResultFolder
 
 
@@ -46,7 +47,8 @@ def answer(
     names = names_of(method, data, chosen, profile)
     said = ", ".join(f"{key} {value!r}" for key, value in asdict(settings).items())
     run = {**names, **described(method, seed), "task": said, "items": len(chosen)}
-    parts = ResultFolder.start(out, run, len(chosen), content_of(data, chosen))
+    content = gathered(data[i].content() for i in chosen)
+    parts = ResultFolder.start(out, run, len(chosen), content)
     todo = parts.todo(shard)
     with progress_bar(len(todo), method, progress) as bar:
         for part in todo:
