@@ -91,7 +91,10 @@ def test_a_device_that_is_not_there(capsys, own):
     ("text", "words"),
     [
         ("def f(:\n", "mine.py, line 1: "),
-        (OWN + "import nosuchmodule\n", "cannot be imported: No module named 'nosuchmodule'"),
+        (
+            OWN + "import nosuchmodule\n",
+            "cannot be imported: ModuleNotFoundError: No module named 'nosuchmodule'",
+        ),
     ],
 )
 def test_a_mistake_in_a_file_is_one_line(capsys, own, text, words):
@@ -115,9 +118,5 @@ def test_truncated_weights_say_what_to_type(capsys, tiny_folder, tmp_path):
     copy = shutil.copytree(tiny_folder, tmp_path / "weights")
     file = next((copy / "unet").glob("*.safetensors"))
     file.write_bytes(file.read_bytes()[:1000])
-    with pytest.raises(
-        OSError,
-        match=r"unet cannot be read, they may be truncated; fetch them again, or, .* git "
-        r"checkout -- ",
-    ):
+    with pytest.raises(OSError, match="model.safetensors is truncated .*; fetch it again"):
         Env().diffuser(str(copy))
