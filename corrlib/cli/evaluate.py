@@ -97,7 +97,7 @@ def run(args: argparse.Namespace) -> None:
     if task is not None:
         print("\n".join(report(task, parts, pairs)))
     else:
-        print_pck(score(parts.read()))
+        print_pck(score(parts.read()), parts.run.get("pairs"))
     print(out)
 
 
@@ -173,8 +173,10 @@ def _cells(args: argparse.Namespace, method) -> tuple[list[str], list[int]]:
     return layers, timesteps
 
 
-def print_pck(table) -> None:
-    """Print PCK of a keypoint table in few lines: what was run, on what, counted how."""
+def print_pck(table, asked: int | None = None) -> None:
+    """Print PCK of a keypoint table in few lines: what was run, on what, counted how; of `asked`
+    pairs those without a common point are said.
+    """
     from corrlib import metrics
     from corrlib.experiments.evaluate import protocol_of
 
@@ -182,7 +184,9 @@ def print_pck(table) -> None:
     subset = f"; a subset: {first['subset']}" if first["subset"] else ""
     print(f"{first['method']} ({first['preset']}), profile {first['profile']}{subset}")
     points = len(table.drop_duplicates(["pair", "keypoint"]))
-    print(f"{first.get('data', 'data')}: {table['pair'].nunique()} pairs, {points} keypoints")
+    pairs = table["pair"].nunique()
+    without = f"; {asked - pairs} more have no point" if asked and asked > pairs else ""
+    print(f"{first.get('data', 'data')}: {pairs} pairs, {points} keypoints{without}")
     print(f"{rules}; in percent")
     if "layer" in table:
         from corrlib.experiments.sweep import grid

@@ -71,7 +71,7 @@ def match_pairs(
             for pair in (pairs[i] for i in chunks[part]):
                 rows.append(rows_of(pair, ask(method, pair, seed), labels))
                 bar.update()
-            parts.write(part, pd.concat(rows, ignore_index=True))
+            parts.write(part, joined(rows))
     return parts
 
 
@@ -141,7 +141,12 @@ def evaluate(
         for pair in (pairs[i] for i in chosen):
             rows.append(rows_of(pair, ask(method, pair, seed), labels))
             bar.update()
-    return score(pd.concat(rows, ignore_index=True))
+    return score(joined(rows))
+
+
+def joined(rows: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """The rows of several pairs as one table; pairs without a point have none."""
+    return pd.concat([part for part in rows if len(part)] or rows[:1], ignore_index=True)
 
 
 def store_features(
@@ -169,7 +174,11 @@ def store_features(
 
 
 def ask(method: Method, pair: Pair, seed: int) -> Matches:
-    """The method's matches of a pair; an error of the method then says of which pair it is."""
+    """The method's matches of a pair; an error of the method then says of which pair it is. Where
+    there is nothing to ask for, the method is not asked.
+    """
+    if not len(pair.source_points):
+        return Matches(pair.source_points, pair.source_points.new_zeros(0))
     try:
         return method(pair.source, pair.target, pair.source_points, seed=seed)
     except Exception as error:
