@@ -53,10 +53,9 @@ PYTHON = shlex.quote(sys.executable)
 MARK = " && cat {input} | sha256sum > {output}"
 
 
-def step(label, log, command, fresh=None):
-    """The shell line of a step: announced, logged, and resuming in `fresh` = (folder, keys...) unless the sources changed."""
-    options = "--fresh " + " ".join(fresh) + " " if fresh else ""
-    return f"{PYTHON} book/step.py {log} {shlex.quote(label)} {options}-- {command}"
+def step(label, log, command):
+    """The shell line of a step: announced and logged."""
+    return f"{PYTHON} book/step.py {log} {shlex.quote(label)} -- {command}"
 
 
 wildcard_constraints:
@@ -80,13 +79,12 @@ onstart:
 
 # ---------------------------------------------------------------- data
 
-# What only counts answers changes neither data nor matches. The protocol is written beside every match: it is none of these.
+# What only counts answers changes neither data nor matches, nor does how a script ends. The protocol is written beside every match: it is none of these.
 COUNT = sorted({*glob.glob("corrlib/metrics/*.py")} - {"corrlib/metrics/protocol.py"})
 COUNT += ["corrlib/experiments/report.py", "corrlib/experiments/table_files.py"]
-FRESH = None if PROFILE["data"].get("keep") else (f"{BUILD}/data", "{input}")
 MAKERS = [word for word in PROFILE["data"]["make"].split() if word.endswith(".py")]
 TABLE = ["corrlib/data/sources/benchmarks.yml"] if "data_scripts/fetch.py" in MAKERS else []
-DATA = sources("data", *MAKERS, also=TABLE, without=COUNT, sections=["data"])
+DATA = sources("data", *MAKERS, also=TABLE, without=[*COUNT, "corrlib/cli/__init__.py"], sections=["data"])
 
 
 rule data:
@@ -95,7 +93,7 @@ rule data:
     log: f"{BUILD}/logs/data.log",
     threads: 2
     resources: mem_mb=3000, runtime=240,
-    shell: step("data set", "{log}", f"{PYTHON} " + PROFILE["data"]["make"].removeprefix("python "), fresh=FRESH) + MARK
+    shell: step("data set", "{log}", f"{PYTHON} " + PROFILE["data"]["make"].removeprefix("python ")) + MARK
 
 
 # ---------------------------------------------------------------- features: a network's pass over each image, once
@@ -260,7 +258,7 @@ rule tables:
     output: f"{BUILD}/tables/results.csv",
     log: f"{BUILD}/logs/tables.log",
     resources: mem_mb=3000, runtime=60,
-    shell: step("tables", "{log}", f"{CORRLIB} table --profile {NAME} --out {BUILD}/tables {FOLDERS}")
+    shell: step("tables", "{log}", f"{CORRLIB} table --profile {NAME} --force --out {BUILD}/tables {FOLDERS}")
 
 
 # ---------------------------------------------------------------- notebooks
