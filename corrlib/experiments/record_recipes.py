@@ -6,8 +6,8 @@
 
 `study` is a study as `trials` has it, `counts` a measurement of times, of which only the counts are
 compared (a function that the caller hands in, see `corrlib.cli.record`). `sample` is the number of
-blocks that every build computes again, `elsewhere` what another kind of machine is granted: `within`
-so many pixels, and a `share` of the rows that may be farther off.
+blocks that every build computes again, `elsewhere` what another kind of machine is granted:
+`within` so many pixels, and a `share` of the rows that may be farther off.
 """
 
 import tempfile
