@@ -82,10 +82,10 @@ class View:
 
     def digest(self) -> str:
         """Sixteen hex digits of the image's content, for cache keys: a replaced file is never
-        served from the cache.
+        served from the cache, nor a turned picture for the stored one.
         """
         data = self.path.read_bytes() if self.path else self.image().tobytes()
-        return hashlib.sha256(data).hexdigest()[:16]
+        return hashlib.sha256(data + (b" upright" if self.own else b"")).hexdigest()[:16]
 
 
 @dataclass(frozen=True)
