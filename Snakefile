@@ -79,8 +79,13 @@ onstart:
 
 # ---------------------------------------------------------------- data
 
+# What only counts answers changes neither data nor matches. The protocol is written beside every match: it is none of these.
+COUNT = sorted({*glob.glob("corrlib/metrics/*.py")} - {"corrlib/metrics/protocol.py"})
+COUNT += ["corrlib/experiments/report.py", "corrlib/experiments/table_files.py"]
 FRESH = None if PROFILE["data"].get("keep") else (f"{BUILD}/data", "{input}")
-DATA = sources("data", *[word for word in PROFILE["data"]["make"].split() if word.endswith(".py")], sections=["data"])
+MAKERS = [word for word in PROFILE["data"]["make"].split() if word.endswith(".py")]
+TABLE = ["corrlib/data/sources/benchmarks.yml"] if "data_scripts/fetch.py" in MAKERS else []
+DATA = sources("data", *MAKERS, also=TABLE, without=COUNT, sections=["data"])
 
 
 rule data:
@@ -98,8 +103,6 @@ rule data:
 COMPARE = ["corrlib/matching/estimators.py", "corrlib/matching/interpolation.py"]
 COMPARE += ["corrlib/experiments/evaluate.py", "corrlib/experiments/sweep.py"]
 COMPARE += ["corrlib/storage/result_folder.py"]
-# the protocol is written beside every match; the rest of its room only counts
-COUNT = sorted({*glob.glob("corrlib/metrics/*.py")} - {"corrlib/metrics/protocol.py"}) + ["corrlib/experiments/report.py", "corrlib/experiments/table_files.py"]
 COMMAND = ["corrlib/__main__.py", "corrlib/cli/__init__.py"]
 CORRLIB = f"{PYTHON} -m corrlib"
 RUNS = {name: {"split": PROFILE["split"], "shards": PROFILE["shards"], **(run or {})} for name, run in PROFILE["runs"].items()}

@@ -19,7 +19,7 @@ from torch.nn.functional import interpolate
 from corrlib.backbones import vit_weights
 from corrlib.backbones.canvas import Canvas
 from corrlib.backbones.capture import capture
-from corrlib.backbones.diffusion import quiet_libraries
+from corrlib.backbones.loading import load_network, quiet_libraries
 from corrlib.coords import Size
 from corrlib.types import FeatureMap
 
@@ -74,15 +74,11 @@ class ViT:
         """
         folder = vit_weights.resolve(str(name))
         quiet_libraries()
-        from safetensors import SafetensorError
         from transformers import AutoModel
 
-        try:
-            model = AutoModel.from_pretrained(folder, local_files_only=True, dtype=dtype)
-        except (OSError, SafetensorError) as error:
-            raise OSError(
-                f"the weights in {folder} cannot be read, they may be truncated; fetch them again"
-            ) from error
+        # DINO's published files lack the pooling layer, which no feature passes
+        options = {"unused": "pooler.", "dtype": dtype}
+        model = load_network(AutoModel, folder, "fetch them again", **options)
         mark = vit_weights.fingerprint(folder)
         settings = {"device": device, "dtype": dtype, "positions": positions}
         return cls(model, **settings, name=str(name), fingerprint=mark)

@@ -12,7 +12,8 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from corrlib.backbones.known_weights import Model, Source
-from corrlib.backbones.weights import ASSETS, VARIABLE, WeightsError
+from corrlib.backbones.model_folder import WeightsError, broken
+from corrlib.backbones.weights import ASSETS, VARIABLE, snapshot
 
 FILES = ["config.json", "*.safetensors"]
 
@@ -76,7 +77,8 @@ def locate(name: str) -> Path | None:
     if root and (Path(root) / name).is_dir():
         return _require(Path(root) / name, f"fetch it with: {fetch_command(model)}")
     if model.asset:
-        return ASSETS / model.asset if not missing_files(ASSETS / model.asset) else None
+        place = ASSETS / model.asset
+        return None if missing_files(place) else _require(place, f"type: git checkout -- {place}")
     return next((found for source in model.sources if (found := _cached(source))), None)
 
 
@@ -118,18 +120,16 @@ def fingerprint(folder: str | Path) -> str:
 def _require(folder: Path, cure: str) -> Path:
     if missing := missing_files(folder):
         raise WeightsError(f"{folder} lacks {', '.join(missing)}; {cure}")
+    if damaged := [said for path in sorted(folder.glob("*.safetensors")) if (said := broken(path))]:
+        raise WeightsError(f"{'; '.join(damaged)}; {cure}")
     return folder
 
 
 def _cached(source: Source) -> Path | None:
-    from huggingface_hub import snapshot_download
-
-    try:
-        options = {"allow_patterns": FILES, "local_files_only": True}
-        folder = Path(snapshot_download(source.repo, revision=source.revision, **options))
-    except (OSError, ValueError):
+    folder = snapshot(source, "config.json")
+    if folder is None or missing_files(folder):
         return None
-    return None if missing_files(folder) else folder
+    return _require(folder, "delete this folder, and it is fetched anew")
 
 
 def _fetch(model: Model) -> Path:

@@ -5,6 +5,7 @@ by name and folder.
 import pytest
 import torch
 from conftest import picture
+from safetensors.torch import load_file, save_file
 from torch.nn.functional import interpolate
 
 from corrlib.backbones import vit_weights
@@ -174,6 +175,33 @@ def test_a_folder_is_loaded_and_its_content_is_its_fingerprint(tmp_path, monkeyp
     (tmp_path / "other" / "model.safetensors").unlink()
     with pytest.raises(WeightsError, match="other lacks model.safetensors"):
         ViT.load(tmp_path / "other")
+
+
+def test_a_network_with_holes_or_cut_off_is_refused(tmp_path):
+    network("vit").save_pretrained(tmp_path / "vit")
+    path = tmp_path / "vit" / "model.safetensors"
+    whole, tensors = path.read_bytes(), load_file(path)
+    save_file({k: v for k, v in tensors.items() if "pooler" not in k}, path, {"format": "pt"})
+    assert ViT.load(tmp_path / "vit").depth == 3  # DINO's published files have no pooling layer
+    lost = next(k for k in tensors if k.endswith("k_proj.weight") or k.endswith("key.weight"))
+    save_file({k: v for k, v in tensors.items() if k != lost}, path, {"format": "pt"})
+    with pytest.raises(WeightsError, match="vit lack 1 of the network's tensors"):
+        ViT.load(tmp_path / "vit")
+    path.write_bytes(whole[:-9])
+    with pytest.raises(WeightsError, match="model.safetensors is truncated"):
+        ViT.load(tmp_path / "vit")
+
+
+def test_a_revision_is_never_served_from_another(tmp_path, monkeypatch):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.delenv("CORRLIB_WEIGHTS", raising=False)
+    home, commit = tmp_path / "models--me--vit", "a" * 40
+    network().save_pretrained(home / "snapshots" / commit)
+    (home / "refs").mkdir()
+    (home / "refs" / "main").write_text(commit)
+    source = vit_weights.Source("me/vit", "b" * 40)
+    assert vit_weights._cached(source) is None
+    assert vit_weights._cached(vit_weights.Source("me/vit")) == home / "snapshots" / commit
 
 
 def test_missing_weights_are_explained(monkeypatch, tmp_path):

@@ -3,15 +3,17 @@ the documented layout.
 """
 
 import os
+import shutil
 import subprocess
 import sys
+import tomllib
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from corrlib.backbones import weights
-from corrlib.data.sources import Mirror
+from corrlib.data.sources import Mirror, table
 from corrlib.data.sources.table import BENCHMARKS
 from data_scripts import fetch
 from data_scripts.fetching import assemble
@@ -21,40 +23,48 @@ mirrors = mirrors_fixture
 LIST = b"source_image,target_image\na.jpg,b.jpg\nb.jpg,a.jpg\n"
 
 
-def whole_model(folder: Path) -> str:
-    """A folder with all the files that a model must have."""
-    for missing in weights.missing_files(folder):
-        (folder / missing).parent.mkdir(parents=True, exist_ok=True)
-        (folder / missing).write_text("{}")
-    return str(folder)
-
-
-def test_weights_from_the_first_address_that_has_them(tmp_path, monkeypatch, capsys):
+def test_weights_from_the_first_address_that_has_them(tmp_path, tiny_folder, monkeypatch, capsys):
     asked = []
 
-    def snapshot_download(repo, revision, local_dir=None, **_):
-        asked.append((repo, revision))
+    def snapshot_download(repo, revision, allow_patterns, local_dir=None, **_):
+        asked.append((repo, revision, len(allow_patterns)))
         if repo.startswith("sd2-community"):
             raise OSError("404 Repository Not Found")
-        return whole_model(Path(local_dir))
+        shutil.copytree(tiny_folder, local_dir, dirs_exist_ok=True)
+        return str(local_dir)
 
     monkeypatch.setattr("huggingface_hub.snapshot_download", snapshot_download)
     monkeypatch.setattr(assemble, "free_bytes", lambda folder: 10**11)
     words = ["weights", "sd2-1-base", "--yes", "--out", str(tmp_path)]
     assert fetch.main(words) == 0
+    first, second = weights.MODELS["sd2-1-base"].sources[:2]
+    small, all = len(weights.SMALL_FILES), len(weights.FILES)
     assert asked == [
-        (source.repo, source.revision) for source in weights.MODELS["sd2-1-base"].sources[:2]
+        (first.repo, first.revision, small),
+        (second.repo, second.revision, small),
+        (second.repo, second.revision, all),
     ]
-    assert (
-        not weights.missing_files(tmp_path / "sd2-1-base")
-        and "export CORRLIB_WEIGHTS=" in capsys.readouterr().out
-    )
-    assert fetch.main(words) == 0 and len(asked) == 2 and "nothing to do" in capsys.readouterr().out
+    assert weights.present(weights.MODELS["sd2-1-base"], tmp_path) == tmp_path / "sd2-1-base"
+    assert "export CORRLIB_WEIGHTS=" in capsys.readouterr().out
+    assert fetch.main(words) == 0 and len(asked) == 3 and "nothing to do" in capsys.readouterr().out
     monkeypatch.setattr(assemble, "free_bytes", lambda folder: 10**9)
     assert (
-        fetch.main(["weights", "sd1-4", "--yes", "--out", str(tmp_path)]) == 1 and len(asked) == 2
+        fetch.main(["weights", "sd1-4", "--yes", "--out", str(tmp_path)]) == 1 and len(asked) == 3
     )
     assert "are needed" in capsys.readouterr().err
+
+
+def test_weights_in_the_hub_s_cache_are_not_fetched_again(
+    tmp_path, tiny_folder, monkeypatch, capsys
+):
+    source = weights.MODELS["sd1-5"].sources[0]
+    cache = tmp_path / f"models--{source.repo.replace('/', '--')}"
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setattr("huggingface_hub.snapshot_download", None)
+    monkeypatch.delenv(weights.VARIABLE, raising=False)
+    shutil.copytree(tiny_folder, cache / "snapshots" / source.revision)
+    assert fetch.main(["weights", "sd1-5", "--yes"]) == 0
+    assert f"{cache}/snapshots/{source.revision} is there, nothing" in capsys.readouterr().out
 
 
 def test_weights_of_no_address_say_so(tmp_path, monkeypatch, capsys):
@@ -168,6 +178,16 @@ def test_the_table_is_whole():
                 and "/" not in mirror.file
                 and " " not in mirror.url
             )
+
+
+def test_the_table_is_packaged_and_its_words_are_checked(tmp_path):
+    packaged = tomllib.loads(Path("pyproject.toml").read_text())["tool"]["setuptools"]
+    patterns = packaged["package-data"]["corrlib"]
+    assert any(table.FILE.match(f"corrlib/{pattern}") for pattern in patterns)
+    text = table.FILE.read_text()
+    (tmp_path / "b.yml").write_text(text.replace("megabytes:", "megabyte:", 1))
+    with pytest.raises(TypeError, match="megabyte"):
+        table.read(tmp_path / "b.yml")
 
 
 def test_importing_the_table_is_light():

@@ -1,11 +1,11 @@
 import json
-import os
 import signal
 import subprocess
 import sys
 import textwrap
 import time
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -177,10 +177,11 @@ def test_wrong_answers_are_named(answer, said):
         evaluate(wrong, pairs_of(1))
 
 
+PATHS = [str(Path(__file__).parents[up]) for up in (2, 1)]  # the repository's root, and conftest's
 SLOW = """
     import sys, time
-    sys.path.insert(0, {tests!r})
-    from test_evaluate import Shifted, pairs_of
+    sys.path[:0] = {tests!r}
+    from tests.experiments.test_evaluate import Shifted, pairs_of
     from corrlib.experiments.evaluate import match_pairs
     class Slow(Shifted):
         def __call__(self, *args, **kwargs):
@@ -192,7 +193,7 @@ SLOW = """
 
 def test_a_killed_run_goes_on_where_it_stopped(tmp_path):
     out = tmp_path / "killed"
-    code = textwrap.dedent(SLOW.format(tests=os.path.dirname(__file__), out=str(out)))
+    code = textwrap.dedent(SLOW.format(tests=PATHS, out=str(out)))
     process = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE)
     deadline = time.monotonic() + 120
     while len(list(out.glob("part-*.parquet"))) < 3:

@@ -30,8 +30,6 @@ def real(folder):
     )
 
 
-
-
 def willow():
     """All 900 ordered pairs, answered by copying the relative position, 0-based; and the same as
     the files have it, 1-based.
