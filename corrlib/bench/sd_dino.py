@@ -57,7 +57,7 @@ def toys(count: int) -> list[Toy]:
         scene, size = item("bench", "dog", i)
         x0, y0, x1, y1 = toy_box(render(scene, size))
         view = View(f"bench-{i}", size, "dog", pixels=to_image(picture(scene, size)[0]))
-        found.append(Toy(view, keypoint_truth(scene, size), max(x1 - x0, y1 - y0)))
+        found.append(Toy(view, keypoint_truth(scene, size), float(max(x1 - x0, y1 - y0))))
     return found
 
 
