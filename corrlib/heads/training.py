@@ -17,9 +17,10 @@ from tqdm import tqdm
 
 from corrlib.backbones.noise import noise_key
 from corrlib.heads.aggregation import AggregationHead
-from corrlib.heads.bank import Bank, Item
+from corrlib.heads.bank import Bank, Item, StoredBank
 from corrlib.heads.loss import TEMPERATURE, correspondence_loss, keypoint_loss, to_cells
 from corrlib.storage.atomic_write import atomic_write
+from corrlib.storage.content import digest_of
 
 LOSSES = {"cells": correspondence_loss, "keypoints": keypoint_loss}
 
@@ -77,6 +78,7 @@ def train(
         )
     adam = torch.optim.AdamW(head.parameters(), fit.learning_rate, weight_decay=fit.weight_decay)
     run = {"head": repr(head.settings), "fit": asdict(fit), "items": _digest(items)}
+    run |= {"features": _digest_bank(bank, items)} if checkpoint else {}
     run |= about or {}
     losses = (
         _resume(Path(checkpoint), head, adam, run)
@@ -148,6 +150,21 @@ def _digest(items: Sequence[Item]) -> str:
                 (item.source, item.target, item.source_points.tolist(), item.target_points.tolist())
             ).encode()
         )
+    return digest.hexdigest()[:16]
+
+
+def _digest_bank(bank: Bank, items: Sequence[Item]) -> str:
+    """Of the features that the items need; of a bank that computes them later, of what decides
+    them.
+    """
+    ids = dict.fromkeys(id for item in items for id in (item.source, item.target))
+    if isinstance(bank, StoredBank):
+        return digest_of({id: bank.digest(id) for id in ids})
+    digest = hashlib.sha256()
+    for id in ids:
+        for cell, found in sorted(bank[id].items()):
+            digest.update(repr((id, cell)).encode())
+            digest.update(found.values.detach().float().cpu().contiguous().numpy().tobytes())
     return digest.hexdigest()[:16]
 
 

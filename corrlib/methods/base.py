@@ -85,8 +85,8 @@ class FeatureMethod:
     source: str = ""
 
     def __post_init__(self):
-        self._kept = LRUCache(
-            self.keep_bytes, nbytes=lambda kept: kept[1].values.nbytes, at_least=2
+        self._kept: LRUCache[Target] = LRUCache(
+            self.keep_bytes, nbytes=lambda target: target.values.nbytes, at_least=2
         )
 
     def __call__(self, source: View, target: View, queries: Queries, *, seed: int = 0) -> Matches:
@@ -100,12 +100,7 @@ class FeatureMethod:
 
     def features(self, view: View, *, seed: int = 0) -> Target:
         """Features of one view: from memory, from the store, or computed and kept in both."""
-        key = (
-            view,
-            id(view.pixels),
-            seed,
-        )  # the view is kept with its features, so that its pixels' id stays taken
-        return self._kept.of(key, lambda: (view, Target.of(self._load(view, seed))))[1]
+        return self._kept.of((view.key(), seed), lambda: Target.of(self._load(view, seed)))
 
     def cells(
         self, view: View, layers: Sequence[str], timesteps: Sequence[int], *, seed: int = 0
@@ -126,7 +121,7 @@ class FeatureMethod:
         key = self.store.key(
             self.settings, view, weights=self.weights, seed=seed, source=self.source
         )
-        stored = self.store.get(key)
+        stored = self.store.get(key, wanted=["values"])
         if stored is not None:
             values, box = (
                 stored["values"],

@@ -91,7 +91,10 @@ def test_a_device_that_is_not_there(capsys, own):
     ("text", "words"),
     [
         ("def f(:\n", "mine.py, line 1: "),
-        (OWN + "import nosuchmodule\n", "cannot be imported: No module named 'nosuchmodule'"),
+        (
+            OWN + "import nosuchmodule\n",
+            "cannot be imported: ModuleNotFoundError: No module named 'nosuchmodule'",
+        ),
     ],
 )
 def test_a_mistake_in_a_file_is_one_line(capsys, own, text, words):

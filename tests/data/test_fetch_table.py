@@ -49,7 +49,7 @@ def test_weights_from_the_first_address_that_has_them(tmp_path, tiny_folder, mon
     assert fetch.main(words) == 0 and len(asked) == 3 and "nothing to do" in capsys.readouterr().out
     monkeypatch.setattr(assemble, "free_bytes", lambda folder: 10**9)
     assert (
-        fetch.main(["weights", "sd1-4", "--yes", "--out", str(tmp_path)]) == 1 and len(asked) == 3
+        fetch.main(["weights", "sd1-4", "--yes", "--out", str(tmp_path)]) == 2 and len(asked) == 3
     )
     assert "are needed" in capsys.readouterr().err
 
@@ -72,7 +72,7 @@ def test_weights_of_no_address_say_so(tmp_path, monkeypatch, capsys):
         raise OSError("no route to the hub")
 
     monkeypatch.setattr("huggingface_hub.snapshot_download", snapshot_download)
-    assert fetch.main(["weights", "sd1-4", "--yes", "--out", str(tmp_path)]) == 1
+    assert fetch.main(["weights", "sd1-4", "--yes", "--out", str(tmp_path)]) == 2
     said = capsys.readouterr().err
     assert (
         "CompVis/stable-diffusion-v1-4@133a221b" in said

@@ -43,8 +43,8 @@ class SdDino:
     preset: str = ""
 
     def __post_init__(self):
-        self._described: LRUCache[tuple[View, FeatureMap]] = LRUCache(
-            self.views.keep_bytes, nbytes=lambda kept: kept[1].values.nbytes, at_least=2
+        self._described: LRUCache[FeatureMap] = LRUCache(
+            self.views.keep_bytes, nbytes=lambda one: one.values.nbytes, at_least=2
         )
 
     @property
@@ -101,8 +101,8 @@ class SdDino:
         return result
 
     def _describe(self, view: View, seed: int) -> FeatureMap:
-        make = lambda: (view, describe(self.head, self.views.joined(view, seed=seed)))  # noqa: E731
-        return self._described.of((view, id(view.pixels), seed), make)[1]
+        make = lambda: describe(self.head, self.views.joined(view, seed=seed))  # noqa: E731
+        return self._described.of((view.key(), seed), make)
 
     def _blend(self, maps: dict[str, Tensor]) -> Tensor:
         return maps["head"] if self.head is not None else blend(maps, self.settings.alpha)

@@ -36,14 +36,13 @@ class Views:
     keep_bytes: int = 2 * 2**30
 
     def __post_init__(self):
-        self._kept: LRUCache[tuple[View, dict[str, Side]]] = LRUCache(
-            self.keep_bytes, nbytes=lambda kept: sum(s.nbytes for s in kept[1].values()), at_least=2
+        self._kept: LRUCache[dict[str, Side]] = LRUCache(
+            self.keep_bytes, nbytes=lambda sides: sum(s.nbytes for s in sides.values()), at_least=2
         )
 
     def __call__(self, view: View, *, seed: int = 0) -> dict[str, Side]:
         """The sides of `view`: from memory, from the store, or computed and kept in both."""
-        key = (view, id(view.pixels), seed)  # the view is kept too, so that the id stays taken
-        return self._kept.of(key, lambda: (view, self._load(view, seed)))[1]
+        return self._kept.of((view.key(), seed), lambda: self._load(view, seed))
 
     def joined(self, view: View, *, seed: int = 0) -> FeatureMap:
         """All raw channels on the settings' grid: the sides' unit vectors times alpha and
@@ -87,7 +86,7 @@ class Views:
         weights = self.weights[side]
         key = self.store.key(settings, view, weights=weights, source=self.source, **decides)
         network = self.taps.diffuser if side == "sd" else self.vit
-        if (stored := self.store.get(key, network.device)) is None:
+        if (stored := self.store.get(key, network.device, (*names, "edges"))) is None:
             found = make()
             tensors = {name: fm.values for name, fm in found.items()}
             edges = [fm.frame.edges for fm in found.values()]
