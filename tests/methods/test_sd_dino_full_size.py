@@ -19,7 +19,7 @@ from corrlib.methods.base import Env
 pytestmark = pytest.mark.slow
 
 SHAPES = [(1280, 15, 15), (1280, 30, 30), (640, 60, 60)]
-A, B = picture_view(500, 375, 1, "cat"), picture_view(375, 500, 2, "cat")
+A = picture_view(500, 375, 1, "cat")
 QUERIES = torch.tensor([[100.0, 80.0], [250.0, 187.0], [400.0, 300.0]])
 
 
@@ -64,14 +64,12 @@ def test_taps_and_the_whole_method(env, preset):
     start = time.process_time()
     quick = {"captioner": "", "at_once": 1} if preset == "official" else {}
     method = methods.load("sd_dino", preset, env=env, **quick)
-    for view in (A, B):
-        maps = method.features(view)["sd"].maps.values()
-        assert [tuple(fm.values.shape) for fm in maps] == SHAPES
-        assert all(fm.values.isfinite().all() for fm in maps)
+    maps = method.features(A)["sd"].maps.values()
+    assert [tuple(fm.values.shape) for fm in maps] == SHAPES
+    assert all(fm.values.isfinite().all() for fm in maps)
     features = time.process_time()
-    found = method(A, B, QUERIES)
-    print(
-        f"{preset}: {(features - start) / 2:.0f} s an image, "
-        f"{time.process_time() - features:.1f} s a pair"
-    )
-    assert found.points.shape == (3, 2) and (found.score.abs() <= 1).all()
+    found = method(A, A, QUERIES)  # with itself, so that one image is enough
+    pair = time.process_time() - features
+    print(f"{preset}: {features - start:.0f} s the image, {pair:.1f} s the pair")
+    assert ((found.points - QUERIES).abs() <= 500 / 60 / 2 + 1).all()
+    torch.testing.assert_close(found.score, torch.ones(3), rtol=1e-3, atol=1e-3)
