@@ -21,9 +21,9 @@ import torch
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from data_scripts.toytrain import latents, pool, run, vae  # noqa: E402
-from data_scripts.toytrain.begin import begin  # noqa: E402
-from data_scripts.toytrain.diffusion import Latents, Recipe, Trainer  # noqa: E402
+from data_scripts.toytrain import latents, pool, run, vae
+from data_scripts.toytrain.begin import begin
+from data_scripts.toytrain.diffusion import Latents, Recipe, Trainer
 
 SHIPPED = ROOT / "corrlib/assets/toybox/diffusion"
 POOL, END = 0.25, 0.06  # shares of the time: for the pool at most, and kept for the export

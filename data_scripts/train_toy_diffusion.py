@@ -23,10 +23,10 @@ import torch
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from corrlib.toybox.things import CATEGORIES  # noqa: E402
-from data_scripts.toytrain import latents, pool, run, vae  # noqa: E402
-from data_scripts.toytrain.begin import begin  # noqa: E402
-from data_scripts.toytrain.diffusion import Recipe  # noqa: E402
+from corrlib.toybox.things import CATEGORIES
+from data_scripts.toytrain import latents, pool, run, vae
+from data_scripts.toytrain.begin import begin
+from data_scripts.toytrain.diffusion import Recipe
 
 
 def arguments() -> argparse.Namespace:
