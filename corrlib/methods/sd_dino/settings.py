@@ -159,6 +159,7 @@ PRESETS = {
         upsample="chain",
         points="corners",
         border="open",
+        at_once=4,
     ),
     "toybox": replace(
         PAPER,
