@@ -49,7 +49,9 @@ def claim_folder(folder: Path, *, force: bool = False) -> None:
     where it is a file.
     """
     make_folder(folder)
-    if not force and not (folder / LIST).is_file() and (there := sorted(folder.iterdir())):
+    # the mark of another process that begins the same folder has its name when it is whole
+    there = sorted(path for path in folder.iterdir() if LIST not in path.name)
+    if there and not force and not (folder / LIST).is_file():
         raise FileExistsError(
             f"{folder} holds {there[0].name} and was not begun by this command; name another "
             "--out, or add --force to go on in it"
