@@ -3,7 +3,7 @@ printed table.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +15,7 @@ from PIL import Image
 from corrlib.coords import Frame
 from corrlib.data.masks import read_mask
 from corrlib.data.selection import Selection
+from corrlib.experiments.evaluate import evaluate
 from corrlib.experiments.tasks import TASKS, answer, report, task_of
 from corrlib.experiments.tasks.joints import JointSettings
 from corrlib.experiments.tasks.masks import voc_colours
@@ -54,6 +55,13 @@ class Points(Told):
     """The same without features of a view."""
 
     features = None
+
+
+class Sides(Told):
+    """Features of a view that are no one map, as SD + DINO's."""
+
+    def features(self, view, *, seed=0):
+        return {"sd": super().features(view)}
 
 
 class Items(Selection):
@@ -134,8 +142,18 @@ def test_a_method_without_maps_is_asked_at_a_grid_that_is_named(tmp_path):
     _, tables, said = run(task, Points((2.0, 1.0)), data, tmp_path / "out", settings=settings)
     assert tables["flow"].loc[("mean", "Average"), "T5"] == 100 and "grid (6, 4)" in said
     for name in ("planes", "masks", "joints"):
-        with pytest.raises(TypeError, match="told answers points .* has no feature map of a view"):
-            answer(TASKS[name], Points(), data, tmp_path / "no")
+        for method in (Points(), Sides()):
+            with pytest.raises(TypeError, match="told answers points .* has no feature map of a v"):
+                answer(TASKS[name], method, data, tmp_path / "no")
+    assert not (tmp_path / "no").exists()
+
+
+def test_clicked_points_of_tss_are_said_to_be_no_published_measure():
+    pair = directions()[0]
+    clicked = replace(pair, source_points=torch.ones(1, 2), target_points=torch.ones(1, 2))
+    data = Items("flow", [replace(clicked, keypoints=("0",), flow=None)])
+    table = evaluate(Told(), data, progress=False)
+    assert set(table["data"]) == {"Items, test, its clicked points, not its published measure"}
 
 
 def test_shards_a_subset_and_a_run_that_goes_on(tmp_path):
