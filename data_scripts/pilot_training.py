@@ -22,12 +22,13 @@ from pathlib import Path
 
 import pandas as pd
 import torch
+from torch.utils.flop_counter import FlopCounterMode
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from corrlib.storage.atomic_write import atomic_write
-from data_scripts.toytrain import latents, pool, run, vae
+from data_scripts.toytrain import latents, models, pool, run, vae
 from data_scripts.toytrain.begin import begin
 from data_scripts.toytrain.diffusion import Recipe
 
@@ -58,7 +59,19 @@ def trial(out: Path, image: int, seconds: float) -> dict:
         while time.process_time() < until:
             trainer.step(data)
     pck = observer(trainer)["pck"]
-    return {"images": trainer.seen - before, "cpu_seconds": seconds, "pck": pck}
+    found = {"images": trainer.seen - before, "cpu_seconds": seconds}
+    return found | {"gflop": gflop(trainer.average["unet"], image), "pck": pck}
+
+
+def gflop(unet, image: int) -> float:
+    """Billions of operations that the U-Net takes for one picture, forward; training takes about
+    three times as many.
+    """
+    side = image // models.FACTOR
+    z, text = torch.zeros(1, models.CHANNELS, side, side), torch.zeros(1, 77, 128)
+    with torch.no_grad(), FlopCounterMode(display=False) as count:
+        unet(z, 1, text)
+    return round(count.get_total_flops() / 1e9, 3)
 
 
 def rows_of(name: str, image: int, found: dict) -> list[dict]:
@@ -69,7 +82,7 @@ def rows_of(name: str, image: int, found: dict) -> list[dict]:
         of = {cell: v for cell, v in found["pck"].items() if cell.split("@")[0] == layer}
         best = max(of, key=of.get)
         row = {"trial": name, "image": image, "images": found["images"]}
-        row |= {"cpu_seconds": found["cpu_seconds"], "layer": layer}
+        row |= {key: found[key] for key in ("cpu_seconds", "gflop")} | {"layer": layer}
         rows.append(row | {"t": int(best.split("@")[1]), "pck": of[best]})
     return rows
 
