@@ -60,7 +60,7 @@ def trial(out: Path, image: int, seconds: float) -> dict:
             trainer.step(data)
     pck = observer(trainer)["pck"]
     found = {"images": trainer.seen - before, "cpu_seconds": seconds}
-    return found | {"gflop": gflop(trainer.average["unet"], image), "pck": pck}
+    return found | {"pck": pck}
 
 
 def gflop(unet, image: int) -> float:
@@ -76,13 +76,14 @@ def gflop(unet, image: int) -> float:
 
 def rows_of(name: str, image: int, found: dict) -> list[dict]:
     """A row a layer: its best timestep."""
+    operations = gflop(models.make_unet(image), image)
     layers = dict.fromkeys(cell.split("@")[0] for cell in found["pck"])
     rows = []
     for layer in layers:
         of = {cell: v for cell, v in found["pck"].items() if cell.split("@")[0] == layer}
         best = max(of, key=of.get)
         row = {"trial": name, "image": image, "images": found["images"]}
-        row |= {key: found[key] for key in ("cpu_seconds", "gflop")} | {"layer": layer}
+        row |= {"cpu_seconds": found["cpu_seconds"], "gflop": operations, "layer": layer}
         rows.append(row | {"t": int(best.split("@")[1]), "pck": of[best]})
     return rows
 

@@ -40,7 +40,9 @@ def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
         "--out", type=Path, default=Path("build/train"), help="checkpoints and result"
     )
     parser.add_argument(
-        "--stage", choices=("all", "render", "vae", "latents", "unet", "export"), default="all"
+        "--stage",
+        choices=("all", "render", "vae", "latents", "unet", "export", "record"),
+        default="all",
     )
     parser.add_argument(
         "--shard", default="0/1", help="with --stage render or latents: i/n does every n-th chunk"
@@ -130,6 +132,12 @@ def work(args: argparse.Namespace) -> None:
         pool.render_chunks(args.out, args.chunks, args.image, device=args.device, shard=shard)
     if args.begin:
         begin(args.begin, args.out)
+    recipe = Recipe(
+        images=args.images, batch=args.batch, rate=args.rate, cooldown=args.cooldown, ema=args.ema
+    )
+    if args.stage == "record":
+        trainer = run.trainer_of(args.out, recipe, args.image, args.device)
+        return run.write_rows(trainer, ROOT / "book/records/training")
     if "vae" in stages and not (args.out / "autoencoder.json").exists():
         make_autoencoder(args)
     if not {"latents", "unet", "export"} & set(stages):
@@ -139,9 +147,6 @@ def work(args: argparse.Namespace) -> None:
         latents.encode(autoencoder, args.out, args.chunks, args.device, shard)
     if not {"unet", "export"} & set(stages):
         return
-    recipe = Recipe(
-        images=args.images, batch=args.batch, rate=args.rate, cooldown=args.cooldown, ema=args.ema
-    )
     trainer = run.trainer_of(args.out, recipe, args.image, args.device, compiled=args.compile)
     if "unet" in stages:
         data = latents.load(args.out, args.device)

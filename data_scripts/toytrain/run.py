@@ -3,10 +3,13 @@
 import json
 import os
 import platform
+from datetime import date
 from pathlib import Path
 
+import pandas as pd
 import torch
 
+from corrlib.storage.atomic_write import atomic_write
 from data_scripts.toytrain import card, export, latents, models
 from data_scripts.toytrain.diffusion import Recipe, Trainer
 from data_scripts.toytrain.record import Observer
@@ -70,3 +73,33 @@ def hardware(device: str) -> str:
     if device == "cuda":
         return torch.cuda.get_device_name()
     return f"{os.cpu_count()} cores of a {platform.machine()} CPU"
+
+
+def write_rows(trainer: Trainer, folder: Path) -> None:
+    """The run's whole record so far as a table in `folder`: a row an observation, layer and
+    timestep, from the first thousand pictures on, with run.json, which says where it stands.
+    """
+    rows = [
+        {"images": row["images"], "world": row.get("world", "hard"), "loss": row["loss"]}
+        | {"layer": cell.split("@")[0], "t": int(cell.split("@")[1]), "pck": value}
+        for row in trainer.record
+        for cell, value in row["pck"].items()
+    ]
+    folder.mkdir(parents=True, exist_ok=True)
+    with atomic_write(folder / "table.parquet") as part:
+        pd.DataFrame(rows).to_parquet(part, index=False)
+    about = {
+        "command": "python data_scripts/train_toy_diffusion.py --stage record",
+        "measure": "PCK@0.1 of the target box, percent, per point; one noise; averaged weights",
+        "images_seen": trainer.seen,
+        "steps": trainer.steps,
+        "seconds": round(trainer.seconds),
+        "recipe": vars(trainer.recipe),
+        "history": trainer.history,
+        "hardware": hardware(trainer.device),
+        "torch": torch.__version__,
+        "date": date.today().isoformat(),
+    }
+    with atomic_write(folder / "run.json") as part:
+        part.write_text(json.dumps(about, indent=1) + "\n")
+    print(f"wrote {folder}: {len(rows)} rows, {trainer.seen} images seen", flush=True)
