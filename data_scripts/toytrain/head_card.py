@@ -42,6 +42,12 @@ def draw(curve: Sequence[Mapping[str, Any]], path: Path) -> None:
     axes = figure.add_subplot()
     axes.plot([row["step"] for row in curve], [row["loss"] for row in curve], ".-")
     axes.set(xlabel="step", ylabel="loss, mean since the point before")
-    axes.spines[["top", "right"]].set_visible(False)
+    if "pck" in curve[0]:
+        beside = axes.twinx()
+        beside.plot(
+            [row["step"] for row in curve], [row["pck"] for row in curve], "s--", color="C1"
+        )
+        beside.set(ylabel="PCK@0.1 of held-out pairs in %", ylim=(0, 100))
+    axes.spines[["top"]].set_visible(False)
     with atomic_write(path) as part:
         figure.savefig(part, format="png", dpi=110, metadata={"Software": None})
