@@ -12,7 +12,7 @@ from corrlib import metrics
 from corrlib.coords import Size
 from corrlib.experiments.tasks.task import has_maps
 from corrlib.matching.dense_flow import flow_of_answers, grid_points
-from corrlib.types import DensePair
+from corrlib.types import DensePair, View
 
 WORDS = (
     "T5: percent of an object's pixels whose flow is wrong by at most 5 % of the longer side of "
@@ -30,9 +30,9 @@ class FlowSettings:
     grid: Size | None = None
 
 
-def require_grid(method: Any, settings: FlowSettings) -> None:
+def require_grid(method: Any, settings: FlowSettings, view: View, seed: int) -> None:
     """Raise TypeError of a method without feature maps that is asked for no grid of points."""
-    if settings.grid is None and not has_maps(method):
+    if settings.grid is None and not has_maps(method, view, seed):
         raise TypeError(
             f"method {method.name} has no feature map whose cells could be asked for; name a grid "
             "of points, for example --task grid=24x24: it answers each of them in each direction"
