@@ -22,7 +22,8 @@ from safetensors import SafetensorError
 from torch import Tensor
 
 from corrlib.backbones import weights
-from corrlib.backbones.capture import capture
+from corrlib.backbones.capture import capture, modules_of
+from corrlib.backbones.memory import require_memory
 from corrlib.backbones.noise import noise_for
 from corrlib.coords import Size
 
@@ -287,14 +288,22 @@ class Diffuser:
         return result
 
     def require_size(self, size: Size) -> None:
-        """Raise ValueError unless both sides of `size` are positive multiples of `factor`."""
+        """Raise ValueError unless both sides of `size` are positive multiples of `factor`, and the
+        autoencoder's first layer fits into memory.
+        """
         if all(side > 0 and side % self.factor == 0 for side in size):
+            widest = self.vae.config.block_out_channels[0] * self.dtype.itemsize
+            require_memory("size", f"{size[0]}x{size[1]}", size[0] * size[1] * widest, self.device)
             return
         near = tuple(max(self.factor, round(side / self.factor) * self.factor) for side in size)
         raise ValueError(
             f"input size is {size[0]} x {size[1]}; this model wants multiples of {self.factor}, "
             f"for example {near[0]} x {near[1]}"
         )
+
+    def require_layers(self, layers: Sequence[str]) -> None:
+        """Raise KeyError on a layer that this U-Net has not, with the nearest names."""
+        modules_of(self.unet, layers)
 
     def _timestep(self, t: int) -> int:
         if not (isinstance(t, int | np.integer) and 0 <= t < self.timesteps):

@@ -5,7 +5,8 @@ JSON, LaTeX and HTML.
 import argparse
 from pathlib import Path
 
-from corrlib.cli.common import add_profile
+from corrlib.cli.common import add_profile, typed
+from corrlib.validation.kinds import Alpha
 
 PAPERS = {
     "dift": ("book/paper_numbers/dift_spair.csv", "DIFT (SD 2.1)")
@@ -27,7 +28,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--alpha",
-        type=float,
+        type=typed("alpha", Alpha, 0.1),
         default=0.1,
         help="share of the tolerance that counts as right (default: 0.1)",
     )

@@ -7,9 +7,10 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import torch
+from pydantic import Field
 from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
@@ -20,18 +21,20 @@ from corrlib.heads.aggregation import AggregationHead
 from corrlib.heads.bank import Bank, Item
 from corrlib.heads.loss import TEMPERATURE, correspondence_loss, to_cells
 from corrlib.storage.atomic_write import atomic_write
+from corrlib.validation import Validated
+from corrlib.validation.kinds import Count, Positive
 
 
 @dataclass(frozen=True)
-class Fit:
+class Fit(Validated):
     """How a head is fitted; the defaults are the paper's, but for its 5,000 steps. `pairs` share a
     step, their losses averaged.
     """
 
-    learning_rate: float | int = 1e-3
-    weight_decay: float | int = 0.0
-    pairs: int = 1
-    temperature: float | int = TEMPERATURE
+    learning_rate: Positive = 1e-3
+    weight_decay: Annotated[float, Field(ge=0)] = 0.0
+    pairs: Count = 1
+    temperature: Positive = TEMPERATURE
     seed: int = 0
 
 
