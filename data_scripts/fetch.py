@@ -18,7 +18,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from corrlib import weights  # noqa: E402
+from corrlib.backbones import weights  # noqa: E402
 from corrlib.data.sources import HOME, Benchmark, Part, human  # noqa: E402
 from corrlib.data.sources.table import BENCHMARKS  # noqa: E402
 from data_scripts.fetching import FetchError, assemble  # noqa: E402

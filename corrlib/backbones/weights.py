@@ -16,7 +16,7 @@ from pathlib import Path
 
 from corrlib.backbones.known_weights import MODELS, Model, Source
 
-ASSETS = Path(__file__).parent / "assets"
+ASSETS = Path(__file__).parents[1] / "assets"
 VARIABLE = "CORRLIB_WEIGHTS"
 FILES = ["unet/*", "vae/*", "text_encoder/*", "tokenizer/*", "scheduler/*", "model_index.json"]
 NOT_FILES = ["*.bin", "*.fp16.*", "*.non_ema.*"]

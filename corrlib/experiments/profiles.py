@@ -57,7 +57,7 @@ def find_root(start: str | Path | None = None) -> Path:
     that holds profiles/, else the one that this package was installed from. Raises
     FileNotFoundError."""
     start = Path(start or Path.cwd()).resolve()
-    for folder in (start, *start.parents, Path(__file__).resolve().parents[1]):
+    for folder in (start, *start.parents, Path(__file__).resolve().parents[2]):
         if (folder / "profiles").is_dir() and (folder / "corrlib").is_dir():
             return folder
     raise FileNotFoundError(

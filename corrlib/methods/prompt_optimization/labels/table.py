@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
-ASSETS = Path(__file__).parents[1] / "assets"
+ASSETS = Path(__file__).parents[3] / "assets"
 SHIPPED = ASSETS / "toybox" / "labels" / "prompt_labels.parquet"
 COLUMNS = (
     "pair",
