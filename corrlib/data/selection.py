@@ -134,8 +134,8 @@ class Selection(Sequence):
         function of the value.
 
         For example `filter(category="cat", viewpoint=0)` or `filter(azimuth_difference=lambda d: d
-        <= 35)`. Raises KeyError on a tag that the data set has not, ValueError on a category that it
-        has not.
+        <= 35)`. Raises KeyError on a tag that the data set has not, ValueError on a category
+        that it has not.
         """
         if unknown := [key for key in wanted if key not in ("category", *self.tags)]:
             raise KeyError(

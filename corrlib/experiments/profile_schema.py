@@ -1,76 +1,78 @@
-"""What a profile's file may say: its sections, their keys, kinds and ranges."""
+"""What a profile's file may say: its sections, their keys, kinds and ranges.
 
-from typing import Any, NotRequired, TypedDict
+The classes are for the check alone: a profile stays the mapping that its file holds, and what is
+not written there is not in it. A key without a default has to be there.
+"""
 
-from pydantic import ConfigDict, with_config
+from typing import Any
+
+from pydantic import BaseModel
 
 from corrlib.validation.kinds import Count, Name, Natural
 
-_closed = with_config(ConfigDict(strict=True, extra="forbid"))
+
+class Section(BaseModel, extra="forbid", strict=True):
+    """The base of every section: no other keys, no other kinds."""
 
 
-@_closed
-class Data(TypedDict):
+class Data(Section):
     """The data set that is matched: its name in `data list`, folder, and the command that makes
     it.
     """
 
     name: Name
     root: Name
-    make: NotRequired[str]
-    keep: NotRequired[bool]
-    size: NotRequired[str]
+    make: str = ""
+    keep: bool = False
+    size: str = ""
 
 
-@_closed
-class Run(TypedDict):
+class Run(Section):
     """One run of a method; `layers` and `timesteps` make it a sweep."""
 
     method: Name
-    preset: NotRequired[Name]
-    split: NotRequired[Name]
-    store: NotRequired[bool]
-    limit: NotRequired[Count]
-    shards: NotRequired[Count]
-    layers: NotRequired[str]
-    timesteps: NotRequired[str]
-    set: NotRequired[dict[str, Any]]
+    preset: Name = ""
+    split: Name = ""
+    store: bool = False
+    limit: Count = 1
+    shards: Count = 1
+    layers: str = ""
+    timesteps: str = ""
+    set: dict[str, Any] = {}
 
 
-@_closed
-class Study(TypedDict):
+class Study(Section):
     """Many settings of a method on the same few pairs (`corrlib.experiments.trials`)."""
 
     method: Name
-    preset: NotRequired[Name]
-    split: NotRequired[Name]
-    limit: NotRequired[Count]
-    block: NotRequired[Count]
-    points: NotRequired[Count]
-    set: NotRequired[dict[str, Any]]
-    trials: NotRequired[dict[str, dict[str, Any] | None]]
-    draws: NotRequired[Count]
-    space: NotRequired[dict[str, Any]]
-    across: NotRequired[dict[str, Any]]
+    preset: Name = ""
+    split: Name = ""
+    limit: Count = 1
+    block: Count = 1
+    points: Count = 1
+    set: dict[str, Any] = {}
+    trials: dict[str, dict[str, Any] | None] = {}
+    draws: Count = 1
+    space: dict[str, Any] = {}
+    across: dict[str, Any] = {}
 
 
-@_closed
-class Sections(TypedDict, total=False):
-    """A whole profile; a run asks for the sections that it needs."""
+class Sections(Section):
+    """A whole profile; a command asks for the sections that it needs."""
 
-    about: str
-    offline: bool
-    device: Name
-    threads: Count
-    data: Data
-    benchmarks: dict[str, str]
-    weights: list[str]
-    preset: Name
-    split: Name
-    shards: Count
-    memory_mb: Count
-    seed: Natural
-    resources: dict[str, int | str]
-    runs: dict[str, Run]
-    studies: dict[str, Study] | None
-    front: dict[str, str]
+    about: str = ""
+    offline: bool = False
+    device: Name = ""
+    threads: Count = 1
+    data: Data = Data(name="spair", root="data")
+    benchmarks: dict[str, str] = {}
+    weights: list[str] = []
+    preset: Name = ""
+    split: Name = ""
+    shards: Count = 1
+    memory_mb: Count = 1
+    seed: Natural = 0
+    resources: dict[str, int | str] = {}
+    runs: dict[str, Run] = {}
+    studies: dict[str, Study] | None = None
+    front: dict[str, str] = {}

@@ -7,10 +7,9 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import torch
-from pydantic import Field
 from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
@@ -22,7 +21,7 @@ from corrlib.heads.bank import Bank, Item
 from corrlib.heads.loss import TEMPERATURE, correspondence_loss, to_cells
 from corrlib.storage.atomic_write import atomic_write
 from corrlib.validation import Validated
-from corrlib.validation.kinds import Count, Positive
+from corrlib.validation.kinds import Count, NotNegative, Positive
 
 
 @dataclass(frozen=True)
@@ -32,7 +31,7 @@ class Fit(Validated):
     """
 
     learning_rate: Positive = 1e-3
-    weight_decay: Annotated[float, Field(ge=0)] = 0.0
+    weight_decay: NotNegative = 0.0
     pairs: Count = 1
     temperature: Positive = TEMPERATURE
     seed: int = 0

@@ -4,9 +4,9 @@ import dataclasses
 import inspect
 from collections.abc import Callable, Mapping
 from functools import cache, wraps
-from typing import Any, NamedTuple, get_args, get_origin, get_type_hints, is_typeddict
+from typing import Any, NamedTuple, get_args, get_origin, get_type_hints
 
-from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from corrlib.validation.text import Typed, bare, branches, list_of, plain, read, settled, takes_text
 from corrlib.validation.wording import refusal, require_known
@@ -75,46 +75,44 @@ def validated(function: Callable) -> Callable:
     return wrapper
 
 
-def checked_mapping(values: Any, schema: type, what: str) -> None:
-    """Check what was read from a file against a TypedDict, which must forbid further keys.
+def checked_mapping(values: Any, schema: type[BaseModel], what: str) -> None:
+    """Check what was read from a file against a model that forbids further keys.
 
     Raises ValueError on a value and TypeError on a key, beginning with `what` and the place:
     "profiles/toybox.yml: data.root is 5; wanted text".
     """
     try:
-        _kind(schema).adapter.validate_python(values)
+        schema.model_validate(values)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         kind, got, path = schema, values, []
         for step in first["loc"]:
-            if is_typeddict(kind) and step not in (
-                hints := get_type_hints(kind, include_extras=True)
-            ):
-                inside = f"{what}: {'.'.join(path)}" if path else what
-                require_known(f"{inside} has no key", [step], hints)
-            if not isinstance(got, Mapping | list) or (
-                isinstance(got, Mapping) and step not in got
-            ):
+            if first["type"] == "extra_forbidden" and (known := _keys(kind)) and step not in known:
+                require_known(f"{': '.join([what, *path[:1]])} has no key", [step], known)
+            if not isinstance(got, Mapping) or step not in got:
                 break
-            kind, got = _inside(kind, step), got[step]
-            path.append(str(step))
-        place = ".".join(path) or "the whole"
+            kind, got, path = _inside(kind, step), got[step], [".".join([*path, str(step)])]
+        place = "".join(path)
+        if first["loc"][-1] == "[key]" or first["type"] == "invalid_key":
+            name = next(step for step in reversed(first["loc"]) if step != "[key]")
+            raise ValueError(f"{what}: the name {name!r} is no text; put it in quotes") from None
         if first["type"] == "missing":
             raise ValueError(
-                f"{what}: {place} lacks {first['loc'][-1]!r}; write it there"
+                f"{what}: {place or 'it'} lacks {first['loc'][-1]!r}; write it there"
             ) from None
-        raise ValueError(f"{what}: {refusal(place, got, kind, error)}") from None
+        raise ValueError(f"{what}: {refusal(place or 'it', got, kind, error)}") from None
+
+
+def _keys(kind: Any) -> dict[str, Any]:
+    """The keys of a section and their types; none of anything else."""
+    models = [b for b in branches(kind) if isinstance(b, type) and issubclass(b, BaseModel)]
+    return get_type_hints(models[0], include_extras=True) if models else {}
 
 
 def _inside(kind: Any, step: Any) -> Any:
-    """The type of what lies at `step` of a mapping or list of this type."""
-    for branch in branches(kind):
-        if is_typeddict(bare(branch)):
-            hint = get_type_hints(bare(branch), include_extras=True)[step]
-            return get_args(hint)[0] if str(get_origin(hint)).endswith("Required") else hint
-        if get_origin(bare(branch)) in (dict, list):
-            return get_args(bare(branch))[-1]
-    return Any
+    """The type of what lies at `step` of a section or of a mapping."""
+    mappings = [get_args(bare(b))[1] for b in branches(kind) if get_origin(bare(b)) is dict]
+    return (_keys(kind) or dict.fromkeys([step], *mappings)).get(step)
 
 
 def _checked(name: str, value: Any, kind: Kind) -> Any:
@@ -127,8 +125,7 @@ def _checked(name: str, value: Any, kind: Kind) -> Any:
 
 
 def _kind(of: Any, example: Any = None) -> Kind:
-    config = None if is_typeddict(bare(of)) else STRICT
-    return Kind(of := settled(of), TypeAdapter(of, config=config), example)
+    return Kind(of := settled(of), TypeAdapter(of, config=STRICT), example)
 
 
 @cache

@@ -13,6 +13,8 @@ Positive = Annotated[float, Field(gt=0)]
 Few = Annotated[int, Field(ge=1, le=4096)]  # what is held in memory at once
 Seed = Annotated[int, Field(ge=0, lt=2**63, description="an integer, 0 or more")]
 Name = Annotated[str, Field(min_length=1, description="a name")]
+NotNegative = Annotated[float, Field(ge=0)]
+Share = Annotated[float, Field(ge=0, le=1)]
 Alpha = Annotated[float, Field(gt=0, description="a positive share of the base")]
 Timestep = Annotated[
     int,

@@ -1,6 +1,8 @@
 """Text to values: what a word of a command line means for a field of a given type."""
 
 import ast
+import functools
+import operator
 import re
 from collections.abc import Collection, Sequence, Set
 from pathlib import Path
@@ -30,7 +32,7 @@ def settled(kind: Any) -> Any:
     """The type with tuples for collections of any class: what is checked is always a tuple."""
     origin, args = get_origin(kind), get_args(kind)
     if origin in (Union, UnionType):
-        return Union[tuple(map(settled, args))]  # noqa: UP007: of a list of types
+        return functools.reduce(operator.or_, map(settled, args))
     return tuple[args[0], ...] if origin in (Collection, Sequence) else kind
 
 

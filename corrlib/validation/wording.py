@@ -13,7 +13,7 @@ from corrlib.validation.text import bare, branches
 
 LONGEST = 80  # characters of a value that a line repeats
 PLAIN = {int: "an integer", float: "a number", bool: "true or false", str: "text", Path: "a path"}
-PLAIN |= {NoneType: "none", dict: "a mapping", list: "a list", tuple: "a list"}
+PLAIN |= {NoneType: "none", dict: "a mapping", tuple: "a list"}
 MANY = {int: "integers", float: "numbers", bool: "words true or false", str: "names"}
 
 
@@ -58,6 +58,10 @@ def wanted(kind: Any) -> str:
         item = get_args(plain)[0]
         many = MANY.get(bare(item), f"several of {wanted(item)}")
         return f"{many}{_range(item)}, with commas between them"
+    if get_origin(plain) is list:
+        return f"a list of {MANY.get(get_args(plain)[0], 'values')}"
+    if hasattr(plain, "model_fields"):
+        return f"a mapping with {', '.join(plain.model_fields)}"
     word = PLAIN.get(get_origin(plain) or plain, getattr(plain, "__name__", str(plain)))
     return word + _range(kind)
 

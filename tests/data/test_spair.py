@@ -367,7 +367,7 @@ def test_the_protocol_is_the_published_one_unless_told_otherwise(tree):
     )
     with pytest.raises(
         TypeError,
-        match="SPair-71k layout has no option 'siez'; it has root, split, size, categories, base",
+        match="SPair-71k layout has no option 'siez'; did you mean size",
     ):
         load("spair", tree, siez="large")
     with pytest.raises(ValueError, match="base is 'boxes'; wanted one of box, image"):
