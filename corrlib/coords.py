@@ -9,10 +9,11 @@ maps x to (x + 0.5) W' / W - 0.5, which is what
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, Real
 from torch import Tensor
 
 Points = Float[Tensor, "n 2"]
+Queries = Real[Tensor, "n 2"]  # what may be asked: `as_queries` makes points of them
 Size = tuple[int, int]  # (width, height), everywhere
 
 
@@ -78,6 +79,24 @@ def resize_points(points: Points, old: Size, new: Size, *, align_corners: bool =
     if align_corners:
         return points * (new_size - 1) / (old_size - 1).clamp(min=1)
     return (points + 0.5) * new_size / old_size - 0.5
+
+
+def as_queries(points: Queries, size: Size, what: str = "query") -> Points:
+    """Points that may be asked of an image of `size` (width, height), in float32 or float64.
+
+    Integers and half precision become float32: an answer has the type of its question, integers
+    would cut it to whole pixels, and float16 knows only even pixels beyond 2048. Raises TypeError
+    on what is no tensor, ValueError on a wrong shape and on the first point outside of the image.
+    """
+    if not isinstance(points, Tensor):
+        raise TypeError(
+            f"{what} points are a {type(points).__name__}; wanted a tensor of n x 2, for example "
+            "torch.tensor([[40.0, 60.0]])"
+        )
+    if points.dtype != torch.float64:
+        points = points.to(torch.float32)
+    require_inside(points, size, what)
+    return points
 
 
 def require_inside(points: Points, size: Size, what: str = "point") -> None:

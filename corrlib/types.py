@@ -8,10 +8,11 @@ from typing import Any, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Bool, Float, UInt8
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 from torch import Tensor
 
-from corrlib.coords import Frame, Points, Size, taps
+from corrlib import images
+from corrlib.coords import Frame, Points, Queries, Size, taps
 
 
 @dataclass(frozen=True)
@@ -19,8 +20,11 @@ class View:
     """What a method may see of an image: pixels, size and, where the protocol grants it, the
     category.
 
-    `id` names the image within its data set and keys its noise and its cached features. Either
-    `path` or `pixels` is given.
+    `id` names the image within its data set. Either `path` or `pixels` is given. `own` is a picture
+    of the reader's: it is turned upright as its EXIF data says, size and points follow the turned
+    frame, and its noise is keyed on its content, so that a renamed copy gets the same answer. A
+    benchmark's picture is not: it is annotated in the frame in which it is stored, and its noise is
+    keyed on its id. How pixels become RGB is in `corrlib.images`.
     """
 
     id: str
@@ -28,46 +32,53 @@ class View:
     category: str | None = None
     path: Path | None = None
     pixels: Image.Image | None = field(default=None, compare=False, repr=False)
+    own: bool = False
 
     @classmethod
     def open(
-        cls, path: str | Path, *, id: str | None = None, category: str | None = None
+        cls,
+        path: str | Path,
+        *,
+        id: str | None = None,
+        category: str | None = None,
+        own: bool = True,
     ) -> "View":
-        """A view of an image file; reads only the header. Raises FileNotFoundError or ValueError
-        naming the file.
+        """A view of an image file; reads only the header. Readers of benchmarks say `own=False`.
+
+        Raises FileNotFoundError or ValueError naming the file.
         """
         path = Path(path)
-        if not path.is_file():
-            raise FileNotFoundError(
-                f"no image at {path}; check the path (folders and urls are not accepted)"
-            )
-        try:
-            with Image.open(path) as image:
-                return cls(id or path.name, image.size, category, path)
-        except UnidentifiedImageError as error:
-            raise ValueError(
-                f"{path} is not an image that Pillow can read; convert it to PNG or JPEG"
-            ) from error
+        size = images.size_of(path, upright=own)
+        return cls(id or path.name, size, category, path, own=own)
 
     def image(self) -> Image.Image:
-        """The pixels as an RGB Pillow image of `size`. Raises ValueError on a truncated or corrupt
-        file.
+        """The pixels as an RGB Pillow image of `size`. Raises FileNotFoundError or ValueError,
+        naming the file, where it cannot be read or has another size.
         """
+        image = self.decoded()
+        if image.size != tuple(self.size):
+            raise ValueError(
+                f"{self.path or f'view {self.id!r}'} is {image.width} x {image.height} pixels, its "
+                f"view says {self.size[0]} x {self.size[1]} (width x height); make the view with "
+                "View.open(path), and anew when the picture has changed"
+            )
+        return image
+
+    def decoded(self) -> Image.Image:
+        """The RGB picture of the file or of `pixels`, whatever its size."""
         if self.pixels is not None:
-            return self.pixels.convert("RGB")
+            return images.to_rgb(self.pixels)
         if self.path is None:
             raise ValueError(
                 f"view {self.id!r} has neither path nor pixels; use View.open(path) or "
                 "View(..., pixels=image)"
             )
-        try:
-            with Image.open(self.path) as image:
-                return image.convert("RGB")
-        except (OSError, SyntaxError) as error:
-            raise ValueError(
-                f"cannot decode {self.path}: {error}; the file is truncated or corrupt, fetch "
-                "it again"
-            ) from error
+        return images.read(self.path, upright=self.own)
+
+    @property
+    def noise_id(self) -> str:
+        """What its noise is keyed on: the content of an own picture, the id of any other."""
+        return self.digest() if self.own else self.id
 
     def digest(self) -> str:
         """Sixteen hex digits of the image's content, for cache keys: a replaced file is never
@@ -168,7 +179,7 @@ class FeatureMap:
                 "height)"
             )
 
-    def at(self, points: Points) -> Float[Tensor, "n c"]:
+    def at(self, points: Queries) -> Float[Tensor, "n c"]:
         """Bilinear samples at image points, clamped at the border as
         `interpolate(align_corners=False)` does.
 
@@ -215,8 +226,8 @@ class Method(Protocol):
     settings: Any  # a frozen dataclass: hashable, printable, the cache key
 
     def __call__(
-        self, source: View, target: View, queries: Points, *, seed: int = 0
+        self, source: View, target: View, queries: Queries, *, seed: int = 0
     ) -> Matches: ...
 
 
-Estimator = Callable[[FeatureMap, FeatureMap, Points], Matches]
+Estimator = Callable[[FeatureMap, FeatureMap, Queries], Matches]

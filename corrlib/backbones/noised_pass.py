@@ -96,7 +96,7 @@ class NoisedPass:
 
     def __call__(self, view: View, *, seed: int = 0) -> FeatureMap:
         """Features of `view` (c x h x w, float32), the mean over the ensemble; noise is keyed on
-        `seed` and the view's id.
+        `seed` and the view's `noise_id`.
         """
         layer, timestep = self.settings.layer, self.settings.timestep
         return self.cells(view, [layer], [timestep], seed=seed)[layer, timestep]
@@ -113,7 +113,7 @@ class NoisedPass:
         s, found = self.settings, {}
         maps = self.diffuser.describe(
             self._posterior(view),
-            view.id,
+            view.noise_id,
             self.diffuser.condition(s.prompt_for(view)),
             layers=layers,
             timesteps=timesteps,

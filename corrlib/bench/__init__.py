@@ -47,7 +47,9 @@ def names() -> list[str]:
 
 def run(name: str, **options: Any) -> dict[str, Any]:
     """Run one benchmark and return its result. Raises KeyError with near misses when there is none
-    of that name, TypeError on an option that it has not, and ValueError on a value that an option cannot have."""
+    of that name, TypeError on an option that it has not, and ValueError on a value that an option
+    cannot have.
+    """
     if name not in names():
         near = difflib.get_close_matches(name, names(), 3) or names()
         raise KeyError(f"no benchmark {name!r}; did you mean {' or '.join(near)}?")

@@ -88,14 +88,14 @@ class Straightforward:
         s, half = self.settings, 0.5 * self.settings.half_pixel
         canvases = []
         for member in range(s.embeddings):
-            sample = Sample.of(source.id, query, member)
+            sample = Sample.of(source.noise_id, query, member)
             place = [(sample.point[k] + half) * s.size / source.size[k] for k in (0, 1)]
             embedding = self.find(self._tensor(source.image()), place, sample, seed)
             canvases.append(
                 self.ask(
                     self._tensor(target.image()),
                     embedding,
-                    Draws(s, sample, seed, "ask", target.id),
+                    Draws(s, sample, seed, "ask", target.noise_id),
                 )
             )
         mean = torch.stack(canvases).mean(0).double()

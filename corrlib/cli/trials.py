@@ -76,6 +76,6 @@ def run(args: argparse.Namespace) -> None:
             "shards write the rest"
         )
         return
-    table = metrics.bootstrap_table(score(parts.read()), group=("trial",), over="image")
+    table = metrics.interval_table(score(parts.read()), group=("trial",))
     print(table.drop(columns="by").round(1).to_string(index=False))
     print(out)

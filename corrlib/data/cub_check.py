@@ -87,7 +87,7 @@ def _images(root: Path, records, decode: bool) -> Iterator[str]:
 
 def _one(root: Path, records, number: int, decode: bool) -> Iterator[str]:
     try:
-        view = View.open(root / "images" / records.names[number])
+        view = View.open(root / "images" / records.names[number], own=False)
         if decode:
             view.image()
     except (OSError, ValueError) as error:

@@ -27,7 +27,7 @@ class Edited(View):
         """The edited pixels as an RGB Pillow image of `size`. Raises ValueError on a truncated or
         corrupt file.
         """
-        image = self.edit(super().image())
+        image = self.edit(self.decoded())
         if image.size != self.size:
             raise ValueError(
                 f"the edit of view {self.id!r} gave an image of {image.size}; wanted "

@@ -4,11 +4,13 @@ corresponds to what.
     pairs.csv: source,target,source_x,source_y,target_x,target_y[,keypoint][,category]
 
 Image names are relative to the folder; x and y are pixels of the original images, centre of the
-first pixel (0, 0) (or `origin=1`). Without the file, every image is paired with every other, and
-there are no points.
+first pixel (0, 0) (or `origin=1`), of the picture as viewers show it: upright, where the camera
+noted in its EXIF data that it was held sideways. Without the file, every image is paired with every
+other, and there are no points.
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import permutations
 from pathlib import Path
 from typing import Any
@@ -116,8 +118,9 @@ class Folder(Selection[Pair]):
         return Pair(name, source, target, *points, tuple(keypoints), category)
 
     def _view(self, name: str, category: str | None) -> View:
-        view = self.open(name, self.root / name, category)
-        return view if view.category == category else View(view.id, view.size, category, view.path)
+        if name not in self._opened:
+            self._opened[name] = View.open(self.root / name, id=name)
+        return replace(self._opened[name], category=category)
 
 
 def read_points(path: Path) -> pd.DataFrame:

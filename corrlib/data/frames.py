@@ -39,7 +39,7 @@ def broken_frames(folder: Path, decode: bool) -> Iterator[str]:
         return
     for path in paths:
         try:
-            view = View.open(path)
+            view = View.open(path, own=False)
             if decode:
                 view.image()
         except (OSError, ValueError) as error:

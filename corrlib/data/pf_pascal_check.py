@@ -74,7 +74,7 @@ def check(root: str | Path, *, decode: bool = True) -> Iterator[str]:
         disable=None,
     ):
         try:
-            View.open(folder / "JPEGImages" / f"{image}.jpg").image()
+            View.open(folder / "JPEGImages" / f"{image}.jpg", own=False).image()
         except (OSError, ValueError) as error:
             if not isinstance(
                 error, FileNotFoundError

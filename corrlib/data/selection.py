@@ -192,9 +192,11 @@ class Selection(Sequence):
         return self._opened[id]
 
     def open(self, id: str, path: Path, category: str | None = None) -> View:
-        """The view of an image file, opened once."""
+        """The view of an image file in the frame in which it is stored and annotated, opened
+        once.
+        """
         if id not in self._opened:
-            self._opened[id] = View.open(path, id=id, category=category)
+            self._opened[id] = View.open(path, id=id, category=category, own=False)
         return self._opened[id]
 
     # ---------------- selections and rules

@@ -127,7 +127,7 @@ class SPair(Selection[Pair]):
         if id not in self._opened:
             path, record = self._annotation_path(id), self.annotation(id)
             view = View.open(
-                self.root / "JPEGImages" / f"{id}.jpg", id=id, category=id.split("/")[0]
+                self.root / "JPEGImages" / f"{id}.jpg", id=id, category=id.split("/")[0], own=False
             )
             stated = (field(record, "image_width", path), field(record, "image_height", path))
             if view.size != stated:

@@ -147,6 +147,6 @@ def _check_images(root: Path, ids: list[str], decode: bool) -> Iterator[str]:
             yield f"no segmentation {root / 'Segmentation' / f'{id}.png'}"
         if decode:
             try:
-                View.open(root / "JPEGImages" / f"{id}.jpg").image()
+                View.open(root / "JPEGImages" / f"{id}.jpg", own=False).image()
             except (OSError, ValueError) as error:
                 yield told(error)

@@ -1,15 +1,20 @@
-"""A paper's claims in words, tested: each is one or more comparisons of two keypoint tables, with a
+"""A paper's claims in words, tested: each is one or more contrasts of keypoint tables, with a
 confidence interval each.
 
     helps = compare("the prompt - no prompt", with_prompt, without)
-    little = compare("no prompt + 5 - the prompt", without, with_prompt, margin=5)
+    little = contrast("no prompt - 0.9 of the prompt", [(1, without), (-0.9, with_prompt)])
     law = Law("a category prompt helps a little", (helps, little))
     law.verdict        # "holds", "does not" or "cannot tell"
     table([law, ...])  # one row a law, as `viz.law_plot` draws them
 
-A law of several comparisons holds when each of them does (the intersection-union test: no
-correction for their number is needed), and does not when one of them does not: that verdict comes
-by luck more often, the more comparisons there are. NumPy and pandas only.
+A share of a number that was measured itself (nine tenths of the other's PCK, half of a gain, the
+line through two points of a curve) is a weight of a contrast, not a margin: then its own
+uncertainty is in the interval. That two settings are *equal* is a claim too, `equal`: no
+difference found is no evidence that there is none.
+
+A law of several contrasts holds when each of them does (the intersection-union test: no correction
+for their number is needed), and does not when one of them does not: that verdict comes by luck more
+often, the more contrasts there are. NumPy, pandas and SciPy only.
 """
 
 from collections.abc import Iterable, Sequence
@@ -19,37 +24,53 @@ from numbers import Real
 import numpy as np
 import pandas as pd
 
-from corrlib.metrics import Interval, paired_bootstrap
+from corrlib.metrics import Interval, contrast_interval
 
 HOLDS, DOES_NOT, CANNOT_TELL, NOT_RUN = "holds", "does not", "cannot tell", "not run"
 
 
-def verdict(low: Real, high: Real) -> str:
-    """What a confidence interval of a difference says of "it is greater than zero": holds, does
+def verdict(low: Real, high: Real, above: Real = 0.0, below: Real = np.inf) -> str:
+    """What a confidence interval says of "it lies above `above` and below `below`": holds, does
     not, or cannot tell.
     """
-    return HOLDS if low > 0 else DOES_NOT if high < 0 else CANNOT_TELL
+    if low > above and high < below:
+        return HOLDS
+    return DOES_NOT if high < above or low > below else CANNOT_TELL
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """A difference of two PCKs in percentage points, plus the `margin` that was granted, with its
-    interval; NaN was not run.
+    """A difference of PCKs in percentage points, plus the `margin` that was granted, with its
+    interval, and between which ends it is claimed to lie (`above`, `below`); NaN was not run.
     """
 
     text: str
     interval: Interval
     margin: float = 0.0
     pairs: int = 0
+    above: float = 0.0
+    below: float = np.inf
 
     @property
     def verdict(self) -> str:
-        """Whether the difference is greater than zero."""
-        return (
-            verdict(self.interval.low, self.interval.high)
-            if np.isfinite(self.interval.value)
-            else NOT_RUN
-        )
+        """Whether the difference lies between the ends."""
+        value, low, high = self.interval
+        return verdict(low, high, self.above, self.below) if np.isfinite(value) else NOT_RUN
+
+    @property
+    def clearance(self) -> float:
+        """By how many points the interval lies inside of the claim, or, negative, outside of it; 0
+        where an end is in it, or nothing was run.
+        """
+        _, low, high = self.interval
+        inside = min(low - self.above, self.below - high)
+        outside = max(self.above - high, low - self.below)
+        return {HOLDS: inside, DOES_NOT: -outside}.get(self.verdict, 0.0)
+
+    @property
+    def half(self) -> float:
+        """Half the width of the interval, in points: a smaller margin cannot be decided."""
+        return (self.interval.high - self.interval.low) / 2
 
 
 @dataclass(frozen=True)
@@ -64,14 +85,7 @@ class Law:
         """The comparison that decides the verdict: the one most clearly against the law, else the
         first without an answer, else the one least clearly for it."""
         order = {DOES_NOT: 0, NOT_RUN: 1, CANNOT_TELL: 2, HOLDS: 3}
-        clear = (DOES_NOT, HOLDS)
-        return min(
-            self.parts,
-            key=lambda part: (
-                order[part.verdict],
-                part.interval.low if part.verdict in clear else 0.0,
-            ),
-        )
+        return min(self.parts, key=lambda part: (order[part.verdict], part.clearance))
 
     @property
     def verdict(self) -> str:
@@ -79,39 +93,58 @@ class Law:
         return self.deciding.verdict
 
 
-def compare(
+def contrast(
     text: str,
-    a: pd.DataFrame | None,
-    b: pd.DataFrame | None,
+    terms: Sequence[tuple[Real, pd.DataFrame | None]],
     *,
     margin: Real = 0.0,
+    within: Real | None = None,
     alpha: Real = 0.1,
     by: str = "point",
     over: str = "image",
-    n: int = 2000,
-    seed: int = 0,
     level: float = 0.95,
 ) -> Comparison:
-    """PCK of `a` minus PCK of `b`, plus `margin`, in points, with the paired bootstrap's interval
-    over the pairs that both have.
+    """The sum of weight * PCK over `terms` (weight, keypoint table) plus `margin`, in points, with
+    its interval over the pairs that all of them have; claimed to be above 0, or, with `within`,
+    between -within and within.
 
-    `margin` turns "a is better" into "a is at most `margin` worse". Images are resampled
-    (`over="image"`): an image is in several pairs, so pairs are not independent, and resampling
-    pairs would give too narrow an interval. None for a table gives a comparison that was not run.
-    Raises ValueError when the tables share no pair, and as `metrics.paired_bootstrap`.
+    Pictures are what the interval is over, for one picture is in several pairs. None for a table
+    gives a comparison that was not run. Raises ValueError when the tables share no pair, and as
+    `metrics.contrast_interval`.
     """
-    if a is None or b is None:
-        return Comparison(text, Interval(*[float("nan")] * 3), float(margin))
-    shared = set(a["pair"]) & set(b["pair"])
+    ends = {} if within is None else {"above": -float(within), "below": float(within)}
+    if any(table is None for _, table in terms):
+        return Comparison(text, Interval(*[float("nan")] * 3), float(margin), **ends)
+    shared = set.intersection(*(set(table["pair"]) for _, table in terms))
     if not shared:
         raise ValueError(
-            f"{text!r}: the two tables have no pair in common; compare runs of the same split"
+            f"{text!r}: the tables have no pair in common; compare runs of the same split"
         )
-    a, b = (table[table["pair"].isin(shared)] for table in (a, b))
-    found = paired_bootstrap(a, b, by, n, seed, alpha=float(alpha), over=over, level=level)
-    return Comparison(
-        text, Interval(*(value + margin for value in found)), float(margin), len(shared)
-    )
+    same = [(weight, table[table["pair"].isin(shared)]) for weight, table in terms]
+    found = contrast_interval(same, by, alpha=float(alpha), over=over, level=level)
+    moved = Interval(*(value + margin for value in found))
+    return Comparison(text, moved, float(margin), len(shared), **ends)
+
+
+def compare(
+    text: str, a: pd.DataFrame | None, b: pd.DataFrame | None, *, margin: Real = 0.0, **options
+) -> Comparison:
+    """PCK of `a` minus PCK of `b`, plus `margin`, as a `contrast`: `margin` turns "a is better"
+    into "a is at most `margin` points worse". `options` are those of `contrast`.
+    """
+    return contrast(text, [(1, a), (-1, b)], margin=margin, **options)
+
+
+def equal(
+    text: str, a: pd.DataFrame | None, b: pd.DataFrame | None, within: Real, **options
+) -> Comparison:
+    """The claim that two PCKs differ by less than `within` points, by two one-sided tests of 5 %
+    each: the 90 % interval of the difference lies between the ends.
+
+    *Source:* Schuirmann 1987, "A Comparison of the Two One-Sided Tests Procedure and the Power
+    Approach for Assessing the Equivalence of Average Bioavailability".
+    """
+    return contrast(text, [(1, a), (-1, b)], within=within, **{"level": 0.90, **options})
 
 
 def best(scores: pd.Series, among: Iterable | None = None) -> object:
@@ -143,8 +176,9 @@ def parts_table(laws: Iterable[Law]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["law", *COLUMNS, "verdict"])
 
 
-COLUMNS = ("comparison", "difference", "low", "high", "margin", "pairs")
+COLUMNS = ("comparison", "difference", "low", "high", "margin", "above", "below", "pairs")
 
 
 def _row(part: Comparison) -> dict:
-    return dict(zip(COLUMNS, (part.text, *part.interval, part.margin, part.pairs), strict=True))
+    numbers = (part.text, *part.interval, part.margin, part.above, part.below, part.pairs)
+    return dict(zip(COLUMNS, numbers, strict=True))

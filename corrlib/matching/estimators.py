@@ -2,7 +2,7 @@
 
 Every estimator has the signature `(a, b, queries, *, heat=False) -> Matches`; those with settings
 are built by a function of the same name. Queries are pixels of a's image, answers pixels of b's
-image.
+image, in float32 or, for float64 queries, in float64.
 
 *Ties.* Where several pixels share the maximum, the first in row-major order wins. Two values count
 as equal when they differ by at most TIE times the maximum: bilinear interpolation makes whole
@@ -16,7 +16,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from corrlib.coords import Frame, Points, require_inside
+from corrlib.coords import Frame, Points, Queries, as_queries
 from corrlib.matching.interpolation import Target, inverse_norm_map
 from corrlib.types import Estimator, FeatureMap, Matches
 
@@ -49,7 +49,6 @@ def first_maximum(maps: Float[Tensor, "n p"]) -> tuple[Float[Tensor, "n"], Int[T
 
 
 def _source_vectors(a: FeatureMap, queries: Points, device: torch.device) -> Float[Tensor, "n c"]:
-    require_inside(queries, a.frame.image, "query")
     return normalize(a.at(queries).to(device), dim=1)
 
 
@@ -64,7 +63,7 @@ def _chunks(
 
 
 def similarity(
-    a: FeatureMap, b: FeatureMap, queries: Points, *, divide: bool = True
+    a: FeatureMap, b: FeatureMap, queries: Queries, *, divide: bool = True
 ) -> Float[Tensor, "n H W"]:
     """Cosine in [-1, 1] between the feature at each query and the interpolated feature at every
     pixel of b's image.
@@ -73,13 +72,13 @@ def similarity(
     `features.unit(b)` that is the convention "normalise, then interpolate". Raises ValueError when
     a query lies outside of a's image or channels differ.
     """
-    target = Target.of(b)
+    target, queries = Target.of(b), as_queries(queries, a.frame.image)
     maps = list(_chunks(a, target, queries, divide))
     return torch.cat(maps) if maps else target.values.new_zeros(0, *target.frame.image[::-1])
 
 
 def nearest(
-    a: FeatureMap, b: FeatureMap, queries: Points, *, divide: bool = True, heat: bool = False
+    a: FeatureMap, b: FeatureMap, queries: Queries, *, divide: bool = True, heat: bool = False
 ) -> Matches:
     """For each query (n x 2) the pixel of b's whole image with the largest cosine; exact, at full
     resolution.
@@ -92,6 +91,7 @@ def nearest(
     normalises, as here.
     """
     target, width = Target.of(b), b.frame.image[0]
+    queries = as_queries(queries, a.frame.image)
     scores, indices, maps = [], [], []
     for chunk in _chunks(a, target, queries, divide):
         best, index = first_maximum(chunk.flatten(1))
@@ -114,7 +114,7 @@ def nearest(
 
 
 def mutual_nearest(
-    a: FeatureMap, b: FeatureMap, points: Points, *, tolerance_px: float | int | None = None
+    a: FeatureMap, b: FeatureMap, points: Queries, *, tolerance_px: float | int | None = None
 ) -> tuple[Matches, Bool[Tensor, "n"]]:
     """`nearest` from a to b, and which of the n matches come back: the way back ends within
     `tolerance_px` of its query.
@@ -122,6 +122,7 @@ def mutual_nearest(
     The default tolerance is one feature cell of a (its longer side), since features say little
     below that.
     """
+    points = as_queries(points, a.frame.image)
     forth = nearest(a, b, points)
     back = nearest(b, a, forth.points)
     if tolerance_px is None:
@@ -191,8 +192,8 @@ def _soft(temperature: float | int, reshape) -> Estimator:
     """
     _require_positive("temperature", temperature)
 
-    def estimate(a: FeatureMap, b: FeatureMap, queries: Points, *, heat: bool = False) -> Matches:
-        target = Target.of(b)
+    def estimate(a: FeatureMap, b: FeatureMap, queries: Queries, *, heat: bool = False) -> Matches:
+        target, queries = Target.of(b), as_queries(queries, a.frame.image)
         length = (
             target.values.to(torch.promote_types(b.values.dtype, torch.float32))
             .norm(dim=0)

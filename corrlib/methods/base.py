@@ -10,7 +10,7 @@ import torch
 
 from corrlib.backbones.diffusion import Diffuser
 from corrlib.backbones.noised_pass import DTYPES
-from corrlib.coords import Frame, Points, require_inside
+from corrlib.coords import Frame, Queries, as_queries
 from corrlib.matching.estimators import nearest
 from corrlib.matching.interpolation import Target
 from corrlib.storage.lru_cache import LRUCache
@@ -79,11 +79,11 @@ class FeatureMethod:
             self.keep_bytes, nbytes=lambda kept: kept[1].values.nbytes, at_least=2
         )
 
-    def __call__(self, source: View, target: View, queries: Points, *, seed: int = 0) -> Matches:
+    def __call__(self, source: View, target: View, queries: Queries, *, seed: int = 0) -> Matches:
         """Matches in pixels of `target` for `queries` (n x 2) in pixels of `source`. Raises
         ValueError on a query outside.
         """
-        require_inside(queries, source.size, "query")
+        queries = as_queries(queries, source.size)
         return self.estimate(
             self.features(source, seed=seed), self.features(target, seed=seed), queries
         )

@@ -12,7 +12,7 @@ from einops import rearrange
 
 from corrlib.backbones.diffusion import Diffuser, pixels
 from corrlib.backbones.noised_pass import NoisedPass, NoisedPassSettings
-from corrlib.coords import Frame, Points, require_inside, resize_points
+from corrlib.coords import Frame, Queries, as_queries, resize_points
 from corrlib.methods import register
 from corrlib.methods.base import Env, FeatureMethod
 from corrlib.types import FeatureMap, Matches, View
@@ -151,8 +151,8 @@ class CopyPosition:
     preset: str = ""
     weights: str = ""
 
-    def __call__(self, source: View, target: View, queries: Points, *, seed: int = 0) -> Matches:
-        require_inside(queries, source.size, "query")
+    def __call__(self, source: View, target: View, queries: Queries, *, seed: int = 0) -> Matches:
+        queries = as_queries(queries, source.size)
         return Matches(resize_points(queries, source.size, target.size), torch.zeros(len(queries)))
 
 

@@ -3,7 +3,8 @@
 
 - Keypoints, PCK in all its definitions (percent): `pck`, `pck_table`, `pck_under`, `compare`,
   `measured`, `tolerance_px`.
-- How sure a number is: `bootstrap`, `bootstrap_table`, `paired_bootstrap`, `mean_interval`.
+- How sure a number is: `pck_interval`, `interval_table`, `paired_interval`,
+  `contrast_interval`, `mean_interval`.
 - Planes, HPatches (percent; pixels): `four_ways`, `homography_accuracy`, `matching_accuracy`,
   `corner_error`.
 - Dense flow, TSS (percent; pixels): `score_flow`, `flow_table`, `flow_smoothness`, `resize_flow`,
@@ -41,10 +42,11 @@ from corrlib.metrics.homography import (
 )
 from corrlib.metrics.intervals import (
     Interval,
-    bootstrap,
-    bootstrap_table,
+    contrast_interval,
+    interval_table,
     mean_interval,
-    paired_bootstrap,
+    paired_interval,
+    pck_interval,
 )
 from corrlib.metrics.joints import body_size, score_joints
 from corrlib.metrics.masks import (
@@ -65,10 +67,9 @@ __all__ = [
     "Interval",
     "apply_homography",
     "body_size",
-    "bootstrap",
-    "bootstrap_table",
     "boundary_f",
     "compare",
+    "contrast_interval",
     "corner_error",
     "correct",
     "find_homography",
@@ -82,12 +83,14 @@ __all__ = [
     "jaccard",
     "mask_summary",
     "matching_accuracy",
+    "interval_table",
     "mean_interval",
     "measured",
     "mutual_neighbours",
     "object_table",
-    "paired_bootstrap",
+    "paired_interval",
     "pck",
+    "pck_interval",
     "pck_table",
     "pck_under",
     "reprojection_error",

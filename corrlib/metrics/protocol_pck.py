@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from corrlib.metrics.intervals import bootstrap
+from corrlib.metrics.intervals import pck_interval
 from corrlib.metrics.pck import Counter
 from corrlib.metrics.protocol import Protocol
 from corrlib.metrics.table import groups, require
@@ -49,20 +49,13 @@ def measured(table: pd.DataFrame, protocol: Protocol) -> pd.DataFrame:
 
 
 def pck_under(
-    table: pd.DataFrame,
-    protocol: Protocol,
-    group: Sequence[str] = (),
-    *,
-    n: int = 0,
-    over: str = "pair",
-    seed: int = 0,
+    table: pd.DataFrame, protocol: Protocol, group: Sequence[str] = (), *, over: str | None = None
 ) -> pd.DataFrame:
     """PCK in percent as the protocol counts: one row a group and alpha, with the rules and the
     counts beside the number.
 
-    Columns: the group's, alpha, pck, then low and high (bootstrap, where `n` resamples are asked
-    for), pairs, keypoints, and the protocol's base, by, strict, origin, frame. `over` and `seed`
-    are those of `bootstrap`.
+    Columns: the group's, alpha, pck, then low and high (the ends of `pck_interval`, where `over` is
+    given, "image" or "pair"), pairs, keypoints, and the protocol's base, by, strict, origin, frame.
     """
     rules = {name: value for name, value in protocol.labels().items() if name != "alphas"}
     rows = []
@@ -74,9 +67,9 @@ def pck_under(
                 "alpha": alpha,
                 "pck": counter.pck(alpha, protocol.by, protocol.strict),
             }
-            if n:
-                _, row["low"], row["high"] = bootstrap(
-                    part, protocol.by, n, seed, alpha=alpha, over=over, strict=protocol.strict
+            if over:
+                _, row["low"], row["high"] = pck_interval(
+                    part, protocol.by, alpha=alpha, over=over, strict=protocol.strict
                 )
             rows.append({**row, "pairs": counter.pairs, "keypoints": len(part), **rules})
     return pd.DataFrame(rows)

@@ -13,7 +13,8 @@ from corrlib.viz.charts import (
     verdict,
 )
 from corrlib.viz.maps import gallery, heat, pca, pca_colors
-from corrlib.viz.matches import circles, labelled, legend_lines, matches, points
+from corrlib.viz.marked import circles, labelled, points
+from corrlib.viz.matches import legend_lines, matches
 from corrlib.viz.world import chart, dense, part_centres, part_colors, truth_layers
 
 __all__ = [

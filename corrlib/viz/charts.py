@@ -151,7 +151,8 @@ def law_plot(
 
     `laws` is a table (or a sequence of mappings) with columns law, difference, low, high and,
     unless it follows from the interval as in `verdict`, verdict: "holds", "does not" or "cannot
-    tell". A difference of NaN was not run. The first law is at the top.
+    tell". Where columns above and below are the two ends of a claim, the room between them is
+    shaded. A difference of NaN was not run. The first law is at the top.
     """
     laws = pd.DataFrame(laws).reset_index(drop=True)
     ax.axvline(0, color=INK, linewidth=1)
@@ -161,6 +162,9 @@ def law_plot(
             continue
         says = row["verdict"] if "verdict" in laws else verdict(row["low"], row["high"])
         color, marker = VERDICTS[says]
+        if np.isfinite(row.get("below", np.inf)):
+            room = row["below"] - row["above"]
+            ax.barh(i, room, 0.6, row["above"], color=GREY, alpha=0.2, linewidth=0)
         ax.plot(
             [row["low"], row["high"]], [i, i], color=color, linewidth=2.6, solid_capstyle="round"
         )

@@ -1,4 +1,8 @@
-"""Two images side by side and what was matched between them."""
+"""Two images side by side and what was matched between them.
+
+A picture more than `SLIM` times as long as it is wide would be a line; it is drawn wider, and the
+axis says by how much. The points go with it.
+"""
 
 from collections.abc import Sequence
 from numbers import Real
@@ -7,12 +11,13 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
-from matplotlib.patches import Circle, Rectangle
+from matplotlib.patches import Ellipse
 from matplotlib.patheffects import Normal, Stroke
 
 from corrlib.types import Pair
-from corrlib.viz.style import BLUE, GREY, INK, ORANGE, PAPER, bare, to_array, to_pixels
+from corrlib.viz.style import BLUE, GREY, INK, ORANGE, PAPER, bare, show, to_array, to_pixels
 
+SLIM = 6
 HALO = [
     Stroke(linewidth=3.6, foreground=PAPER, alpha=0.75),
     Normal(),
@@ -63,21 +68,32 @@ def matches(
             "got target points without a tolerance; give tolerance in target pixels, or a Pair"
         )
 
-    scale, gap = left.shape[0] / right.shape[0], 0.03 * left.shape[1]
-    offset = left.shape[1] + gap
+    height = left.shape[0]
+    (width, stretch), (wide, other) = _width(left, height), _width(right, height)
+    offset = width + 0.03 * width
+    scales = [
+        (drawn / pixels.shape[1], height / pixels.shape[0])
+        for drawn, pixels in ((width, left), (wide, right))
+    ]
+
+    def first(points):  # source pixels to the axes
+        return (points + 0.5) * scales[0] - 0.5
 
     def place(points):  # target pixels to the axes
-        return (points + 0.5) * scale - 0.5 + (offset, 0)
+        return (points + 0.5) * scales[1] - 0.5 + (offset, 0)
 
-    _show(ax, left, 0, 1)
-    _show(ax, right, offset, scale)
-    ax.set_xlim(-0.5, offset + right.shape[1] * scale - 0.5)
-    ax.set_ylim(left.shape[0] - 0.5, -0.5)
+    show(ax, left, (0, width), height)
+    show(ax, right, (offset, wide), height)
+    if stretch or other:
+        said = [f"{side} {how}" for side, how in (("left", stretch), ("right", other)) if how]
+        ax.set_xlabel(f"not in proportion: {', '.join(said)}", fontsize=9)
+    ax.set_xlim(-0.5, offset + wide - 0.5)
+    ax.set_ylim(height - 0.5, -0.5)
     distance = np.linalg.norm(predicted - target, axis=1)
     ok = distance <= tolerance if judged else np.zeros(len(query), bool)
     for i in np.argsort(ok, kind="stable"):  # right ones on top
         color = (BLUE if ok[i] else ORANGE) if judged else GREY
-        ends = np.stack([query[i], place(predicted)[i]])
+        ends = np.stack([first(query)[i], place(predicted)[i]])
         dash = "-" if ok[i] or not judged else (0, (3.2, 1.6))
         ax.plot(
             *ends.T,
@@ -99,9 +115,9 @@ def matches(
             zorder=5,
         )
         if judged:
-            ring = Circle(
+            ring = Ellipse(
                 place(target)[i],
-                tolerance * scale,
+                *(2 * tolerance * scale for scale in scales[1]),
                 fill=False,
                 edgecolor=color,
                 linewidth=1.3,
@@ -113,7 +129,7 @@ def matches(
             outline = [Stroke(linewidth=2.5, foreground=PAPER), Normal()]
             ax.annotate(
                 names[i],
-                query[i],
+                first(query)[i],
                 (6, 5),
                 textcoords="offset points",
                 fontsize=9,
@@ -133,6 +149,19 @@ def matches(
     return bare(ax)
 
 
+def _width(pixels: np.ndarray, height: int) -> tuple[Real, str]:
+    """How wide a picture is drawn that is drawn `height` high, and how it is out of proportion, if
+    it is.
+    """
+    true = pixels.shape[1] * height / pixels.shape[0]
+    width = min(max(true, height / SLIM), height * SLIM)
+    if width == true:
+        return true, ""
+    if width < true:
+        return width, f"{true / width:.3g} times higher than it is"
+    return width, f"{width / true:.3g} times wider than it is"
+
+
 def legend_lines() -> list[Line2D]:
     """What the colours and lines of `matches` mean, for a figure's own legend."""
     return [
@@ -149,166 +178,3 @@ def legend_lines() -> list[Line2D]:
             label="right if within",
         ),
     ]
-
-
-def points(
-    ax: Axes, image: Any, at: Any, *, names: Sequence[str] | None = None, color: str = BLUE
-) -> Axes:
-    """Draw an image with marked points, n x 2 (x, y) in its pixels, and their names if given.
-    Returns `ax`.
-    """
-    _show(ax, to_pixels(image), 0, 1)
-    at = to_array(at).reshape(-1, 2)
-    ax.plot(*at.T, "o", color=color, markersize=7, markeredgecolor=PAPER, markeredgewidth=1.2)
-    for name, xy in zip(names or (), at, strict=False):
-        outline = [Stroke(linewidth=2.5, foreground=PAPER), Normal()]
-        ax.annotate(
-            name,
-            xy,
-            (6, 4),
-            textcoords="offset points",
-            fontsize=9,
-            color=INK,
-            path_effects=outline,
-        )
-    return bare(ax)
-
-
-def labelled(ax: Axes, image: Any, at: Any, names: Sequence[str], *, color: str = BLUE) -> Axes:
-    """Draw an image with marked points (n x 2, x and y in its pixels) and their names beside it,
-    each joined by a thin line.
-
-    Names stand in two columns, left and right of the image, in the order of the points' heights, so
-    they never overlap. Returns `ax`. Raises ValueError when there are not as many names as points.
-    """
-    pixels, at = to_pixels(image), to_array(at).reshape(-1, 2)
-    if len(names) != len(at):
-        raise ValueError(f"got {len(at)} points and {len(names)} names; wanted as many of each")
-    _show(ax, pixels, 0, 1)
-    height, width = pixels.shape[:2]
-    order = np.argsort(at[:, 0], kind="stable")
-    for side, group in ((-1, order[: len(at) // 2]), (1, order[len(at) // 2 :])):
-        group = group[np.argsort(at[group, 1], kind="stable")]
-        x, rows = (
-            (-0.05 if side < 0 else 1.05) * width,
-            height * (np.arange(len(group)) + 0.5) / max(len(group), 1),
-        )
-        for i, y in zip(group, rows, strict=True):
-            line = [
-                Stroke(linewidth=2, foreground=PAPER, alpha=0.35),
-                Normal(),
-            ]  # seen on dark pictures too
-            ax.plot(
-                [at[i, 0], x],
-                [at[i, 1], y],
-                color=INK,
-                linewidth=0.8,
-                clip_on=False,
-                path_effects=line,
-                zorder=3,
-            )
-            ax.text(
-                x,
-                y,
-                f" {names[i]} ",
-                ha="right" if side < 0 else "left",
-                va="center",
-                fontsize=9,
-                color=INK,
-            )
-    ax.plot(
-        *at.T,
-        "o",
-        color=color,
-        markersize=5.5,
-        markeredgecolor=PAPER,
-        markeredgewidth=1,
-        linestyle="none",
-        zorder=5,
-    )
-    ax.set_xlim(-0.5, width - 0.5)
-    ax.set_ylim(height - 0.5, -0.5)
-    return bare(ax)
-
-
-def circles(
-    ax: Axes,
-    image: Any,
-    centre: Any,
-    radii: Sequence[Real],
-    labels: Sequence[str] = (),
-    *,
-    answers: Any = None,
-    box: Any = None,
-    reach: Real | None = None,
-) -> Axes:
-    """Draw an image with circles of `radii` pixels around one point (x, y), their `labels` beside
-    them one above the other.
-
-    `answers` (n x 2) are marked: in blue those inside the smallest circle, in orange those outside
-    of it. `box` (x1, y1, x2, y2) is drawn dashed. With `reach` only the square of `reach` pixels to
-    each side of the point is shown, enlarged. Returns `ax`.
-    """
-    pixels, (x, y) = to_pixels(image), to_array(centre).reshape(2)
-    _show(ax, pixels, 0, 1, "bicubic" if reach else "antialiased")
-    halo, outline = (
-        [Stroke(linewidth=w, foreground=PAPER, alpha=0.85), Normal()] for w in (3.4, 2.8)
-    )
-    if box is not None:
-        x1, y1, x2, y2 = map(float, box)
-        ax.add_patch(
-            Rectangle(
-                (x1, y1),
-                x2 - x1,
-                y2 - y1,
-                fill=False,
-                edgecolor=INK,
-                linestyle=(0, (4, 2)),
-                path_effects=halo,
-            )
-        )
-    height, width = pixels.shape[:2]
-    for i, radius in enumerate(radii):
-        ax.add_patch(
-            Circle((x, y), radius, fill=False, edgecolor=INK, linewidth=1.5, path_effects=halo)
-        )
-        if i < len(labels):  # on the circle, at an angle of its own
-            angle = np.pi * (0.42 - 0.36 * i)
-            u, v = x + radius * np.cos(angle), y - radius * np.sin(angle)
-            ax.text(
-                u,
-                v,
-                f" {labels[i]}",
-                va="bottom",
-                fontsize=10,
-                color=INK,
-                path_effects=outline,
-                clip_on=True,
-                zorder=7,
-            )
-    ax.plot(x, y, "+", color=INK, markersize=10, markeredgewidth=1.8, path_effects=halo, zorder=5)
-    if answers is not None:
-        for u, v in to_array(answers).reshape(-1, 2):
-            color = BLUE if (u - x) ** 2 + (v - y) ** 2 <= min(radii) ** 2 else ORANGE
-            ax.plot(
-                u,
-                v,
-                "o",
-                color=color,
-                markersize=8,
-                markeredgecolor=PAPER,
-                markeredgewidth=1.2,
-                zorder=6,
-            )
-    ax.set_xlim((x - reach, x + reach) if reach else (-0.5, width - 0.5))
-    ax.set_ylim((y + reach, y - reach) if reach else (height - 0.5, -0.5))
-    return bare(ax)
-
-
-def _show(
-    ax: Axes, pixels: np.ndarray, x: Real, scale: Real, interpolation: str = "antialiased"
-) -> None:
-    height, width = pixels.shape[0] * scale, pixels.shape[1] * scale
-    ax.imshow(
-        pixels, extent=(x - 0.5, x + width - 0.5, height - 0.5, -0.5), interpolation=interpolation
-    )

@@ -5,6 +5,7 @@ Blue is right and orange is wrong, everywhere; lines are solid and dashed beside
 print nor any kind of colour vision loses the difference.
 """
 
+from numbers import Real
 from typing import Any
 
 import matplotlib as mpl
@@ -97,3 +98,20 @@ def bare(ax: Any) -> Any:
         spine.set_visible(False)
     ax.set_anchor("N")
     return ax
+
+
+def show(
+    ax: Any,
+    pixels: np.ndarray,
+    across: tuple[Real, Real] | None = None,
+    height: Real | None = None,
+    interpolation: str = "antialiased",
+) -> None:
+    """Draw pixels (H x W x 3) with the centre of the first at (0, 0); or `across` = (left edge,
+    width) and `height`, in units of the axes.
+    """
+    x, width = across or (0, pixels.shape[1])
+    height = pixels.shape[0] if height is None else height
+    ax.imshow(
+        pixels, extent=(x - 0.5, x + width - 0.5, height - 0.5, -0.5), interpolation=interpolation
+    )

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from corrlib import metrics
-from corrlib.experiments import laws
+from corrlib.experiments import laws, power
 from corrlib.experiments.laws import Comparison, Law, compare
 
 
@@ -78,7 +78,7 @@ def test_only_pairs_of_both_tables_count():
         compare("none", few, HALF[~HALF["pair"].isin(few["pair"])])
 
 
-def test_images_are_resampled_not_pairs():
+def test_pictures_are_what_the_interval_is_over():
     clustered = keypoints(
         lambda pair, k: (pair // 11) % 2 == 0
     )  # right or wrong with the source image
@@ -93,6 +93,7 @@ def test_images_are_resampled_not_pairs():
         ([(1, 2), (-1, 3)], "cannot tell", 1),
         ([(-1, 3), (-2, 1)], "cannot tell", 0),
         ([(-3, -2), (-1, 3), (5, 6)], "does not", 0),
+        ([(-9, -0.1), (-3, -2), (1, 2)], "does not", 1),  # clearly below, not only far to the left
     ],
 )
 def test_a_law_is_as_strong_as_its_weakest_part(parts, says, deciding):
@@ -101,6 +102,28 @@ def test_a_law_is_as_strong_as_its_weakest_part(parts, says, deciding):
     row = laws.table([law]).iloc[0]
     assert (row["law"], row["verdict"], row["low"]) == ("a law", says, parts[deciding][0])
     assert list(laws.parts_table([law])["verdict"]) == [laws.verdict(*ends) for ends in parts]
+
+
+def test_a_share_of_a_measured_number_is_a_weight():
+    """Half of THREE is 37.5 %: HALF is above it, and half of HALF below THREE."""
+    found = laws.contrast("half - half of three", [(1, HALF), (-0.5, THREE)])
+    assert found.interval == pytest.approx((12.5, 12.5, 12.5)) and found.verdict == "holds"
+    noisy = laws.contrast("others - half of half", [(1, OTHERS), (-0.5, HALF)])
+    alone = metrics.pck_interval(OTHERS)
+    assert noisy.interval.value == pytest.approx(25)
+    assert noisy.half == pytest.approx((alone.high - alone.low) / 2)  # HALF is the same everywhere
+    assert laws.contrast("", [(1, HALF), (-1, None)]).verdict == "not run"
+
+
+def test_equal_wants_the_interval_inside():
+    found = laws.equal("others - half", OTHERS, HALF, within=30)
+    wide = laws.compare("others - half", OTHERS, HALF)
+    assert found.verdict == "holds" and found.half < wide.half  # two tests of 5 % each: 90 %
+    assert laws.equal("", OTHERS, HALF, within=found.half / 2).verdict == "cannot tell"
+    assert laws.equal("", THREE, HALF, within=20).verdict == "does not"
+    assert laws.equal("", HALF, THREE, within=20).verdict == "does not"
+    shown = laws.table([Law("equal", [found])]).iloc[0]
+    assert (shown["above"], shown["below"], shown["verdict"]) == (-30, 30, "holds")
 
 
 def test_what_was_not_run_gives_no_verdict():
@@ -115,3 +138,20 @@ def test_the_best_setting():
     assert laws.best(scores) == 51 and laws.best(scores, [1, 401]) == 1
     with pytest.raises(ValueError, match="none of these"):
         laws.best(scores, [401])
+
+
+def test_power_by_hand():
+    """An interval of 10 - 1.96 to 10 + 1.96 from 100 pairs has a standard error of 1."""
+    pilot = Comparison("a - b", metrics.Interval(10, 10 - 1.959964, 10 + 1.959964), pairs=100)
+    assert power.standard_error(pilot) == pytest.approx(1)
+    assert power.pairs_needed(pilot, 2.8015853) == 100  # 1.96 + 0.8416 standard errors: 80 %
+    assert power.pairs_needed(pilot, 2.8015853 / 2) == 400
+    assert power.chance(pilot, 2.801585, 100) == pytest.approx(0.8, abs=1e-4)
+    assert power.chance(pilot, 1.959964, 100) == pytest.approx(0.5)
+    assert power.chance(pilot, 1.959964 / 2, 400) == pytest.approx(0.5)
+    assert power.table({"a": pilot}, 2.8015853).loc["a", "pairs needed"] == 100
+    for effect, wanted in ((0, 0.8), (2, 1.0), (2, 0.2)):
+        with pytest.raises(ValueError, match="wanted a difference above 0"):
+            power.pairs_needed(pilot, effect, wanted)
+    with pytest.raises(ValueError, match="was not run"):
+        power.chance(compare("a - b", None, HALF), 1, 10)

@@ -79,10 +79,16 @@ def test_the_benchmarks_table_says_protocol_and_source_of_every_number(spair):
     assert (both[0.05] < both[0.1]).all()
 
 
-def test_every_law_has_its_claim_its_source_and_a_word_on_each_verdict():
-    laws = yaml.safe_load((NUMBERS / "prompt_laws.yml").read_text())
-    assert list(laws) == ["layers", "embeddings", "crops", "word", "across", "dift"]
+@pytest.mark.parametrize(
+    ("file", "names"),
+    [
+        ("prompt_laws.yml", ["layers", "embeddings", "crops", "word", "across", "dift"]),
+        ("dift_laws.yml", ["layer", "peak", "clean", "ensemble", "prompt", "size"]),
+    ],
+)
+def test_every_law_has_its_claim_whose_it_is_and_a_word_on_each_verdict(file, names):
+    laws = yaml.safe_load((NUMBERS / file).read_text())
+    assert list(laws) == names
     for law in laws.values():
-        assert set(law) == {"claim", "where", "holds", "does not", "cannot tell"} and all(
-            len(text) > 20 for text in law.values()
-        )
+        assert set(law) == {"claim", "whose", "where", "holds", "does not", "cannot tell"}
+        assert all(len(text) > 20 for text in law.values())

@@ -146,57 +146,39 @@ def simulated(pairs=400, seed=0, p=0.6, categories=4, points=8):
     )
 
 
-@pytest.mark.parametrize("by", metrics.BY)
-def test_bootstrap_agrees_with_resampling_by_hand(by):
-    small = simulated(pairs=30)
-    value, low, high = metrics.bootstrap(small, by, n=2000, seed=1)
-    assert value == metrics.pck(small, by=by) and low < value < high
-    groups, rng = [part for _, part in small.groupby("pair")], np.random.default_rng(2)
-    draws = []
-    for _ in range(300):
-        drawn = pd.concat(
-            [groups[i].assign(pair=k) for k, i in enumerate(rng.integers(30, size=30))]
-        )
-        draws.append(metrics.pck(drawn, by=by))
-    assert (low, high) == pytest.approx(np.quantile(draws, [0.025, 0.975]), abs=1.5)
-
-
-def test_bootstrap_is_seeded_and_knows_certainty():
+def test_certainty_and_levels():
     data = simulated()
-    assert (
-        metrics.bootstrap(data, seed=3)
-        == metrics.bootstrap(data, seed=3)
-        != metrics.bootstrap(data, seed=4)
-    )
-    sure = metrics.bootstrap(data.assign(distance_px=0.0))
-    assert sure == (100, 100, 100)
-    narrow, wide = metrics.bootstrap(data, level=0.5), metrics.bootstrap(data)
+    sure = metrics.pck_interval(data.assign(distance_px=0.0))
+    assert sure == pytest.approx((100, 100, 100))
+    narrow, wide = metrics.pck_interval(data, level=0.5), metrics.pck_interval(data)
     assert wide.low < narrow.low < narrow.high < wide.high
 
 
 def test_interval_covers_the_truth():
     covered = sum(
         low <= 60 <= high
-        for _, low, high in (metrics.bootstrap(simulated(100, s), n=200) for s in range(100))
+        for _, low, high in (
+            metrics.pck_interval(simulated(100, s), over="pair") for s in range(100)
+        )
     )
     assert (
         88 <= covered <= 100
     )  # nominal 95; the clipped normal's mean is 0.6 by symmetry up to 0.3 points
 
 
-def test_resampling_images():
+def test_pictures_in_common():
     data = simulated()
-    by_pair, by_image = metrics.bootstrap(data), metrics.bootstrap(data, over="image")
+    by_pair, by_image = metrics.pck_interval(data, over="pair"), metrics.pck_interval(data)
     assert by_image.value == by_pair.value and by_image.low < by_image.value < by_image.high
     # a table in which an image decides over all its pairs is far less certain than its number of
     # pairs suggests
     fate = data.assign(
         distance_px=np.where(data["source_image"].str[1:].astype(int) % 2, 1.0, 99.0)
     )
-    pair, image = metrics.bootstrap(fate), metrics.bootstrap(fate, over="image")
+    pair, image = metrics.pck_interval(fate, over="pair"), metrics.pck_interval(fate)
     assert image.high - image.low > 1.5 * (pair.high - pair.low)
     with pytest.raises(ValueError, match="no column source_image"):
-        metrics.bootstrap(SMALL, over="image")
+        metrics.pck_interval(SMALL)
 
 
 def test_paired_difference_is_sharper_than_two_intervals():
@@ -205,22 +187,22 @@ def test_paired_difference_is_sharper_than_two_intervals():
     b = a.assign(distance_px=a["distance_px"].where(~worse, 99.0)).sample(
         frac=1, random_state=0
     )  # another order
-    difference, low, high = metrics.paired_bootstrap(a, b, "point", 1000, 0)
+    difference, low, high = metrics.paired_interval(a, b)
     assert (
         difference == pytest.approx(metrics.pck(a) - metrics.pck(b)) and 0 < low < difference < high
     )
-    one = metrics.bootstrap(a)
+    one = metrics.pck_interval(a)
     assert high - low < 0.5 * (one.high - one.low)
-    assert metrics.paired_bootstrap(a, a.iloc[::-1]) == (0, 0, 0)
+    assert metrics.paired_interval(a, a.iloc[::-1]) == (0, 0, 0)
 
 
 def test_paired_tables_must_hold_the_same_keypoints():
     with pytest.raises(ValueError, match=r"only the first table has keypoint \('p1', 'nose'\)"):
-        metrics.paired_bootstrap(SMALL, SMALL.iloc[1:])
+        metrics.paired_interval(SMALL, SMALL.iloc[1:], over="pair")
     with pytest.raises(ValueError, match="only the second"):
-        metrics.paired_bootstrap(SMALL.iloc[:-1], SMALL)
+        metrics.paired_interval(SMALL.iloc[:-1], SMALL)
     with pytest.raises(ValueError, match="second table has keypoint .* twice"):
-        metrics.paired_bootstrap(SMALL, pd.concat([SMALL, SMALL]))
+        metrics.paired_interval(SMALL, pd.concat([SMALL, SMALL]))
 
 
 def test_a_hundred_thousand_rows_in_a_moment():

@@ -146,7 +146,7 @@ def test_results_say_their_rules():
     protocol = Protocol(
         base="keypoints", by="point", alphas=(0.1, 0.2), strict=True, frame=(240, 240), origin=1
     )
-    table = metrics.pck_under(HAND.assign(method="m"), protocol, group=("method",), n=50)
+    table = metrics.pck_under(HAND.assign(method="m"), protocol, group=("method",), over="pair")
     assert list(table.columns) == [
         "method",
         "alpha",

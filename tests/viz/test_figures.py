@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 import torch
 from matplotlib.colors import to_hex
-from matplotlib.patches import Circle, Rectangle
+from matplotlib.patches import Ellipse, Rectangle
 from PIL import Image
 
 from corrlib import viz
@@ -76,11 +76,32 @@ def test_matches_are_blue_solid_or_orange_dashed():
     np.testing.assert_allclose(
         drawn[0][2][1], [(40 + 0.5) / 2 - 0.5 + offset, (35.1 + 0.5) / 2 - 0.5], atol=1e-5
     )
-    rings = [patch for patch in ax.patches if isinstance(patch, Circle)]
-    assert [ring.radius for ring in rings] == [2.5] * 3
+    rings = [patch for patch in ax.patches if isinstance(patch, Ellipse)]
+    assert [(ring.width, ring.height) for ring in rings] == [(5, 5)] * 3
     np.testing.assert_allclose(
         rings[0].center, [(40 + 0.5) / 2 - 0.5 + offset, (30 + 0.5) / 2 - 0.5], atol=1e-5
     )
+
+
+@pytest.mark.parametrize("size", [(20_000, 10), (10, 20_000)])
+def test_a_slim_picture_is_drawn_wide_enough_and_says_so(size):
+    slim, other = (np.full((h, w, 3), 200, np.uint8) for w, h in (size, (40, 30)))
+    query = [[0.0, 0.0], [size[0] - 1.0, size[1] - 1.0]]
+    for images in ((slim, other), (other, slim)):
+        ax = plt.figure().subplots()
+        ends = [query, [[0.0, 0.0], [39.0, 29.0]]][:: 1 if images[0] is slim else -1]
+        viz.matches(ax, images, *ends)
+        x0, x1, y0, y1 = ax.images[0 if images[0] is slim else 1].get_extent()
+        assert max(abs(x1 - x0) / abs(y1 - y0), abs(y1 - y0) / abs(x1 - x0)) == pytest.approx(6)
+        assert ("higher" if size[0] > size[1] else "wider") in ax.get_xlabel()
+        assert "not in proportion: " + ("left" if images[0] is slim else "right") in ax.get_xlabel()
+        first, last = (line[2] for line in lines(ax))
+        cell = 0.5 * np.divide((abs(x1 - x0), abs(y1 - y0)), size)
+        side = 0 if images[0] is slim else 1
+        np.testing.assert_allclose(first[side], np.add((min(x0, x1), min(y0, y1)), cell), atol=1e-6)
+        np.testing.assert_allclose(last[side], np.subtract((max(x0, x1), max(y0, y1)), cell), 1e-6)
+    ax = plt.figure().subplots()
+    assert viz.matches(ax, (other, other), query[:1], query[:1]).get_xlabel() == ""
 
 
 def test_matches_without_truth_are_not_judged():

@@ -22,7 +22,7 @@ from einops import rearrange
 from jaxtyping import Float
 from torch import Tensor
 
-from corrlib.coords import Points, require_inside
+from corrlib.coords import Points, Queries, as_queries
 from corrlib.methods import register
 from corrlib.methods.base import Env
 from corrlib.methods.prompt_optimization.crop_latents import CropLatents, LatentPool
@@ -84,13 +84,13 @@ class PromptOptimization:
         maps = LRUCache(self.KEEP_BYTES, nbytes=lambda kept: kept[1].nbytes)
         self._maps: LRUCache[tuple[View, Tensor]] = env.shared.setdefault("attention maps", maps)
 
-    def __call__(self, source: View, target: View, queries: Points, *, seed: int = 0) -> Matches:
+    def __call__(self, source: View, target: View, queries: Queries, *, seed: int = 0) -> Matches:
         """Matches in pixels of `target` for `queries` (n x 2) in pixels of `source`; score is the
         attention there, in [0, 1].
 
         Raises ValueError on a query outside of the source.
         """
-        require_inside(queries, source.size, "query")
+        queries = as_queries(queries, source.size)
         if not len(queries):
             return Matches(queries.clone(), queries.new_zeros(0))
         self.embed(
@@ -118,7 +118,7 @@ class PromptOptimization:
         return to_image(places, view.size, s.size, half_pixel=s.half_pixel), score
 
     def maps(
-        self, source: View, target: View, queries: Points, *, seed: int = 0
+        self, source: View, target: View, queries: Queries, *, seed: int = 0
     ) -> Float[Tensor, "n members layers size size"]:
         """The attention on `target` of every embedding of every query, layer by layer, in the frame
         of the square input.
@@ -146,12 +146,12 @@ class PromptOptimization:
         return rearrange(flat, "(n m) layers H W -> n m layers H W", n=len(queries))
 
     def embed(
-        self, view: View, points: Points, *, seed: int = 0
+        self, view: View, points: Queries, *, seed: int = 0
     ) -> Float[Tensor, "n members tokens d"]:
         """The embeddings of `points` (n x 2, pixels of `view`): those kept, and those found now,
         which are kept batch by batch.
         """
-        require_inside(points, view.size, "point")
+        points = as_queries(points, view.size, "point")
         samples = self._samples(view, points)
         keys = {sample: self.cache.key(view, sample, seed) for sample in samples}
         found = {sample: self.cache.get(keys[sample]) for sample in keys}
@@ -196,7 +196,7 @@ class PromptOptimization:
                 self.latents(view),
                 embeddings[rows],
                 batch,
-                view.id,
+                view.noise_id,
                 self.settings,
                 seed=seed,
             )
@@ -211,8 +211,9 @@ class PromptOptimization:
         )
 
     def _samples(self, view: View, points: Points) -> list[Sample]:
+        named = view.noise_id
         return [
-            Sample.of(view.id, point, member)
+            Sample.of(named, point, member)
             for point in points
             for member in range(self.settings.embeddings)
         ]

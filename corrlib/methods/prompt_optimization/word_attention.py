@@ -15,7 +15,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from corrlib.backbones.noised_pass import Prompt
-from corrlib.coords import Points, require_inside
+from corrlib.coords import Points, Queries, as_queries
 from corrlib.methods import register
 from corrlib.methods.base import Env
 from corrlib.methods.prompt_optimization.crop_latents import LatentPool
@@ -71,12 +71,12 @@ class WordAttention:
         self._pool = LatentPool.shared(env.shared)
         self._found: dict[tuple, tuple[View, Points, Tensor]] = {}
 
-    def __call__(self, source: View, target: View, queries: Points, *, seed: int = 0) -> Matches:
+    def __call__(self, source: View, target: View, queries: Queries, *, seed: int = 0) -> Matches:
         """One place of `target` for all `queries` (n x 2); score is the attention there, in [0, 1].
 
         Raises ValueError on a query outside of the source and on a target without a category.
         """
-        require_inside(queries, source.size, "query")
+        queries = as_queries(queries, source.size)
         key = (target, id(target.pixels), seed)
         if key not in self._found:
             s, maps = self.settings, self.maps(target, seed=seed)
@@ -106,7 +106,7 @@ class WordAttention:
         words = self.diffuser.condition(s.prompt.replace("{category}", view.category))[None].float()
         latents = self._pool.of(self.diffuser, view, s.size, s.crop_side)
         sample = Sample("", (0.0, 0.0))  # its noise is that of no point
-        return attend(self.network, latents, words, [sample], view.id, s, seed=seed)
+        return attend(self.network, latents, words, [sample], view.noise_id, s, seed=seed)
 
     def token(self, word: str) -> int:
         """The place of the last token of `word` in the prompt; token 0 is the start."""

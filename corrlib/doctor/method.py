@@ -1,42 +1,20 @@
-"""Is everything here, and does a method behave? Synthetic checks that need no data set, and what is
-present or missing.
+"""Does a method behave? Five checks without any data set.
+
+A faulty method mostly gives plausible numbers: a frame that forgets the border, noise from the
+global state, answers that depend on the batch. Each check finds a fault that none of the others
+sees (`tests/doctor/test_method_checks.py` has one for each), and says in words what to look at.
 """
 
 import math
-import platform
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from importlib import metadata
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from PIL import Image
 
-from corrlib.backbones import weights
 from corrlib.coords import Points
-from corrlib.data.sources import HOME, Benchmark, human, receipts
-from corrlib.data.sources.table import BENCHMARKS
-from corrlib.experiments.profiles import Profile
+from corrlib.doctor.finding import Finding
 from corrlib.types import Method, View
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One line of the report: what was looked at, whether it is well (None: just said), and what
-    was seen, in words.
-    """
-
-    name: str
-    ok: bool | None
-    said: str
-
-    def __str__(self) -> str:
-        return (
-            f"{ {True: 'ok     ', False: 'FAILED ', None: '       '}[self.ok] } {self.name}: "
-            f"{self.said}"
-        )
 
 
 def picture(width: int, height: int, seed: int = 0) -> Image.Image:
@@ -211,126 +189,3 @@ def _batch_invariance(make) -> tuple[bool, str]:
     return largest <= 0.5, said + (
         "" if largest <= 0.5 else "; an answer must depend on its own query only"
     )
-
-
-def present(
-    profile: Profile, home: Path | None = None, device: str | None = None
-) -> Iterator[Finding]:
-    """What this machine has: versions, weights of every model, the profile's data, every benchmark;
-    how to get what is missing.
-
-    `home` is the folder of the benchmarks, by default where `data_scripts/fetch.py` puts them;
-    `device` by default the profile's.
-    """
-    versions = ", ".join(
-        f"{name} {metadata.version(name)}"
-        for name in ("torch", "diffusers", "transformers", "numpy", "pandas")
-    )
-    yield Finding("versions", None, f"Python {platform.python_version()}, {versions}")
-    asked = "you ask" if device else f"profile {profile.name} asks"
-    device = device or str(profile.get("device", "cpu"))
-    usable = _usable(device)
-    here = "usable" if usable else "not usable here; choose another with --device"
-    yield Finding(
-        "device", usable, f"{asked} for {device}: {here}; {torch.get_num_threads()} threads"
-    )
-    yield from (_model(model) for model in weights.MODELS.values())
-    yield _data(profile)
-    home = home or profile.path(HOME)
-    if home.is_relative_to(profile.root):  # commands are typed in the root
-        home = home.relative_to(profile.root)
-    yield from (_benchmark(benchmark, profile.root, home) for benchmark in BENCHMARKS.values())
-
-
-def _usable(device: str) -> bool:
-    from corrlib.methods.base import Env
-
-    try:
-        Env(device=device)
-    except ValueError:
-        return False
-    return True
-
-
-def _model(model: weights.Model) -> Finding:
-    name = f"weights {model.name}"
-    try:
-        folder = weights.locate(model.name)
-    except weights.WeightsError as error:
-        return Finding(name, False if model.asset else None, str(error))
-    if folder is not None:
-        return Finding(
-            name,
-            True,
-            f"{folder}, {human(_bytes(folder))}, fingerprint {weights.fingerprint(folder)}",
-        )
-    if not model.sources:
-        return Finding(name, None, f"not on this machine; train them with: {model.remake}")
-    addresses = ", else ".join(source.short for source in model.sources)
-    said = (
-        f"not on this machine; fetch them ({model.gigabytes:g} GB) with: python "
-        f"data_scripts/fetch.py weights {model.name}"
-    )
-    return Finding(
-        name,
-        None,
-        f"{said} (from {addresses}; commits as public projects quote them, not checked by us)",
-    )
-
-
-def _benchmark(benchmark: Benchmark, root: Path, home: Path) -> Finding:
-    name, folder = f"benchmark {benchmark.name}", home / benchmark.folder
-    stated = all(part.mirrors[0].size for part in benchmark.parts)
-    size = f"{human(benchmark.size)} to download, about {human(benchmark.on_disk)} on disk"
-    fetch = f"fetch it ({'' if stated else 'about '}{size}) with: {benchmark.command(home)}"
-    if not (root / folder).exists():
-        return Finding(name, None, f"{benchmark.title} is not at {folder}; {fetch}")
-    if missing := benchmark.missing(root / home):
-        said = "; ".join(line for lines in missing.values() for line in lines).replace(
-            f"{root}/", ""
-        )
-        return Finding(
-            name, False, f"{benchmark.title} at {folder} is incomplete: {said}; {fetch} --replace"
-        )
-    noted = [
-        note for key, note in receipts(root / home).items() if key.startswith(f"{benchmark.name}/")
-    ]
-    known = (
-        "fetched from " + ", ".join(sorted({note["url"] for note in noted}))
-        if noted
-        else "not fetched by our command"
-    )
-    extras = [part.extra for part in benchmark.missing(root / home, extras=True)]
-    without = (
-        f"; without {', '.join(extras)}, which come with: {benchmark.command(home)}"
-        if extras
-        else ""
-    )
-    return Finding(
-        name,
-        True,
-        f"{benchmark.title} at {folder}, {human(_bytes(root / folder))}, {known}{without}",
-    )
-
-
-def _bytes(folder: Path) -> int:
-    """Bytes of all files below a folder."""
-    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
-
-
-def _data(profile: Profile) -> Finding:
-    settings: dict[str, Any] = dict(profile["data"])
-    root = profile.path(settings["root"])
-    if not root.is_dir():
-        return Finding(
-            "data",
-            False,
-            f"no folder {root}; make it with: {settings.get('make', 'see data_scripts/')}",
-        )
-    from corrlib import data
-
-    try:
-        pairs = data.load(settings["name"], root, profile["split"])
-    except (OSError, ValueError) as error:
-        return Finding("data", False, str(error))
-    return Finding("data", True, repr(pairs))

@@ -1,3 +1,5 @@
+"""What is said of a machine: its device, the weights that a profile needs, data and benchmarks."""
+
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -5,73 +7,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from corrlib import doctor, methods
+from corrlib import doctor
 from corrlib.backbones import weights
-from corrlib.coords import Frame
 from corrlib.data.sources import human
 from corrlib.data.sources.table import BENCHMARKS
-from corrlib.experiments.profiles import Profile
-from corrlib.methods.base import Env, FeatureMethod
-from corrlib.types import FeatureMap, Matches
-
-CHECKS = ["identity", "known warp", "odd sizes", "determinism", "batch invariance"]
-
-
-def failed(make) -> list[str]:
-    findings = list(doctor.check_method(make))
-    assert [finding.name for finding in findings] == CHECKS
-    return [finding.name for finding in findings if not finding.ok]
-
-
-def test_a_sound_method_passes():
-    assert failed(lambda: methods.load("pixels")) == []
-
-
-def test_each_fault_is_found():
-    good = methods.load("pixels").extract
-
-    def noisy(view, *, seed=0):
-        found = good(view)
-        return FeatureMap(found.values + 1e-3 * torch.randn(found.values.shape), found.frame)
-
-    def square(view, *, seed=0):  # forgets that the image is not square
-        found = good(view)
-        return FeatureMap(found.values, Frame((max(view.size), max(view.size)), found.frame.grid))
-
-    assert failed(lambda: FeatureMethod("", noisy)) == ["determinism"]
-    assert "odd sizes" in failed(lambda: FeatureMethod("", square))
-    assert failed(lambda: methods.load("copy_position")) == ["known warp"]
-
-
-def test_answers_that_depend_on_other_queries_are_found():
-    def centred(source, target, queries, *, seed=0):
-        return Matches(queries.mean(0).expand(len(queries), 2).clone(), torch.ones(len(queries)))
-
-    assert {"identity", "batch invariance"} <= set(failed(lambda: centred))
-
-
-def test_a_method_that_raises_fails_in_words():
-    def broken(source, target, queries, *, seed=0):
-        raise RuntimeError("no such layer")
-
-    findings = list(doctor.check_method(lambda: broken))
-    assert all(
-        finding.ok is False and "raised RuntimeError: no such layer" in finding.said
-        for finding in findings
-    )
-    assert str(findings[0]).startswith("FAILED  identity: ")
-
-
-def test_dift_passes_all_that_random_weights_can(tiny_diffuser):
-    env = Env(models={"toybox": tiny_diffuser})
-    assert set(failed(lambda: methods.load("dift", env=env, size=(64, 64), ensemble=2))) <= {
-        "known warp"
-    }
-
-
-@pytest.mark.parametrize("name", ["dift", "distilled"])
-def test_what_is_shipped_passes(name):
-    assert failed(lambda: methods.load(name, "toybox")) == []
+from corrlib.doctor.models import needed
+from corrlib.experiments.profiles import Profile, load_profile
 
 
 @pytest.fixture
@@ -177,16 +118,6 @@ def test_where_it_was_fetched_from_is_said(profile, tmp_path, monkeypatch):
     )
 
 
-def test_the_command_returns_what_it_found(capsys):
-    from corrlib.cli import main
-
-    assert main(["doctor", "pixels"]) == 0 and capsys.readouterr().out.count("ok ") == 5
-    assert (
-        main(["doctor", "copy_position"]) == 1 and "FAILED  known warp" in capsys.readouterr().out
-    )
-    assert main(["doctor", "pixel"]) == 2
-
-
 def test_the_command_says_it_of_another_folder(capsys, tmp_path):
     from corrlib.cli import main
 
@@ -199,18 +130,67 @@ def test_the_command_says_it_of_another_folder(capsys, tmp_path):
     assert f"python data_scripts/fetch.py spair --out {tmp_path}\n" in said
 
 
-def test_the_command_takes_a_method_and_a_device_by_option(capsys, monkeypatch):
-    from corrlib.cli import main
+def said_of_device(profile, device=None) -> doctor.Finding:
+    return next(f for f in doctor.present(profile, device=device) if f.name == "device")
 
-    checked = []
-    monkeypatch.setattr(
-        "corrlib.doctor.check_method", lambda make: checked.append(make()) or iter(())
-    )
-    assert main(["doctor", "--method", "pixels"]) == 0
-    assert [method.name for method in checked] == ["pixels"]
-    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
-    assert main(["doctor", "--device", "cuda"]) == 1
-    assert (
-        "FAILED  device: you ask for cuda: not usable here; choose another with --device"
-        in capsys.readouterr().out
-    )
+
+def test_why_there_is_no_cuda_is_said_with_what_to_do(profile, capsys, monkeypatch):
+    monkeypatch.setattr(torch.version, "cuda", None)
+    monkeypatch.setattr("corrlib.methods.base.torch.empty", refuse("Torch not compiled with CUDA"))
+    found = said_of_device(profile, "cuda")
+    assert found.ok is False
+    for words in ("you ask for cuda", "not usable here (Torch not compiled with CUDA)"):
+        assert words in found.said
+    assert "without CUDA: install the build for your GPU" in found.said
+    monkeypatch.setattr(torch.version, "cuda", "13.0")
+    monkeypatch.setattr("corrlib.methods.base.torch.empty", refuse("Found no NVIDIA driver"))
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    said = said_of_device(profile, "cuda:0").said
+    for words in ("Found no NVIDIA driver", "sees no GPU", "CUDA_VISIBLE_DEVICES is ''"):
+        assert words in said
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    assert "the GPUs here are cuda:0 to cuda:1" in said_of_device(profile, "cuda:7").said
+
+
+def refuse(words: str):
+    def empty(*_, **__):
+        raise RuntimeError(words)
+
+    return empty
+
+
+def test_a_gpu_is_named_with_its_memory(profile, monkeypatch):
+    monkeypatch.setattr("corrlib.methods.base.torch.empty", lambda *_, **__: None)
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: "NVIDIA T4")
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (12_000_000_000, 16_000_000_000))
+    found = said_of_device(profile, "cuda")
+    assert found.ok and "you ask for cuda: usable, NVIDIA T4, 12 GB of 16 GB free" in found.said
+
+
+def test_the_weights_that_a_profile_needs_come_first(profile, monkeypatch, tmp_path):
+    monkeypatch.setattr(weights, "_cached", lambda source: None)
+    runs = {
+        "a": {"method": "dift", "preset": "paper"},
+        "b": {"method": "pixels"},
+        "c": {"method": "dift", "set": {"model": "sd1-4"}},
+        "d": None,
+    }
+    studies = {
+        "e": {
+            "method": "prompt_optimization",
+            "trials": {"base": {}, "dift": {"method": "dift", "preset": "sd1-5"}},
+        }
+    }
+    asked = replace(profile, settings={**profile.settings, "runs": runs, "studies": studies})
+    assert needed(asked) == {"sd2-1": ["a"], "sd1-4": ["c"], "toybox": ["e"], "sd1-5": ["e"]}
+    found = [f for f in doctor.present(asked) if f.name.startswith("weights")]
+    assert [f.name.split()[1] for f in found[:4]] == ["sd2-1", "sd1-4", "toybox", "sd1-5"]
+    assert found[0].ok is False and "needed by a of profile toybox; not on this" in found[0].said
+    assert found[4].name == "weights sd2-1-base" and found[4].ok is None
+    assert found[4].said.startswith("not needed; not on this machine")
+
+
+def test_the_shipped_profiles_say_what_they_need():
+    assert list(needed(load_profile("toybox"))) == ["toybox"]
+    assert list(needed(load_profile("paper"))) == ["sd2-1", "sd1-4"]
