@@ -57,6 +57,7 @@ def run(out, **options):
 
 def test_variants_by_name_and_by_draw():
     study = {
+        "method": "prompt_optimization",
         "set": {"crops": 4},
         "trials": {"base": None, "one": {"layers": [10, [11]], "crops": 5}},
     }
