@@ -145,7 +145,7 @@ def arguments(wildcards):
     """The command line of a run."""
     run = RUNS[wildcards.run]
     words = ["--method", run["method"], "--split", run["split"], *(["--store"] if run.get("store") else [])]
-    words += [f"--{key}={run[key]}" for key in ("preset", "limit", "layers", "timesteps") if key in run]
+    words += [f"--{key}={run[key]}" for key in ("root", "preset", "limit", "layers", "timesteps") if key in run]
     words += [f"--set={key}={value}" for key, value in run.get("set", {}).items()]
     return " ".join(shlex.quote(str(word)) for word in words)
 

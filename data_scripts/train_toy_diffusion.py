@@ -16,26 +16,19 @@ import argparse
 import json
 import os
 import platform
-import shutil
 import sys
 from pathlib import Path
 
 import torch
 from tqdm import tqdm
+from transformers import CLIPTokenizer
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from corrlib.toybox.things import CATEGORIES  # noqa: E402
-from data_scripts.toytrain import card, checkpoint, diffusion, export, models, vae  # noqa: E402
-from data_scripts.toytrain.pool import (  # noqa: E402
-    CHUNK,
-    chunk_path,
-    fuse_intersections,
-    load_chunk,
-    pictures,
-    render_chunks,
-)
+from data_scripts.toytrain import card, diffusion, export, latents, models, pool, vae  # noqa: E402
+from data_scripts.toytrain.begin import begin  # noqa: E402
 from data_scripts.toytrain.record import Observer  # noqa: E402
 
 
@@ -50,22 +43,30 @@ def arguments() -> argparse.Namespace:
         "--stage", choices=("all", "render", "vae", "latents", "unet", "export"), default="all"
     )
     parser.add_argument(
-        "--shard", default="0/1", help="with --stage render: i/n renders every n-th chunk"
+        "--shard", default="0/1", help="with --stage render or latents: i/n does every n-th chunk"
     )
     parser.add_argument("--image", type=int, default=96, help="pixels a side of the pictures")
     parser.add_argument(
         "--begin",
         type=Path,
-        help="another run's --out (of smaller pictures, say): begin with its weights",
+        help="begin with the weights of another run's --out (of smaller pictures, say), or of an "
+        "exported pipeline",
     )
     parser.add_argument(
         "--images", type=int, default=120_000, help="pictures that the U-Net sees in all"
     )
     parser.add_argument(
-        "--chunks", type=int, default=18, help=f"chunks of {CHUNK} different pictures rendered"
+        "--chunks", type=int, default=18, help=f"chunks of {pool.CHUNK} different pictures rendered"
     )
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--rate", type=float, default=1e-3)
+    parser.add_argument(
+        "--cooldown", type=float, default=0.35, help="share of --images over which the rate falls"
+    )
+    parser.add_argument("--ema", type=float, default=0.999, help="decay of the averaged weights")
+    parser.add_argument(
+        "--observe", type=int, help="also record the validation PCK each so many pictures"
+    )
     parser.add_argument("--vae-steps", type=int, default=6000)
     parser.add_argument("--vae-batch", type=int, default=12)
     parser.add_argument(
@@ -95,7 +96,7 @@ def make_latents(autoencoder, args: argparse.Namespace) -> None:
     if target.exists():
         return
     for i in tqdm(range(args.chunks), desc="encode", mininterval=10):
-        images, text = load_chunk(args.out, i, args.device)
+        images, text = pool.load_chunk(args.out, i, args.device)
         posteriors = [
             autoencoder.encode(part.float() / 127.5 - 1).latent_dist for part in images.split(32)
         ]
@@ -103,7 +104,8 @@ def make_latents(autoencoder, args: argparse.Namespace) -> None:
         spreads += [p.std.mean((0, 2, 3)) for p in posteriors]
         lines += text
     mean, spread = torch.cat(means), torch.stack(spreads).mean(0)
-    scale = 1 / mean.float().std().item()
+    begun = args.out / "scale.json"  # weights that are taken over know latents of one scale
+    scale = json.loads(begun.read_text()) if begun.exists() else 1 / mean.float().std().item()
     ids = models.tokens(tokenizer_of(args), lines).to(torch.int16)
     checkpoint.save(
         {
@@ -117,32 +119,22 @@ def make_latents(autoencoder, args: argparse.Namespace) -> None:
 
 
 def tokenizer_of(args: argparse.Namespace):
-    """Learned from the first chunk's captions, which hold every word of the grammar many times."""
-    return models.make_tokenizer(load_chunk(args.out, 0, args.device)[1])
-
-
-def begin_with(args: argparse.Namespace) -> None:
-    """Take over another run's checkpoints: both nets are convolutional, so that small pictures
-    teach them cheaply first.
+    """That of the run it began with, or learned from the first chunk's captions, which hold every
+    word of the grammar many times.
     """
-    for name in ("vae.pt", "diffusion.pt"):
-        if not (args.begin / name).is_file():
-            raise SystemExit(
-                f"--begin: there is no {args.begin / name}; give the --out of a run that "
-                "trained both nets"
-            )
-        if not (args.out / name).exists():
-            shutil.copyfile(args.begin / name, args.out / name)
+    if (args.out / "tokenizer").is_dir():
+        return CLIPTokenizer.from_pretrained(args.out / "tokenizer")
+    return models.make_tokenizer(pool.load_chunk(args.out, 0, args.device)[1])
 
 
 def make_autoencoder(args: argparse.Namespace):
-    ready = [i for i in range(args.chunks) if chunk_path(args.out, i).exists()]
-    images = torch.cat([load_chunk(args.out, i, args.device)[0] for i in ready])
+    ready = [i for i in range(args.chunks) if pool.chunk_path(args.out, i).exists()]
+    images = torch.cat([pool.load_chunk(args.out, i, args.device)[0] for i in ready])
     autoencoder, record = vae.train(
         images, steps=args.vae_steps, batch=args.vae_batch, folder=args.out, device=args.device
     )
     held_out = torch.cat(
-        [pictures(c, 12, args.image, "held out", device=args.device)[0] for c in CATEGORIES]
+        [pool.pictures(c, 12, args.image, "held out", device=args.device)[0] for c in CATEGORIES]
     )
     report = {**record, "kept_percent": vae.quality(autoencoder, held_out)}
     (args.out / "autoencoder.json").write_text(json.dumps(report))
@@ -150,13 +142,14 @@ def make_autoencoder(args: argparse.Namespace):
 
 
 def train_unet(args: argparse.Namespace, autoencoder) -> diffusion.Trainer:
-    kept, tokenizer, device = (
-        checkpoint.load(args.out / "latents.pt", args.device),
-        tokenizer_of(args),
+    data, tokenizer, device = (
+        latents.load(args.out, args.device),
+        latents.tokenizer_of(args.out),
         args.device,
     )
-    data = diffusion.Latents(kept["mean"], kept["spread"], kept["ids"])
-    recipe = diffusion.Recipe(images=args.images, batch=args.batch, rate=args.rate)
+    recipe = diffusion.Recipe(
+        images=args.images, batch=args.batch, rate=args.rate, cooldown=args.cooldown, ema=args.ema
+    )
     torch.manual_seed(recipe.seed)
     unet, text = models.make_unet(args.image), models.make_text_encoder(tokenizer)
     alphas = models.make_scheduler().alphas_cumprod
@@ -172,20 +165,29 @@ def train_unet(args: argparse.Namespace, autoencoder) -> diffusion.Trainer:
             autoencoder,
             lambda s: models.tokens(tokenizer, s),
             alphas,
-            kept["scale"],
+            latents.scale_of(args.out),
             args.image,
             device,
         )
-        trainer.run(data, args.out / "diffusion.pt", observe=observer, seconds=args.seconds)
+        trainer.run(
+            data,
+            args.out / "diffusion.pt",
+            observe=observer,
+            seconds=args.seconds,
+            every=args.observe,
+        )
     return trainer
 
 
 def export_all(args: argparse.Namespace, autoencoder, trainer: diffusion.Trainer) -> None:
-    kept = checkpoint.load(args.out / "latents.pt", "cpu")
-    autoencoder.register_to_config(scaling_factor=kept["scale"])
+    autoencoder.register_to_config(scaling_factor=latents.scale_of(args.out))
     average = trainer.average
     export.write(
-        args.out / "diffusion", autoencoder, average["unet"], average["text"], tokenizer_of(args)
+        args.out / "diffusion",
+        autoencoder,
+        average["unet"],
+        average["text"],
+        latents.tokenizer_of(args.out),
     )
     hardware = (
         torch.cuda.get_device_name()
@@ -194,7 +196,7 @@ def export_all(args: argparse.Namespace, autoencoder, trainer: diffusion.Trainer
     )
     run = {
         "recipe": vars(trainer.recipe),
-        "pool": len(kept["mean"]),
+        "pool": trainer.history[-1]["pool"],
         "hardware": hardware,
         "torch": torch.__version__,
     }
@@ -219,22 +221,23 @@ def main() -> None:
         torch.set_num_threads(args.threads)
     if args.device == "cuda":
         torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = True
-        fuse_intersections()
+        pool.fuse_intersections()
     stages = (
         ("render", "vae", "latents", "unet", "export") if args.stage == "all" else (args.stage,)
     )
+    i, n = (int(v) for v in args.shard.split("/"))
+    shard = (i, n)
     if "render" in stages:
-        i, n = (int(v) for v in args.shard.split("/"))
-        render_chunks(args.out, args.chunks, args.image, device=args.device, shard=(i, n))
+        pool.render_chunks(args.out, args.chunks, args.image, device=args.device, shard=shard)
     if args.begin:
-        begin_with(args)
+        begin(args.begin, args.out)
     if "vae" in stages and not (args.out / "autoencoder.json").exists():
         make_autoencoder(args)
     if not {"latents", "unet", "export"} & set(stages):
         return
     autoencoder = vae.load(args.out, args.image, args.device)
     if "latents" in stages:
-        make_latents(autoencoder, args)
+        latents.encode(autoencoder, args.out, args.chunks, args.device, shard)
     if {"unet", "export"} & set(stages):
         trainer = train_unet(args, autoencoder)
         if trainer.rank == 0:

@@ -32,6 +32,7 @@ def run(args: argparse.Namespace) -> None:
     from corrlib import data, methods, metrics
     from corrlib.cli.common import open_profile
     from corrlib.experiments.evaluate import score
+    from corrlib.experiments.strata import by_view
     from corrlib.experiments.trials import run_trials, variants
     from corrlib.methods.base import Env
     from corrlib.storage.tensor_store import TensorStore
@@ -76,6 +77,11 @@ def run(args: argparse.Namespace) -> None:
             "shards write the rest"
         )
         return
-    table = metrics.interval_table(score(parts.read()), group=("trial",))
+    found = score(parts.read())
+    table = metrics.interval_table(found, group=("trial",))
     print(table.drop(columns="by").round(1).to_string(index=False))
+    if subset := found["subset"].iloc[0]:
+        print(f"a subset: {subset}")
+    if "viewpoint" in found:
+        print(by_view(dict(list(found.groupby("trial", sort=False)))).round(1).to_string())
     print(out)

@@ -18,6 +18,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from corrlib import metrics
+from corrlib.experiments.strata import mix
 from corrlib.metrics.protocol import Protocol
 from corrlib.storage.result_folder import ResultFolder
 from corrlib.types import Matches, Method, Pair, View
@@ -219,10 +220,12 @@ def rows_of(pair: Pair, matches: Matches, labels: dict[str, Any]) -> pd.DataFram
 def labels_of(
     method: Any, pairs: Sequence[Pair], chosen: list[int], profile: str
 ) -> dict[str, Any]:
-    """What every row of a result carries: method, preset, profile, "20 of 400 pairs" where a subset
-    was looked at, the data set and the rules of counting."""
+    """What every row of a result carries: method, preset, profile, "20 of 400 pairs" with their
+    views where a subset was looked at, the data set and the rules of counting."""
     of = getattr(pairs, "of", len(pairs))
     subset = "" if len(chosen) == of else f"{len(chosen)} of {of} pairs"
+    if len(chosen) < len(pairs) and (views := mix(pairs, chosen)):
+        subset += f"; {views}"
     data = pairs.heading() if hasattr(pairs, "heading") else "pairs"
     names = {
         "method": getattr(method, "name", ""),

@@ -24,6 +24,7 @@ import pandas as pd
 from corrlib.experiments.evaluate import digest_of, labels_of, progress_bar, rows_of
 from corrlib.experiments.profile_schema import Study
 from corrlib.experiments.random_search import draws, trial_name
+from corrlib.experiments.strata import balanced
 from corrlib.storage.result_folder import ResultFolder
 from corrlib.types import Method, Pair
 from corrlib.validation.check import checked_mapping
@@ -59,8 +60,9 @@ def _frozen(value: Any) -> Any:
 
 
 def blocks(pairs: Sequence[Pair], limit: int | None = None, block: int = 1) -> list[list[int]]:
-    """About `limit` of the pairs, as blocks of `block` neighbours that share their source;
-    categories take turns.
+    """About `limit` of the pairs, as blocks of `block` neighbours that share their source: a sample
+    `balanced` by category, viewpoint and the other tags, in the order of the data set. Without a
+    limit all pairs, in blocks of `block` at most.
 
     What a method finds for a source serves a whole block. Raises ValueError where no source has so
     many pairs in a row.
@@ -71,25 +73,16 @@ def blocks(pairs: Sequence[Pair], limit: int | None = None, block: int = 1) -> l
             "of one block at least"
         )
     runs = [list(run) for _, run in groupby(range(len(pairs)), key=lambda i: pairs[i].source.id)]
-    whole = [
-        run[start : start + block]
-        for run in runs
-        for start in range(0, len(run) - block + 1, block)
-    ]
+    every = [run[start : start + block] for run in runs for start in range(0, len(run), block)]
+    if limit is None:
+        return every
+    whole = [one for one in every if len(one) == block]
     if not whole:
         raise ValueError(
             f"no source has {block} pairs in a row; the longest row is of "
             f"{max(map(len, runs), default=0)}"
         )
-    turns: Counter[str] = Counter()
-    turn = []  # how many blocks of its category come before a block
-    for first, *_ in whole:
-        turn.append(turns[pairs[first].category])
-        turns[pairs[first].category] += 1
-    wanted = len(whole) if limit is None else limit // block
-    return [
-        whole[i] for i in sorted(sorted(range(len(whole)), key=lambda i: (turn[i], i))[:wanted])
-    ]
+    return [whole[i] for i in sorted(balanced(whole, pairs, limit // block))]
 
 
 def thinned(pairs: Sequence[Pair], points: int | None) -> list[Pair]:

@@ -1,5 +1,6 @@
 """The toybox data set before it is written: which scene is item i of a category in a split. Splits
-never share an instance.
+never share an instance, nor do worlds: `calibrated` is framed as SPair-71k's pictures are, `hard`
+shows toys of about one size from anywhere.
 """
 
 import hashlib
@@ -7,8 +8,10 @@ import hashlib
 import torch
 
 from corrlib.coords import Size
+from corrlib.toybox.photograph import photograph
 from corrlib.toybox.scene import Knobs, Scene, draw
 
+WORLDS = ("calibrated", "hard")
 SIZES: tuple[Size, ...] = ((192, 192), (224, 168), (168, 224))
 
 
@@ -27,3 +30,20 @@ def item(
     generator = generator_for("toybox", seed, split, category, index)
     size = SIZES[int(torch.randint(len(SIZES), (1,), generator=generator))]
     return draw(category, 1, generator, knobs or Knobs()), size
+
+
+def photo(split: str, category: str, index: int, *, seed: int = 0) -> tuple[Scene, Size]:
+    """The scene and image size (width, height) of one picture of the calibrated world: a batch of
+    one, on the CPU.
+    """
+    scene, size = photograph(category, 1, generator_for("photo", seed, split, category, index))
+    width, height = size[0].int().tolist()
+    return scene, (width, height)
+
+
+def item_of(world: str, split: str, category: str, index: int, seed: int) -> tuple[Scene, Size]:
+    """Item i of one of WORLDS. Raises ValueError for another world."""
+    if world not in WORLDS:
+        raise ValueError(f"no toy world {world!r}; there are {', '.join(WORLDS)}")
+    draw_item = photo if world == "calibrated" else item
+    return draw_item(split, category, index, seed=seed)

@@ -105,6 +105,31 @@ def project(
     return torch.stack([x, y], -1), -towards
 
 
+def outline(scene: Scene) -> tuple[Float[Tensor, "b 2"], Float[Tensor, "b 2"]]:
+    """The exact rectangle around each whole toy as its camera sees it: (left, top), (right,
+    bottom), in units of the toy's ball from its centre, right and down.
+    """
+    parts, camera = (
+        scene.parts,
+        scene.camera[:, :2] * torch.tensor([[1.0], [-1.0]], device=scene.azimuth.device),
+    )
+    centre = torch.einsum("bij,bpj->bpi", camera, parts.centre)
+    axes = torch.einsum("bij,bpjk->bpik", camera, parts.rotation) * parts.half[:, :, None]
+    ball = axes.square().sum(-1).sqrt()
+    cube = axes.abs().sum(-1)
+    disc = axes[..., :2].square().sum(-1).sqrt()  # of a frustum's end whose radius is 1
+    taper = parts.taper[..., None]
+    ends = [(1 + end * taper).clamp(min=0) * disc for end in (-1, 1)]
+    up = torch.maximum(axes[..., 2] + ends[1], -axes[..., 2] + ends[0])
+    down = torch.maximum(-axes[..., 2] + ends[1], axes[..., 2] + ends[0])
+    kinds = torch.tensor([KINDS.index(k) for k in parts.kinds], device=centre.device)[:, None]
+    shown = parts.half.amin(-1, keepdim=True) > 1e-5
+    reach = [torch.where(kinds == 0, ball, torch.where(kinds == 1, cube, f)) for f in (down, up)]
+    low = torch.where(shown, centre - reach[0], torch.inf).amin(1)
+    high = torch.where(shown, centre + reach[1], -torch.inf).amax(1)
+    return low, high
+
+
 def cast(
     scene: Scene, x: Float[Tensor, "b n"], y: Float[Tensor, "b n"]
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:

@@ -9,7 +9,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from corrlib.coords import Points, Size
-from corrlib.toybox.render import OCCLUDER, Render, cast, project
+from corrlib.toybox.render import OCCLUDER, Render, cast, outline, project
 from corrlib.toybox.scene import Scene, covers
 from corrlib.toybox.things import keypoints
 
@@ -112,14 +112,22 @@ def flags(scene: Scene, picture: Render, size: Size) -> tuple[bool, bool]:
     2 % of it.
     """
     inside = int((picture.part[0] >= 0).sum()) + int((picture.hidden[0] >= 0).sum())
+    hidden = int((picture.part[0] == OCCLUDER).logical_and(picture.hidden[0] >= 0).sum())
+    return _cut(scene, size, inside), hidden > 0.02 * max(inside, 1)
+
+
+def _cut(scene: Scene, size: Size, inside: int) -> bool:
+    """Whether less than 99 % of the toy's pixels are among the `inside` ones."""
+    low, high = (edge * scene.scale[:, None] + scene.shift for edge in outline(scene))
+    half = low.new_tensor(size) / min(size) / 2
+    if bool((low > -half).all()) and bool((high < half).all()):
+        return False
     room = (size[0] * 2, size[1] * 2)  # the same scene with room around it
     short = min(size)
-    x = (torch.arange(room[0], device=picture.part.device) + 0.5 - room[0] / 2) / short
-    y = (torch.arange(room[1], device=picture.part.device) + 0.5 - room[1] / 2) / short
+    x = (torch.arange(room[0], device=low.device) + 0.5 - room[0] / 2) / short
+    y = (torch.arange(room[1], device=low.device) + 0.5 - room[1] / 2) / short
     part, *_ = cast(scene, x.repeat(room[1])[None], y.repeat_interleave(room[0])[None])
-    whole = max(int((part >= 0).sum()), 1)
-    hidden = int((picture.part[0] == OCCLUDER).logical_and(picture.hidden[0] >= 0).sum())
-    return inside < 0.99 * whole, hidden > 0.02 * max(inside, 1)
+    return inside < 0.99 * max(int((part >= 0).sum()), 1)
 
 
 def _need_one(scene: Scene) -> None:

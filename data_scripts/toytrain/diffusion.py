@@ -31,7 +31,7 @@ class Recipe:
 
 
 EVERY = 4  # steps between two updates of the average
-KEPT = ("seen", "steps", "seconds", "record", "curve", "history")
+KEPT = ("seen", "steps", "seconds", "record", "curve", "history", "began")
 
 
 class Latents:
@@ -71,6 +71,7 @@ class Trainer:
         )
         self.generator = torch.Generator(device).manual_seed(recipe.seed + 1000 * self.rank)
         self.seen, self.steps, self.seconds, self.record, self.curve = 0, 0, 0.0, [], []
+        self.began = 0  # the step from which the optimiser's warm-up counts
         self.history: list[dict] = []  # with what batch each start of the run went on
 
     def resume(self, path: Path) -> bool:
@@ -79,13 +80,16 @@ class Trainer:
         if state is None:
             return False
         for name in ("nets", "average", "optimizer"):
-            getattr(self, name).load_state_dict(state[name])
-        if self.rank == 0:
+            if name in state:  # weights that were exported come without their optimiser
+                getattr(self, name).load_state_dict(state[name])
+        if self.rank == 0 and "generator" in state:
             self.generator.set_state(state["generator"].cpu())
         else:  # the other processes' draws need not be those of an unbroken run, only new ones
             self.generator.manual_seed(self.recipe.seed + 1000 * self.rank + state["steps"])
         for key in KEPT:
-            setattr(self, key, state[key])
+            setattr(self, key, state.get(key, getattr(self, key)))
+        if "optimizer" not in state:
+            self.began = self.steps
         return True
 
     def save(self, path: Path) -> None:
@@ -102,7 +106,7 @@ class Trainer:
         left = (1 - self.seen / self.recipe.images) / self.recipe.cooldown
         return (
             self.recipe.rate
-            * min(1.0, (self.steps + 1) / self.recipe.warmup)
+            * min(1.0, (self.steps + 1 - self.began) / self.recipe.warmup)
             * max(0.01, min(1.0, left))
         )
 
@@ -171,9 +175,10 @@ class Trainer:
         observe,
         seconds: float = float("inf"),
         save_every: float = 120.0,
+        every: int | None = None,
     ) -> None:
-        """Train until the recipe's images are seen or `seconds` have passed; `observe(self)` at
-        each doubling of images seen.
+        """Train until the recipe's images are seen or `seconds` have passed; `observe(self)` before
+        the first step in a new world, at each doubling of images seen, and each `every` images.
         """
         started = saved = shown = time.time()
         already, spent = self.seen, self.seconds
@@ -184,24 +189,23 @@ class Trainer:
                 "batch": self.recipe.batch * self.world,
                 "until": self.recipe.images,
                 "latents": side,
+                "rate": self.recipe.rate,
+                "pool": len(data),
+                "world": observe.world,
             }
         )
-        due = 1000
-        while due <= self.seen:
-            due *= 2
+        due = due_after(self.seen, every)
+        if self.rank == 0 and self.record and self.record[-1].get("world") != observe.world:
+            self.note(observe)  # the same weights as in the last line, seen by new pictures
         while self.seen < self.recipe.images and time.time() - started < seconds:
             loss = self.step(data)
             self.seconds = spent + time.time() - started
-            if self.seen >= due or self.seen >= self.recipe.images:
-                due = 2 * due
-                if self.rank == 0:
-                    recent = [value for _, value in self.curve[-20:]] or [loss.item()]
-                    self.record.append(
-                        {"images": self.seen, "loss": sum(recent) / len(recent), **observe(self)}
-                    )
-                    print("record", self.record[-1], flush=True)
-            if self.steps % 10 == 0:
+            if self.steps % 10 == 0 or not self.curve:
                 self.curve.append([self.seen, loss.item()])
+            if self.seen >= due or self.seen >= self.recipe.images:
+                due = due_after(self.seen, every)
+                if self.rank == 0:
+                    self.note(observe)
             if self.rank == 0 and time.time() - shown > 20:
                 speed = (self.seen - already) / max(time.time() - started, 1)
                 print(
@@ -214,3 +218,22 @@ class Trainer:
                 self.save(path)
                 saved = time.time()
         self.save(path)
+
+    def note(self, observe) -> None:
+        """A line of the record: images seen, the mean of the last losses, and what is observed."""
+        recent = [value for _, value in self.curve[-20:]]
+        loss = sum(recent) / len(recent)
+        self.record.append(
+            {"images": self.seen, "loss": loss, "world": observe.world, **observe(self)}
+        )
+        print("record", self.record[-1], flush=True)
+
+
+def due_after(seen: int, every: int | None = None) -> int:
+    """How many images the record's next line waits for: doublings of 1,000, and multiples of
+    `every`.
+    """
+    due = 1000
+    while due <= seen:
+        due *= 2
+    return min(due, (seen // every + 1) * every) if every else due

@@ -8,17 +8,11 @@ from tqdm import tqdm
 from corrlib.toybox import shapes
 from corrlib.toybox.captions import captions
 from corrlib.toybox.items import generator_for
+from corrlib.toybox.photograph import photograph
 from corrlib.toybox.render import picture
-from corrlib.toybox.scene import draw
 from corrlib.toybox.things import CATEGORIES
 from data_scripts.toytrain import checkpoint
 
-ASPECTS = (
-    1.0,
-    1.0,
-    4 / 3,
-    3 / 4,
-)  # the data set's picture shapes; models see every picture squeezed to a square
 EACH = 64  # pictures of each category in a chunk
 CHUNK = EACH * len(CATEGORIES)
 
@@ -39,10 +33,8 @@ def pictures(
     generator keyed on `key`.
     """
     generator = generator_for("training", category, *key, device=device)
-    scene = draw(category, count, generator)
-    aspect = torch.tensor(ASPECTS, device=device)[
-        torch.randint(len(ASPECTS), (count,), generator=generator, device=device)
-    ]
+    scene, shape = photograph(category, count, generator)
+    aspect = shape[:, 0] / shape[:, 1]  # a model sees every picture squeezed to a square
     if device == "cpu":  # one by one: a CPU casts only the rays that can meet a part
         rgb = torch.cat(
             [picture(scene[i], (size, size), aspect=aspect[i : i + 1]) for i in range(count)]

@@ -10,7 +10,7 @@ from torch.nn.functional import interpolate
 from corrlib.backbones.capture import capture
 from corrlib.coords import Frame
 from corrlib.matching.estimators import nearest
-from corrlib.toybox.items import item
+from corrlib.toybox.items import item_of
 from corrlib.toybox.render import render
 from corrlib.toybox.things import CATEGORIES
 from corrlib.toybox.truth import keypoint_truth, toy_box
@@ -18,7 +18,8 @@ from corrlib.types import FeatureMap
 
 TIMESTEPS = (51, 151, 301)
 LAYERS = ("up_blocks.0", "up_blocks.1", "up_blocks.2", "up_blocks.3.attentions.0")
-IMAGES, ALPHA = 4, 0.1  # validation images a category
+IMAGES = {"calibrated": 8, "hard": 4}  # validation images a category
+ALPHA = 0.1
 
 
 class Observer:
@@ -26,12 +27,22 @@ class Observer:
     point) for every (t, layer).
     """
 
-    def __init__(self, vae, tokenize, alphas: torch.Tensor, scale: float, size: int, device: str):
+    def __init__(
+        self,
+        vae,
+        tokenize,
+        alphas: torch.Tensor,
+        scale: float,
+        size: int,
+        device: str,
+        world: str = "calibrated",  # where its pictures are from; the record says so
+    ):
+        self.world = world
         self.alphas, self.device, self.items = alphas.to(device), device, []
         pictures = []
         for category in CATEGORIES:
-            for index in range(IMAGES):
-                scene, shape = item("val", category, index)
+            for index in range(IMAGES[world]):
+                scene, shape = item_of(world, "val", category, index, 0)
                 drawn = render(scene, shape)
                 self.items.append((category, shape, keypoint_truth(scene, shape), toy_box(drawn)))
                 pictures.append(

@@ -111,7 +111,9 @@ def test_without_boxes_the_tolerance_is_that_of_the_image():
 def test_limits_are_spread_and_labelled():
     assert select(10, 3) == [0, 3, 6] and select(3, 9) == [0, 1, 2] and select(3) == [0, 1, 2]
     table = evaluate(Shifted(), pairs_of(10), limit=4)
-    assert table["subset"].unique().tolist() == ["4 of 10 pairs"]
+    assert table["subset"].unique().tolist() == [
+        "4 of 10 pairs; viewpoint 1 easy, 1 medium, 2 hard; of all 40, 30, 30 %"
+    ]
     with pytest.raises(ValueError, match="limit is 0"):
         select(3, 0)
 

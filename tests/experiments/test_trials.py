@@ -85,17 +85,18 @@ def test_every_trial_of_the_profiles_is_one_that_can_be_loaded(name):
 
 
 def test_blocks_are_neighbours_of_one_source_and_categories_take_turns():
-    assert blocks(PAIRS, 4, 2) == [[0, 1], [3, 4]]  # sources are 0 0 0 1 1 1 2
-    assert blocks(PAIRS, None, 3) == [[0, 1, 2], [3, 4, 5]] == blocks(PAIRS, 100, 3)
-    assert blocks(PAIRS, 3) == [[0], [1], [2]]
+    assert blocks(PAIRS, 6, 2) == [[0, 1], [3, 4]]  # sources are 0 0 0 1 1 1 2
+    assert blocks(PAIRS, 100, 3) == [[0, 1, 2], [3, 4, 5]]
+    assert blocks(PAIRS, None, 3) == [[0, 1, 2], [3, 4, 5], [6]]  # all pairs are all pairs
     cats = [replace(PAIRS[6], category="cat"), replace(PAIRS[6], category="cat")]
-    assert blocks([*PAIRS[:4], *cats], 4, 1) == [[0], [1], [4], [5]]
-    assert blocks([*PAIRS[:4], *cats], 4, 2) == [[0, 1], [4, 5]]
+    mixed = [*PAIRS[:4], *cats]
+    assert [mixed[i].category for (i,) in blocks(mixed, 4, 1)] == ["dog", "dog", "cat", "cat"]
+    assert blocks(mixed, 4, 2) == [[0, 1], [4, 5]]
     for limit, block in ((2, 3), (4, 0)):
         with pytest.raises(ValueError, match="wanted blocks"):
             blocks(PAIRS, limit, block)
     with pytest.raises(ValueError, match="the longest row is of 3"):
-        blocks(PAIRS, None, 4)
+        blocks(PAIRS, 4, 4)
 
 
 def test_the_keypoints_of_a_block_are_those_that_most_of_its_pairs_ask_for():

@@ -7,22 +7,18 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 from conftest import picture_view
-from PIL import Image
 
 from corrlib import methods
 from corrlib.experiments.evaluate import evaluate
-from corrlib.methods import prompt_optimization as module
 from corrlib.methods.base import Env
-from corrlib.methods.prompt_optimization.settings import PromptSettings
-from corrlib.metrics.protocol import Protocol
+from corrlib.methods.prompt_optimization import method as module
 from corrlib.storage.tensor_store import TensorStore
-from corrlib.types import Pair, View
+from corrlib.types import Pair
 
 SMALL = {
     "size": 32,
@@ -35,7 +31,11 @@ SMALL = {
     "learning_rate": 0.05,
     "tokens": 5,
 }
+
+
 A, B, C = (picture_view(40, 30, 1), picture_view(30, 40, 2), picture_view(36, 36, 3))
+
+
 POINTS = torch.tensor([[3.0, 4.0], [20.0, 10.5], [35.25, 28.0]])
 
 
@@ -58,84 +58,6 @@ def searched(monkeypatch):
         lambda *args, **options: batches.append(list(args[2])) or original(*args, **options),
     )
     return batches
-
-
-def test_the_papers_preset():
-    paper = methods.settings("prompt_optimization", "paper")
-    assert (paper.model, paper.size, paper.crop_side, paper.tokens, paper.token) == (
-        "sd1-4",
-        512,
-        477,
-        77,
-        1,
-    )
-    assert (paper.layers, paper.heads, paper.noise, paper.timestep, paper.locate_timestep) == (
-        (7, 8, 9, 10),
-        None,
-        "gaussian",
-        140,
-        140,
-    )
-    assert (
-        (paper.steps, paper.embeddings, paper.crops) == (129, 5, 20)
-        and not paper.pixel_softmax
-        and paper.half_pixel
-    )
-    assert (paper.learning_rate, paper.sigma) == (
-        pytest.approx(2.3756e-3, abs=1e-7),
-        pytest.approx(27.97853, abs=1e-5),
-    )
-
-
-def test_the_official_preset_differs_in_what_is_documented_and_in_nothing_else():
-    paper, official, retest = (
-        methods.settings("prompt_optimization", name) for name in ("paper", "official", "retest")
-    )
-    differ = {
-        f.name
-        for f in dataclasses.fields(paper)
-        if getattr(paper, f.name) != getattr(official, f.name)
-    }
-    assert differ == {
-        "layers",
-        "largest_map",
-        "heads",
-        "noise",
-        "locate_timestep",
-        "pixel_softmax",
-        "half_pixel",
-    }
-    assert (official.layers, official.largest_map, official.heads) == (
-        (5, 6, 7, 8),
-        32,
-        (4, 5, 6, 7),
-    )
-    assert (official.noise, official.timestep, official.locate_timestep) == ("uniform", 140, 40)
-    assert official.pixel_softmax and not official.half_pixel
-    assert retest == replace(official, pixel_softmax=False)
-    assert module.PROTOCOLS["paper"].base == "box"
-    assert (
-        module.PROTOCOLS["official"]
-        == Protocol("source_box", frame=(512, 512))
-        == module.PROTOCOLS["retest"]
-    )
-    said = module.__doc__
-    assert all(
-        word in said
-        for word in ("heads 4 to 7", "uniform", "t = 40", "soft-max", "half pixel", "77 tokens")
-    )
-
-
-def test_the_schedule_of_the_released_code(tiny_diffuser):
-    """The sheet's shares of noise at the two timesteps come out of Stable Diffusion's betas."""
-    assert tiny_diffuser.noise_level(140) == (
-        pytest.approx(0.8418**0.5, abs=1e-4),
-        pytest.approx(0.3978, abs=1e-4),
-    )
-    assert tiny_diffuser.noise_level(40) == (
-        pytest.approx(0.9619**0.5, abs=1e-4),
-        pytest.approx(0.1952, abs=1e-4),
-    )
 
 
 def test_matches_are_inside_and_deterministic(env):
@@ -294,41 +216,6 @@ def test_a_killed_run_goes_on(tiny_folder, searched, tmp_path):
     assert torch.equal(resumed, whole)
 
 
-def test_a_words_attention_is_read_the_same_way(env, tiny_diffuser):
-    method = small(env)
-    found = method.attend(B, tiny_diffuser.condition("cat")[None])
-    assert found.shape == (1, 2, 32, 32) and found.isfinite().all()
-    points, score = method.answer(found[:, None], B)
-    assert points.shape == (1, 2) and score.shape == (1,)
-    five = method.attend(
-        B, tiny_diffuser.condition("cat").expand(5, -1, -1)
-    )  # more than a batch holds
-    assert five.shape == (5, 2, 32, 32) and torch.equal(five[:1], found)
-
-
-def test_parts_of_the_maps_can_be_read_alone(env):
-    method = small(env)
-    maps = method.maps(A, B, POINTS)
-    assert maps.shape == (3, 2, 2, 32, 32)
-    whole = method(A, B, POINTS)
-    points, score = method.answer(maps, B)
-    assert torch.equal(points.float(), whole.points) and torch.equal(score, whole.score)
-    for part in (maps[:, :1], maps[:, :, 1:]):
-        assert method.answer(part, B)[0].shape == (3, 2)
-
-
-def test_bad_settings_fail_before_any_work(env):
-    for bad, said in (
-        ({"layers": (7, 16)}, "no layer 16"),
-        ({"heads": (4, 5)}, "has 2 heads, numbered from 0, and no head 4"),
-        ({"size": 34}, "multiples of 4"),
-        ({"crops": 2}, "4 crops or more"),
-    ):
-        with pytest.raises(ValueError, match=said):
-            small(env, **bad)
-    assert isinstance(small(env).settings, PromptSettings)
-
-
 def test_evaluating_pairs(env):
     box = (2.0, 2.0, 28.0, 38.0)
     pairs = [
@@ -351,62 +238,3 @@ def test_evaluating_pairs(env):
         and table["distance_px"].notna().all()
     )
     assert table["preset"].iloc[0].startswith("toybox, at_once=4, crops=5")
-
-
-def test_on_the_source_image_the_attention_peaks_at_the_point():
-    """The toy model, a picture of its world, few steps: what was searched for is found, and without
-    a search it is not.
-    """
-    from corrlib.toybox.items import item
-    from corrlib.toybox.render import picture
-    from corrlib.toybox.truth import keypoint_truth
-
-    scene, size = item("tests", "cat", 1)
-    truth = keypoint_truth(scene, size)
-    points = truth.points[truth.visible][:4].double()
-    rgb = (picture(scene, size)[0] * 255).round().byte().permute(1, 2, 0).numpy()
-    view = View("toy", size, "cat", pixels=Image.fromarray(rgb))
-    distances = {}
-    for steps, rate in ((1, 1e-9), (30, 0.1)):
-        method = methods.load(
-            "prompt_optimization",
-            "toybox",
-            embeddings=1,
-            steps=steps,
-            learning_rate=rate,
-            crops=4,
-            at_once=4,
-        )
-        found = method(view, view, points)
-        distances[steps] = (found.points - points).norm(dim=1)
-    assert (
-        len(points) == 4
-        and distances[30].median() <= 16
-        and distances[30].median() < 0.5 * distances[1].median()
-    )
-
-
-def test_methods_that_read_the_same_maps_otherwise_share_them(env, monkeypatch):
-    asked, original = [], module.attend
-    monkeypatch.setattr(
-        module,
-        "attend",
-        lambda *args, **options: asked.append(args[4]) or original(*args, **options),
-    )
-    small(env)(A, B, POINTS)
-    before = len(asked)
-    one_layer = small(env, read=(13,))
-    shared = one_layer(A, B, POINTS)
-    assert before and len(asked) == before
-    small(env, crops=6)(A, B, POINTS)
-    assert len(asked) > before, "other crops, other maps"
-    alone = methods.load(
-        "prompt_optimization", "toybox", env=Env(models=env.models), **SMALL, read=(13,)
-    )
-    assert torch.equal(alone(A, B, POINTS).points, shared.points)
-
-
-def test_what_is_read_must_be_tapped():
-    for read in ((7,), ()):
-        with pytest.raises(ValueError, match="some of the layers that are tapped"):
-            PromptSettings(layers=(10, 13), read=read)

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -20,8 +21,12 @@ from PIL import Image
 from corrlib.data import load
 from corrlib.data.check import Notice
 from corrlib.data.voc import VOC_CLASSES
+from corrlib.methods.prompt_optimization.labels.truth import World
 from corrlib.toybox.sets import SETS, place
 from corrlib.toybox.sets.base import ToySet
+from corrlib.toybox.sets.spair import choose_pairs
+from corrlib.toybox.truth import toy_box
+from corrlib.toybox.writing.spair import ImageRecord
 
 SCRIPT = Path(__file__).parents[2] / "data_scripts/make_toybox.py"
 sys.path.insert(0, str(SCRIPT.parent))
@@ -30,6 +35,7 @@ import make_toybox  # noqa: E402
 # What is rendered once for the tests below: jobs that show what is peculiar to each layout.
 JOBS = {
     "spair": [("val", "cat")],
+    "spair_hard": [("val", "cat")],
     "pf_pascal": [("sheep",)],
     "pf_willow": [("car",), ("duck",)],
     "cub": [(1,), (4,)],
@@ -40,12 +46,13 @@ JOBS = {
     "davis": [("person-dog",)],
     "jhmdb": [("run",)],
 }
-SPLITS = {"spair": "val"}
+SPLITS = {"spair": "val", "spair_hard": "val"}
+READERS = {"spair_hard": "spair"}  # which loader reads a set that is not named after it
 
 
 @pytest.fixture(scope="module")
 def out(tmp_path_factory) -> Path:
-    """The eight sets, cut down to JOBS."""
+    """All sets, cut down to JOBS."""
     folder = tmp_path_factory.mktemp("toysets")
     for name, jobs in JOBS.items():
         root, made = folder / SETS[name].folder, SETS[name]
@@ -62,12 +69,15 @@ def hashes(root: Path) -> dict[str, str]:
 
 
 def read(name: str, out: Path, split: str | None = None, **options):
-    return load(name, out / SETS[name].folder, *([split] if split else []), **options)
+    return load(
+        READERS.get(name, name), out / SETS[name].folder, *([split] if split else []), **options
+    )
 
 
 def test_every_benchmark_has_its_toys():
     assert list(SETS) == [
         "spair",
+        "spair_hard",
         "pf_pascal",
         "pf_willow",
         "cub",
@@ -85,14 +95,14 @@ def test_its_loader_reads_it_without_complaint(name, out):
     import importlib
 
     module = importlib.import_module(
-        "corrlib.data.spair_check" if name == "spair" else f"corrlib.data.{name}"
+        "corrlib.data.spair_check" if name.startswith("spair") else f"corrlib.data.{name}"
     )
     problems = [str(p) for p in module.check(out / SETS[name].folder) if not isinstance(p, Notice)]
     # of SPair only one split is here
     assert [
         p
         for p in problems
-        if name != "spair" or not any(f"{split}" in p for split in ("trn", "test"))
+        if not name.startswith("spair") or not any(f"{split}" in p for split in ("trn", "test"))
     ] == []
     items = read(name, out, SPLITS.get(name))
     assert len(items) > 0 and items[0] is not None and "\n" not in repr(items)
@@ -112,6 +122,32 @@ def test_its_size_is_known_before(name, out):
     assert told.images == len(
         {p.name if name == "pf_willow" else p for p in pictures}
     )  # Willow's M folders repeat theirs
+
+
+def test_pairs_use_all_pictures_about_as_often():
+    records = [
+        ImageRecord(f"x_{i}", "cat", 50, 50, (1, 1, 50, 50), {"0": (i, i), "1": None})
+        for i in range(10)
+    ]
+    pairs = choose_pairs(records, 20, 0, even=True)
+    used = Counter(record.name for pair in pairs for record in pair)
+    assert len({(a.name, b.name) for a, b in pairs}) == 20 and set(used.values()) == {4}
+    assert pairs == choose_pairs(records, 20, 0, even=True)
+    drawn = choose_pairs(records, 20, 0, even=False)
+    assert set(Counter(r.name for pair in drawn for r in pair).values()) != {4}
+    assert len(choose_pairs(records[:3], 20, 0, even=True)) == 6  # all that there are
+
+
+def test_both_worlds_say_what_they_are(out):
+    notes = {}
+    for name in ("spair", "spair_hard"):
+        pairs = read(name, out, "val")
+        note = pairs.annotation(pairs[0].source)
+        notes[name] = note["world"]
+        visible = World(pairs).scene(pairs[0].source.id)
+        assert visible[1] == (note["image_width"], note["image_height"])
+        assert toy_box(visible[2]) == tuple(note["bndbox"])
+    assert notes == {"spair": "calibrated", "spair_hard": "hard"}
 
 
 def test_pf_pascal(out):
@@ -351,4 +387,4 @@ def test_the_command_says_what_it_will_write(capsys, monkeypatch, tmp_path):
     monkeypatch.setattr(sys, "argv", ["make_toybox.py", "--only", "kitti"])
     with pytest.raises(SystemExit):
         make_toybox.main()
-    assert "no toy set 'kitti'; there are spair, pf_pascal" in capsys.readouterr().err
+    assert "no toy set 'kitti'; there are spair, spair_hard, pf_pascal" in capsys.readouterr().err

@@ -108,6 +108,7 @@ def test_correspondence_is_what_the_training_record_ends_with(diffuser):
         diffuser.vae.config.scaling_factor,
         IMAGE,
         "cpu",
+        RECORD["record"][-1].get("world", "hard"),
     )
     found, recorded = observer(Shipped)["pck"], RECORD["record"][-1]["pck"]
     assert recorded and found.keys() >= recorded.keys()

@@ -4,8 +4,9 @@ import pytest
 import torch
 from torch import nn
 
-from data_scripts.toytrain import checkpoint, models, pool
-from data_scripts.toytrain.diffusion import Latents, Recipe, Trainer
+from data_scripts.toytrain import checkpoint, export, latents, models, pool
+from data_scripts.toytrain.begin import begin
+from data_scripts.toytrain.diffusion import Latents, Recipe, Trainer, due_after
 
 RECIPE = Recipe(images=64, batch=4, warmup=2, rate=1e-3)
 
@@ -75,10 +76,114 @@ def test_a_killed_run_goes_on_as_if_nothing_had_happened(data, tmp_path):
 def test_training_lowers_the_loss_and_records_each_doubling(data, tmp_path):
     trainer = make_trainer()
     trainer.recipe = Recipe(images=2400, batch=4, warmup=2, rate=3e-3)
-    trainer.run(data, tmp_path / "x.pt", observe=lambda t: {"pck": {"up@1": 0.0}})
+    trainer.run(data, tmp_path / "x.pt", observe=Watch("hard"))
     assert [row["images"] for row in trainer.record] == [1000, 2000, 2400]
     assert trainer.record[-1]["loss"] < 0.8 * trainer.curve[0][1]
     assert (tmp_path / "x.pt").exists()
+
+
+class Watch:
+    """An observer that has nothing to see: what the trainer needs of it."""
+
+    def __init__(self, world: str):
+        self.world = world
+
+    def __call__(self, trainer) -> dict:
+        return {"pck": {"up@1": 0.0}}
+
+
+def test_a_run_goes_on_in_another_world_and_the_record_says_so(data, tmp_path):
+    trainer = make_trainer()
+    trainer.run(data, tmp_path / "x.pt", observe=Watch("hard"))
+    trainer.recipe = Recipe(images=128, batch=4, warmup=2)
+    trainer.run(data, tmp_path / "x.pt", observe=Watch("calibrated"), every=24)
+    found = [(row["images"], row["world"]) for row in trainer.record]
+    # 64 images twice: the same weights, seen by pictures of the one world and of the other
+    assert found == [
+        (64, "hard"),
+        (64, "calibrated"),
+        (72, "calibrated"),
+        (96, "calibrated"),
+        (120, "calibrated"),
+        (128, "calibrated"),
+    ]
+    assert [(start["from"], start["world"]) for start in trainer.history] == [
+        (0, "hard"),
+        (64, "calibrated"),
+    ]
+
+
+def test_the_record_waits_for_doublings_and_for_what_it_is_told():
+    assert [due_after(n) for n in (0, 999, 1000, 3999, 4000)] == [1000, 1000, 2000, 4000, 8000]
+    assert [due_after(n, 1500) for n in (0, 1000, 1500, 2000)] == [1000, 1500, 2000, 3000]
+
+
+def export_of(folder, trainer) -> None:
+    """A folder as the exporter writes it, from tiny nets."""
+    from diffusers import AutoencoderKL
+    from transformers import CLIPTextConfig, CLIPTextModel
+
+    torch.manual_seed(9)
+    tokenizer = models.make_tokenizer(["a photo of a red cat"] * 4)
+    text = CLIPTextModel(
+        CLIPTextConfig(
+            vocab_size=len(tokenizer),
+            hidden_size=32,
+            intermediate_size=32,
+            num_hidden_layers=1,
+            num_attention_heads=2,
+            projection_dim=32,
+            eos_token_id=tokenizer.eos_token_id,
+        )
+    )
+    vae = AutoencoderKL(
+        block_out_channels=(8,), norm_num_groups=4, latent_channels=4, scaling_factor=0.25
+    )
+    export.write(folder, vae, trainer.nets["unet"], text, tokenizer)
+    record = {"images_seen": 64, "steps": 16, "seconds": 5, "record": [], "curve": [[4, 1.0]]}
+    export.write_record(folder, {**record, "history": [], "autoencoder": {"steps": 1}})
+
+
+def test_a_run_begins_with_an_exported_model(data, tmp_path):
+    first = make_trainer()
+    export_of(tmp_path / "model", first)
+    begin(tmp_path / "model", tmp_path)
+    assert latents.scale_of(tmp_path) == 0.25
+    assert latents.tokenizer_of(tmp_path).tokenize("a red cat") == ["a</w>", "red</w>", "cat</w>"]
+    state = checkpoint.load(tmp_path / "diffusion.pt", "cpu")
+    assert (state["seen"], state["steps"]) == (64, 16)
+    second = make_trainer()
+    second.nets = nn.ModuleDict({"unet": second.nets["unet"]})
+    second.average = nn.ModuleDict({"unet": second.average["unet"]})
+    for part in ("nets", "average"):
+        state[part] = {k: v for k, v in state[part].items() if k.startswith("unet")}
+    checkpoint.save(state, tmp_path / "unet.pt")
+    assert second.resume(tmp_path / "unet.pt") and second.seen == 64
+    for one, two in zip(
+        first.nets["unet"].parameters(), second.nets["unet"].parameters(), strict=True
+    ):
+        assert torch.equal(one.half().float(), two)
+    assert second.rate() == pytest.approx(RECIPE.rate / 2 / 100)  # warms up again, at the end
+    with pytest.raises(SystemExit, match="neither the --out of a run"):
+        begin(tmp_path / "nothing", tmp_path / "elsewhere")
+
+
+def test_latents_are_encoded_chunk_by_chunk(tmp_path, monkeypatch):
+    monkeypatch.setattr(pool, "EACH", 2)
+    monkeypatch.setattr(pool, "CATEGORIES", ("cat",))
+    pool.render_chunks(tmp_path, 2, 16, device="cpu")
+    vae = models.make_vae(16).eval()
+    with pytest.raises(FileNotFoundError, match="--stage latents"):
+        latents.load(tmp_path, "cpu")
+    latents.encode(vae, tmp_path, 2, "cpu", (1, 2))
+    latents.encode(vae, tmp_path, 2, "cpu")
+    found = latents.load(tmp_path, "cpu")
+    assert found.mean.shape == (4, 4, 4, 4) and found.ids.shape == (4, 77)
+    first = checkpoint.load(tmp_path / "latents/0000.pt", "cpu")["mean"].float()
+    assert latents.scale_of(tmp_path) == pytest.approx(1 / first.std().item())
+    torch.testing.assert_close(
+        found.mean[:2].float(), first * latents.scale_of(tmp_path), atol=2e-3, rtol=2e-3
+    )
 
 
 def test_the_rate_warms_up_holds_and_falls():

@@ -25,7 +25,7 @@ from corrlib.metrics import measured
 from corrlib.metrics.protocol import Protocol
 from corrlib.toybox.sets import SETS
 from corrlib.types import DensePair, Pair, Video, View
-from corrlib.viz import benchmarks, counting
+from corrlib.viz import benchmarks, counting, films
 from corrlib.viz.style import BLUE, ORANGE, RC, TEAL
 
 
@@ -179,7 +179,7 @@ def test_films_of_masks_and_of_joints():
     frames = tuple(view(f"f{i}", (20, 10)) for i in range(5))
     ids = torch.zeros(10, 20, dtype=torch.uint8)
     ids[2:5, 3:9], ids[6:8, 3:9] = 1, 2
-    axes = benchmarks.film(
+    axes = films.film(
         plt.figure().subplots(1, 3), Video("v", frames, masks=lambda i: ids, objects=("1", "2"))
     )
     assert [len(ax.images) for ax in axes] == [3] * 3  # the frame and two objects
@@ -187,14 +187,14 @@ def test_films_of_masks_and_of_joints():
     assert (layer[..., 3] > 0).sum() == 18 and to_hex(layer[3, 4, :3]) == BLUE
     joints = torch.rand(5, 15, 2) * 9
     joints[0, 3] = torch.nan
-    (ax,) = benchmarks.film(
+    (ax,) = films.film(
         plt.figure().subplots(1, 1, squeeze=False),
         Video("j", frames, joints=joints, objects=JOINTS),
         [0],
     )
     limbs = [line for line in ax.lines if line.get_marker() == "None"]
-    assert len(limbs) == len(benchmarks.LIMBS) == 14 and len(ax.lines) == 14 + 15
-    assert {name for limb in benchmarks.LIMBS for name in limb} == set(JOINTS)
+    assert len(limbs) == len(films.LIMBS) == 14 and len(ax.lines) == 14 + 15
+    assert {name for limb in films.LIMBS for name in limb} == set(JOINTS)
 
 
 def test_absent_says_so():

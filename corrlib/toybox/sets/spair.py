@@ -2,7 +2,9 @@
 that are true.
 """
 
+from collections import Counter
 from dataclasses import dataclass
+from functools import partial
 from itertools import permutations
 from pathlib import Path
 
@@ -11,7 +13,7 @@ import torch
 from PIL import Image
 
 from corrlib.toybox.captions import captions, view_name
-from corrlib.toybox.items import generator_for, item
+from corrlib.toybox.items import generator_for, item_of
 from corrlib.toybox.render import render
 from corrlib.toybox.sets.base import Load, ToySet
 from corrlib.toybox.things import CATEGORIES
@@ -25,10 +27,9 @@ from corrlib.toybox.writing.spair import (
 )
 
 MIN_POINTS = 3  # an image that shows fewer keypoints is left out, as no annotator would keep it
-# of an image with its annotation and mask, on average; of a pair with its lines in lists,
-# KILOBYTES_PAIR
-KILOBYTES = 13.4
-KILOBYTES_PAIR = 0.77
+UNMARKED = 0.1  # share of visible points that no annotator marks, so that a pair has about seven
+# Of an image with its annotation and mask, on average; of a pair with its lines in lists.
+KILOBYTES, KILOBYTES_PAIR = 13.4, 0.77
 
 
 @dataclass(frozen=True)
@@ -39,28 +40,32 @@ class Plan:
     pairs: int
 
 
-SPLITS = {"trn": Plan(12, 60), "val": Plan(8, 40), "test": Plan(16, 60)}
+SPLITS = {
+    "calibrated": {"trn": Plan(12, 60), "val": Plan(12, 40), "test": Plan(30, 60)},
+    "hard": {"trn": Plan(12, 60), "val": Plan(8, 40), "test": Plan(16, 60)},
+}
 SMALL = 10  # pairs a category in Layout/small
 
 
-def write_item(root: Path, split: str, category: str, index: int, seed: int) -> ImageRecord | None:
+def write_item(
+    root: Path, world: str, split: str, category: str, index: int, seed: int
+) -> ImageRecord | None:
     """Render and write one image; None (and no file) when the picture shows too little of its
     toy.
     """
-    scene, size = item(split, category, index, seed=seed)
+    scene, size = item_of(world, split, category, index, seed)
     drawn, truth = render(scene, size), keypoint_truth(scene, size)
-    box = toy_box(drawn)
-    if (
-        box is None
-        or int(truth.visible.sum()) < MIN_POINTS
-        or min(box[2] - box[0], box[3] - box[1]) < 12
-    ):
+    box, marked = toy_box(drawn), truth.visible
+    if world == "calibrated":
+        generator = generator_for("marks", seed, split, category, index)
+        marked = marked & (torch.rand(len(marked), generator=generator) >= UNMARKED)
+    if box is None or int(marked.sum()) < MIN_POINTS or min(box[2] - box[0], box[3] - box[1]) < 12:
         return None
     limit = torch.tensor(size) - 1
     places = torch.minimum(truth.points.round().clamp(min=0), limit).int().tolist()
     points = {
         str(i): tuple(p) if seen else None
-        for i, (p, seen) in enumerate(zip(places, truth.visible.tolist(), strict=True))
+        for i, (p, seen) in enumerate(zip(places, marked.tolist(), strict=True))
     }
     truncated, occluded = flags(scene, drawn, size)
     azimuth, elevation = scene.azimuth.item(), scene.elevation.item()
@@ -78,7 +83,7 @@ def write_item(root: Path, split: str, category: str, index: int, seed: int) -> 
         truncated=truncated,
         occluded=occluded,
         pose=view_name(azimuth).title(),
-        extra={"caption": caption, "seed": seed, "index": index},
+        extra={"caption": caption, "seed": seed, "index": index, "world": world},
     )
     pixels = (drawn.rgb[0].permute(1, 2, 0) * 255).round().byte().numpy()
     mask = ((drawn.part[0] >= 0).numpy() * CLASS_ID[category]).astype(np.uint8)
@@ -87,46 +92,52 @@ def write_item(root: Path, split: str, category: str, index: int, seed: int) -> 
 
 
 def choose_pairs(
-    records: list[ImageRecord], count: int, seed: int
+    records: list[ImageRecord], count: int, seed: int, *, even: bool
 ) -> list[tuple[ImageRecord, ImageRecord]]:
-    """`count` ordered pairs drawn evenly from all that share a keypoint: no pair is preferred for
-    being easy.
+    """`count` ordered pairs drawn from all that share a keypoint: none is preferred for being easy.
+
+    With `even`, every picture is in about as many as the others, since pictures are what intervals
+    count.
     """
     able = [(a, b) for a, b in permutations(records, 2) if common_keypoints(a, b)]
-    order = torch.randperm(
-        len(able), generator=generator_for("pairs", seed, records[0].name, records[0].category)
-    ).tolist()
+    generator = generator_for("pairs", seed, records[0].name, records[0].category)
+    order = torch.randperm(len(able), generator=generator).tolist()
+    if even:
+        used: Counter[str] = Counter()
+        for k in range(min(count, len(order))):  # of those that are left, the first least used
+            busy = [used[able[i][0].name] + used[able[i][1].name] for i in order[k:]]
+            order.insert(k, order.pop(k + busy.index(min(busy))))
+            used.update(record.name for record in able[order[k]])
     return [able[i] for i in sorted(order[:count])]
 
 
-def work(root: Path, job: tuple, seed: int) -> list[tuple[ImageRecord, ImageRecord]]:
+def work(world: str, root: Path, job: tuple, seed: int) -> list[tuple[ImageRecord, ImageRecord]]:
     """A category's images in a split; returns its pairs."""
     split, category = job
+    plan = SPLITS[world][split]
     records, index = [], 0
-    while len(records) < SPLITS[split].images:
-        record = write_item(root, split, category, index, seed)
+    while len(records) < plan.images:
+        record = write_item(root, world, split, category, index, seed)
         records += [record] if record else []
         index += 1
-    return choose_pairs(records, SPLITS[split].pairs, seed)
+    return choose_pairs(records, plan.pairs, seed, even=world == "calibrated")
 
 
-def finish(root: Path, results: list, seed: int) -> dict[str, int]:
+def finish(world: str, root: Path, results: list, seed: int) -> dict[str, int]:
     """Pair annotations and lists of every split, in the order of splits and categories."""
     counts = {}
-    for split in SPLITS:
+    for split, plan in SPLITS[world].items():
         per_category = [pairs for (name, _), pairs in results if name == split]
         pairs = [pair for chosen in per_category for pair in chosen]
         write_split(root, split, pairs, small=SMALL * len(per_category))
-        counts[f"{split} images"], counts[f"{split} pairs"] = (
-            SPLITS[split].images * len(per_category),
-            len(pairs),
-        )
+        counts[f"{split} images"] = plan.images * len(per_category)
+        counts[f"{split} pairs"] = len(pairs)
     return counts
 
 
-def load(job: tuple) -> Load:
+def load(world: str, job: tuple) -> Load:
     """What a job takes, known before it is done."""
-    plan = SPLITS[job[0]]
+    plan = SPLITS[world][job[0]]
     return Load(
         plan.images,
         3 * plan.images + plan.pairs,
@@ -134,12 +145,17 @@ def load(job: tuple) -> Load:
     )
 
 
-SET = ToySet(
-    folder="SPair-71k",
-    about="keypoints of 18 categories, difficulty tags, segmentation",
-    jobs=tuple((split, category) for split in SPLITS for category in CATEGORIES),
-    work=work,
-    finish=finish,
-    load=load,
-    lists=Load(files=2 * len(SPLITS)),
-)
+def _set(world: str, folder: str, about: str) -> ToySet:
+    return ToySet(
+        folder=folder,
+        about=about,
+        jobs=tuple((split, category) for split in SPLITS[world] for category in CATEGORIES),
+        work=partial(work, world),
+        finish=partial(finish, world),
+        load=partial(load, world),
+        lists=Load(files=2 * len(SPLITS[world])),
+    )
+
+
+SET = _set("calibrated", "SPair-71k", "keypoints of 18 categories, difficulty tags, segmentation")
+HARD = _set("hard", "SPair-71k-hard", "the same with toys of about one size, seen from anywhere")

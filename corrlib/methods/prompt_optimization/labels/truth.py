@@ -9,7 +9,7 @@ import pandas as pd
 import torch
 
 from corrlib.coords import Size
-from corrlib.toybox.items import item
+from corrlib.toybox.items import item_of
 from corrlib.toybox.render import Render, render
 from corrlib.toybox.scene import Scene
 from corrlib.toybox.truth import locate, toy_box
@@ -38,7 +38,8 @@ class World:
                     f"picture {id} is a photograph, not a toy: nobody knows where each of its "
                     "points lies in another"
                 )
-            scene, size = item(self.pairs.split, note["category"], note["index"], seed=note["seed"])
+            key = (self.pairs.split, note["category"], note["index"], note["seed"])
+            scene, size = item_of(note.get("world", "calibrated"), *key)
             self._drawn[id] = scene, size, render(scene, size, supersample=1)
         return self._drawn[id]
 

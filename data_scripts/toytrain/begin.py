@@ -1,0 +1,54 @@
+"""Beginning a run with another's weights: its checkpoints, or the pipeline that it exported."""
+
+import json
+import shutil
+from pathlib import Path
+
+import torch
+from diffusers import AutoencoderKL, UNet2DConditionModel
+from transformers import CLIPTextModel, CLIPTokenizer
+
+from data_scripts.toytrain import checkpoint
+
+NEEDED = ("vae.pt", "diffusion.pt")
+CARRIED = (*NEEDED, "autoencoder.json", "scale.json")
+
+
+def begin(folder: Path, out: Path) -> None:
+    """Take over the weights in `folder` where `out` has none: both nets are convolutional, so that
+    pictures of another size go on with them. Raises SystemExit where there are none.
+    """
+    if all((out / name).exists() for name in NEEDED):
+        return
+    if (folder / "model_index.json").is_file():
+        from_export(folder, out)
+    elif all((folder / name).is_file() for name in NEEDED):
+        for name in CARRIED:
+            if (folder / name).is_file():
+                shutil.copyfile(folder / name, out / name)
+        if (folder / "tokenizer").is_dir():
+            shutil.copytree(folder / "tokenizer", out / "tokenizer", dirs_exist_ok=True)
+    else:
+        raise SystemExit(
+            f"--begin: {folder} is neither the --out of a run that trained both nets "
+            f"({', '.join(NEEDED)}) nor an exported pipeline (model_index.json)"
+        )
+
+
+def from_export(folder: Path, out: Path) -> None:
+    """Checkpoints from an exported pipeline and its training.json: weights, tokenizer, the latents'
+    scale and the record so far. The optimiser begins anew.
+    """
+    record = json.loads((folder / "training.json").read_text())
+    vae = AutoencoderKL.from_pretrained(folder / "vae", torch_dtype=torch.float32)
+    unet = UNet2DConditionModel.from_pretrained(folder / "unet", torch_dtype=torch.float32)
+    text = CLIPTextModel.from_pretrained(folder / "text_encoder", dtype=torch.float32)
+    nets = torch.nn.ModuleDict({"unet": unet, "text": text}).state_dict()
+    kept = {key: record[key] for key in ("steps", "seconds", "record", "curve", "history")}
+    CLIPTokenizer.from_pretrained(folder / "tokenizer").save_pretrained(out / "tokenizer")
+    (out / "scale.json").write_text(json.dumps(vae.config.scaling_factor))
+    (out / "autoencoder.json").write_text(json.dumps(record["autoencoder"]))
+    checkpoint.save({"vae": vae.state_dict()}, out / "vae.pt")
+    checkpoint.save(
+        {"nets": nets, "average": nets, "seen": record["images_seen"], **kept}, out / "diffusion.pt"
+    )
