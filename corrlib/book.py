@@ -6,6 +6,7 @@ results over as files.
     run.table(frame, "layers")            # build/<profile>/tables/03_dift/layers.csv
     # build/<profile>/values/03_dift.json; in a page: {{ dift_pck_all }}
     run.value("pck_all", 41.3, ".1f")
+    kept = run.record("prompt-main")      # kept.table: a slow result that is kept with the book
 
 Files are the same bytes on every run: no dates, fixed ids, one thread. A notebook that reads what a
 step of the graph wrote asks for it by `run.need(...)`, which says what to type when it is not
@@ -94,6 +95,15 @@ class Run:
             command = f"./run snakemake --cores all {self._option()}{wanted}"
             raise FileNotFoundError(f"{wanted} is not there yet; make it with: {command}")
         return path
+
+    def record(self, name: str) -> Any:
+        """The record `name` of book/records, with what this build's check of it found: `table` for
+        figures, `line()` for the page. Raises FileNotFoundError with the command that makes it.
+        """
+        from corrlib.experiments.records import Record
+
+        checked = self.profile.build("records", f"{name}.json")
+        return Record.open(self.profile.path("book", "records", name), checked)
 
     def _record(self) -> None:
         record = {

@@ -105,7 +105,7 @@ def machine(device: str | torch.device = "cpu") -> dict[str, Any]:
     )
     gpu = {"gpu": torch.cuda.get_device_name(device)} if torch.device(device).type == "cuda" else {}
     return {
-        "processor": _processor(),
+        "processor": processor(),
         "cores": os.cpu_count(),
         **gpu,
         "system": f"{platform.system()} {platform.machine()}",
@@ -115,12 +115,3 @@ def machine(device: str | torch.device = "cpu") -> dict[str, Any]:
         "commit": git.stdout.strip() or "unknown",
         "date": time.strftime("%Y-%m-%d"),
     }
-
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        lines = []
-    named = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return named[0] if named else platform.processor() or "unknown"

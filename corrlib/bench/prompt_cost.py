@@ -2,6 +2,7 @@
 takes beside other methods.
 """
 
+import inspect
 import statistics
 from dataclasses import fields, replace
 from typing import Annotated, Any
@@ -35,7 +36,7 @@ PARTS = (
     "crops",
     "rest",
 )  # "loss": and the enlargement of maps
-COMMAND = "python -m corrlib bench prompt_cost > book/measured/prompt_cost.json"
+COMMAND = "python -m corrlib record make prompt_cost"
 IMAGE = ("vae", "crops")  # what an image needs once, whoever asks for it
 SWEEP = (
     (5, 1, 4),
@@ -118,6 +119,21 @@ def bench_prompt_cost(
         "matches": rows + others,
         "unit": unit(rows),
     }
+
+
+def calls(way: str, diffuser: Diffuser) -> dict[str, dict[str, int]]:
+    """How often each part of one way runs, {phase: {part: ...}}: the benchmark's last run by
+    itself, which takes half a minute.
+    """
+    known = inspect.signature(bench_prompt_cost).parameters
+    runs, points = known["runs"].default, known["points"].default
+    work = {name: known[name].default for name in ("steps", "embeddings", "crops")}
+    (source, *targets), where = toys(1 + runs, max(points, known["places"].default))
+    settings = settings_of(diffuser.name, min(points, len(where)), **work)
+    if way == "straightforward":
+        point = where[(runs - 1) % len(where)]
+        return _straightforward(diffuser, settings, source, targets[-1], point)[1]
+    return _ours(diffuser, settings, source, targets[-1], where[:points])[1]
 
 
 def _straightforward(

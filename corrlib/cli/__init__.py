@@ -1,4 +1,4 @@
-"""The command line: `python -m corrlib {data,features,match,evaluate,trials,table,doctor,bench}`.
+"""The command line: `python -m corrlib {data,features,match,evaluate,trials,record,...}`.
 
 Each command is a module with `add(parser)` and `run(args) -> exit code or None`; heavy imports
 happen inside of `run`, so that help is instant. What a user can get wrong ends in one line on
@@ -17,6 +17,7 @@ COMMANDS = {
     "match": "match points between any two images and draw the answer",
     "evaluate": "match a data set's pairs and count (PCK); resumes, shards",
     "trials": "many settings of a method on the same few pairs: a study of the profile",
+    "record": "slow results that are kept with the book: make one, check a sample of one",
     "table": "tables of finished evaluations, beside the papers' numbers",
     "doctor": "say what is present or missing; check a method on synthetic images",
     "bench": "measure: time, memory, accuracy",

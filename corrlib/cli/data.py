@@ -20,8 +20,8 @@ def add(parser: argparse.ArgumentParser) -> None:
         sub.add_argument("name", nargs="?", help="a data set's name (default: the profile's)")
         sub.add_argument("root", nargs="?", type=Path, help="its folder (default: the profile's)")
         add_profile(sub)
+        add_option(sub)
     info.add_argument("--split", help="trn, val or test (default: the profile's)")
-    add_option(info)
     check.add_argument("--no-decode", action="store_true", help="do not decode the images")
 
 
@@ -39,7 +39,7 @@ def run(args: argparse.Namespace) -> int | None:
     name = args.name or profile["data"]["name"]
     root = root_of(name, args.root, profile)
     if args.action == "check":
-        return _check(name, root, not args.no_decode)
+        return _check(name, root, not args.no_decode, by_name(args.options))
     return _info(name, root, args.split or profile["split"], by_name(args.options))
 
 
@@ -53,13 +53,13 @@ def _info(name: str, root: Path, split: str, options: dict) -> int:
     return 0
 
 
-def _check(name: str, root: Path, decode: bool) -> int:
+def _check(name: str, root: Path, decode: bool, options: dict) -> int:
     """Print every finding; 1 if any of them is a problem, 0 where there are only notices."""
     from corrlib import data
-    from corrlib.data.check import Notice
+    from corrlib.data.checks.findings import Notice
 
     count = {"problem": 0, "notice": 0}
-    for finding in data.check_tree(name, root, decode=decode):
+    for finding in data.check_tree(name, root, decode=decode, **options):
         kind = "notice" if isinstance(finding, Notice) else "problem"
         count[kind] += 1
         print(f"{kind}: {finding}")

@@ -29,13 +29,12 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Write matches; when all are there, print each trial's PCK."""
-    from corrlib import data, methods, metrics
+    from corrlib import metrics
     from corrlib.cli.common import open_profile
     from corrlib.experiments.evaluate import score
     from corrlib.experiments.strata import by_view
-    from corrlib.experiments.trials import run_trials, variants
-    from corrlib.methods.base import Env
-    from corrlib.storage.tensor_store import TensorStore
+    from corrlib.experiments.studies import Study
+    from corrlib.experiments.trials import run_trials
 
     profile = open_profile(args)
     studies = profile["studies"]
@@ -43,34 +42,11 @@ def run(args: argparse.Namespace) -> None:
         raise KeyError(
             f"profile {profile.name} has no study {args.study!r}; it has {', '.join(studies)}"
         )
-    study, seed = studies[args.study], int(profile.settings.get("seed", 0))
-    trials = variants(study, seed)
-    where = profile["data"]
-    root, split = profile.path(where["root"]), study.get("split", profile["split"])
-    if "across" in study:
-        from corrlib.data.across_categories import Across
-
-        pairs = Across(root, split, **study["across"])
-    else:
-        pairs = data.load(
-            where["name"], root, split, **({"size": where["size"]} if "size" in where else {})
-        )
     out = args.out or profile.build("matches", args.study)
-    env = Env(
-        device=args.device or profile.settings.get("device", "cpu"),
-        store=TensorStore(out / ".store"),
-    )
-
-    def load(name: str):
-        values = dict(trials[name])
-        method = values.pop("method", study["method"])
-        return methods.load(
-            method, values.pop("preset", study.get("preset", profile["preset"])), env=env, **values
-        )
-
-    few = {key: study[key] for key in ("limit", "block", "points") if key in study}
-    few |= {"shard": args.shard, "seed": seed, "profile": profile.name}
-    parts = run_trials(load, list(trials), pairs, out, run={"study": args.study}, **few)
+    study = Study(profile, studies[args.study], out / ".store", args.device)
+    few = dict(study.few)
+    few |= {"shard": args.shard, "seed": study.seed, "profile": profile.name}
+    parts = run_trials(study.load, study.names, study.pairs, out, run={"study": args.study}, **few)
     if missing := parts.todo((0, 1)):
         print(
             f"{out}: {parts.count - len(missing)} of {parts.count} parts are there; the other "

@@ -1,22 +1,20 @@
 """Data sets by name: `load("spair", root, "test")` gives a lazy sequence of `Pair` (or of
 `Video`).
 
-One reader a benchmark, the check that looks at every file of it, and `sources`, where it is fetched
-from. Nothing here renders, matches or counts; a reader says by which protocol it is counted.
+One reader a benchmark, in `checks` the look at every file of it, and in `sources` where it is
+fetched from. Nothing here renders, matches or counts; a reader says how its benchmark is counted.
 """
 
 import ast
 import difflib
 import importlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from corrlib.data.selection import Selection
-
-# Name to "module:class". A data set is one file: a class that takes (root, split, **options) and is
-# a sequence of items, and a
-# function check(root, *, decode=True) that yields what is wrong with a whole tree.
+# Name to "module:class". A data set is a class that takes (root, split, **options) and is a
+# sequence of items, and in `checks` a file NAME.py with a function
+# check(root, *, decode=True, **options) that yields what is wrong with a whole tree.
 REGISTRY = {
     "spair": "corrlib.data.spair:SPair",
     "pf_pascal": "corrlib.data.pf_pascal:PFPascal",
@@ -30,9 +28,9 @@ REGISTRY = {
 }
 
 
-def load(name: str, root: str | Path, split: str = "test", **options: Any) -> Selection:
-    """The data set `name` under `root`; `options` are those of its class and the rules of its
-    protocol (`base`, `origin`, ...).
+def load(name: str, root: str | Path, split: str = "test", **options: Any) -> Sequence:
+    """The data set `name` under `root`, a `Selection`; `options` are those of its class and the
+    rules of its protocol (`base`, `origin`, ...).
 
     The toybox is written in SPair-71k's own layout, so it is `load("spair",
     "build/toybox/data/SPair-71k")`. Raises KeyError with near misses on an unknown name.
@@ -41,13 +39,26 @@ def load(name: str, root: str | Path, split: str = "test", **options: Any) -> Se
     return getattr(module, attribute)(root, split, **options)
 
 
-def check_tree(name: str, root: str | Path, *, decode: bool = True) -> Iterable[str]:
-    """Everything that is to be said of a whole tree, one sentence each: problems, and
-    `corrlib.data.check.Notice`s.
+def check_tree(
+    name: str, root: str | Path, *, decode: bool = True, **options: Any
+) -> Iterator[str]:
+    """Everything that is to be said of a whole tree, one sentence each and each once: problems, and
+    `corrlib.data.checks.findings.Notice`s.
 
-    `decode=False` does not decode images. Raises KeyError with near misses on an unknown name.
+    `decode=False` does not decode images; `options` are those of `load`. Raises KeyError with near
+    misses on an unknown name, TypeError on an unknown option.
     """
-    return _module(name)[0].check(root, decode=decode)
+    _module(name)  # raises on an unknown name
+    check = importlib.import_module(f"{__name__}.checks.{name}").check
+    return _once(check(root, decode=decode, **options))
+
+
+def _once(findings: Iterable[str]) -> Iterator[str]:
+    said = set()
+    for finding in findings:
+        if finding not in said:
+            said.add(finding)
+            yield finding
 
 
 def about(name: str) -> str:

@@ -18,6 +18,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from corrlib.data.files import box_of
 from corrlib.data.selection import Selection
 from corrlib.data.spair import SPLITS, SPair
 from corrlib.data.spair_files import angle_between, field
@@ -117,7 +118,7 @@ class Across(Selection[Pair]):
             self._seen[id] = (
                 float(record["azimuth"]),
                 at,
-                tuple(map(float, field(record, "bndbox", path))),
+                box_of(field(record, "bndbox", path), f"{path}: bndbox"),
             )
         return self._seen[id]
 

@@ -12,7 +12,7 @@ did.
 """
 
 import math
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from itertools import combinations, permutations
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ import torch
 from corrlib.coords import Points
 from corrlib.data.cub_files import cleaned, find_root, lacking, read_records
 from corrlib.data.edited_views import Edited, cropped, square
-from corrlib.data.files import keep_inside
+from corrlib.data.files import box_of, keep_inside
 from corrlib.data.selection import Categories, Selection
 from corrlib.metrics.protocol import Protocol
 from corrlib.types import Pair, View
@@ -162,11 +162,12 @@ class CUB(Selection[Pair]):
             points, view.size, f"{self.root / 'parts' / 'part_locs.txt'}: image {number}", names
         )
         x, y, width, height = self.records.boxes[number]
-        if self.variant == "hedlin":
-            return view, points, (x, y, x + width, y + height)
-        x1, y1, side = square(
-            (self._cleaned or {}).get(number, (x, y, x + width, y + height)), ENLARGE
+        box = box_of(
+            (x, y, x + width, y + height), f"{self.root / 'bounding_boxes.txt'}: image {number}"
         )
+        if self.variant == "hedlin":
+            return view, points, box
+        x1, y1, side = square((self._cleaned or {}).get(number, box), ENLARGE)
         crop = Edited(
             f"{view.id}-crop",
             (SIDE, SIDE),
@@ -178,15 +179,7 @@ class CUB(Selection[Pair]):
             SIDE / side
         )  # as released, x * scale: the rule of pixel centres would add (scale - 1) / 2
         moved = (points - points.new_tensor([x1, y1])) * scale
-        box = tuple(
-            float(v)
-            for v in (
-                (x - x1) * scale,
-                (y - y1) * scale,
-                (x + width - x1) * scale,
-                (y + height - y1) * scale,
-            )
-        )
+        box = tuple(float((v - (x1, y1)[i % 2]) * scale) for i, v in enumerate(box))
         return crop, keep_inside(moved, crop.size, view.id, names, slack=math.inf), box
 
 
@@ -198,10 +191,3 @@ def class_of(name: str) -> int:
 def word_of(name: str) -> str:
     """The class in words, for a prompt: "Black footed Albatross"."""
     return name.split("/")[0].partition(".")[2].replace("_", " ")
-
-
-def check(root: str | Path, *, decode: bool = True) -> Iterator[str]:
-    """Every finding about the tree under `root`: see `corrlib.data.cub_check`."""
-    from corrlib.data.cub_check import check as look
-
-    yield from look(root, decode=decode)

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from corrlib.data.arrays import read_text
 from corrlib.data.files import find_folder, read_mat
 
 HOLDS = (
@@ -112,7 +113,7 @@ def _lines(
     `fields` are what each of its words must pass, str for any.
     """
     found, wrong = {}, []
-    for line, text in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+    for line, text in enumerate(read_text(path).splitlines(), 1):
         number, *rest = text.split(" ", 1) if path.name == "parts.txt" else text.split() or [""]
         try:
             if len(rest) != len(fields):

@@ -1,32 +1,36 @@
-"""DAVIS-2017: videos with a mask of object ids for every frame.
+"""DAVIS-2017 and DAVIS-2016: videos with a mask of object ids for every frame.
 
     DAVIS/JPEGImages/480p/<video>/00000.jpg ...
     DAVIS/Annotations/480p/<video>/00000.png ...
-    DAVIS/ImageSets/2017/{train,val}.txt
+    DAVIS/ImageSets/2017/{train,val,test-dev,test-challenge}.txt    one video a line
+    DAVIS/ImageSets/{2016,480p}/{train,val}.txt    of 2016: one video, or one frame and mask, a line
 
 Masks are indexed PNG: a pixel's value is the object's id, 0 is background and 255 void. Masks in
 the style of DAVIS-2016 are grey (mode L) with 0 and 255; they are read as 0 and 1, for read as the
-others they would make the whole object void.
+others they would make the whole object void. Of test-dev and test-challenge the first mask alone is
+published.
 
-*Source:* Pont-Tuset et al., "The 2017 DAVIS Challenge on Video Object Segmentation", 2017, and the
+*Source:* Pont-Tuset et al., "The 2017 DAVIS Challenge on Video Object Segmentation", 2017; Perazzi
+et al., "A Benchmark Dataset and Evaluation Methodology for Video Object Segmentation", 2016; the
 official evaluation package.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tqdm.auto import tqdm
+import torch
+from jaxtyping import UInt8
+from torch import Tensor
 
 from corrlib.data.arrays import read_text
-from corrlib.data.check import Notice, counted, each, told
-from corrlib.data.files import find_folder, listing
-from corrlib.data.frames import broken_frames, frame_paths
-from corrlib.data.masks import masks_in, object_ids
+from corrlib.data.files import find_folder, listing, once
+from corrlib.data.frames import frame_paths
+from corrlib.data.masks import VOID, masks_in, object_ids
 from corrlib.data.selection import Categories, Selection
 from corrlib.types import Video
 
-PUBLISHED = {"train": {"videos": 60}, "val": {"videos": 30, "frames": 1999, "objects": 61}}
+LISTS = {2017: ("2017",), 2016: ("2016", "480p", "1080p")}  # folders of ImageSets
 
 
 class Davis(Selection[Video]):
@@ -34,10 +38,11 @@ class Davis(Selection[Video]):
     reported by video and by object.
 
     A `Video` has `masks(i)` with void as 255, and `objects`, the ids in the first mask. `split`
-    "test" is "val", on which papers report. With `lists=False`, or in a copy without ImageSets, it
-    is every video there is. `annotations` may be "Annotations_unsupervised". It is not counted by
-    PCK: `protocol` is None and `measure` says what is published. Raises FileNotFoundError and
-    ValueError that name folder or file.
+    "test" is "val", on which papers report. `year=2016` takes the lists of DAVIS-2016, and makes
+    one object of all of a mask's. With `lists=False`, or in a copy without ImageSets, it is every
+    video there is. `annotations` may be "Annotations_unsupervised". It is not counted by PCK:
+    `protocol` is None and `measure` says what is published. Raises FileNotFoundError and ValueError
+    that name folder or file.
     """
 
     title = "DAVIS-2017"
@@ -59,21 +64,21 @@ class Davis(Selection[Video]):
         categories: Categories = None,
         annotations: str = "Annotations",
         resolution: str = "480p",
+        year: int = 2017,
         lists: bool = True,
         **rules: Any,
     ):
         split = {"test": "val"}.get(self.require_split(split), split)
+        if year not in LISTS:
+            raise ValueError(f"year={year!r}; DAVIS has lists of {', '.join(map(str, LISTS))}")
+        self.year = year
         folders = (f"JPEGImages/{resolution}", f"{annotations}/{resolution}")
-        root = find_folder(root, ("DAVIS",), folders, "DAVIS-2017")
+        root = find_folder(root, ("DAVIS",), folders, "DAVIS")
         self.frames_of, self.masks_of = (root / folder for folder in folders)
         self.listed = lists and (root / "ImageSets").is_dir()
         if self.listed:
-            path = root / "ImageSets" / "2017" / f"{split}.txt"
-            if not path.is_file():
-                raise FileNotFoundError(
-                    f"no list {path}; there is {listing(path.parent)}. Choose another split"
-                )
-            names = read_text(path).split()
+            path = find_list(root / "ImageSets", split, LISTS[year])
+            names = read_names(path)
             if missing := [n for n in names if not (self.frames_of / n).is_dir()]:
                 count = f"{len(missing)} of {len(names)} videos"
                 lacks = f"{path} lists {count} that {self.frames_of} lacks"
@@ -88,7 +93,8 @@ class Davis(Selection[Video]):
 
     def heading(self) -> str:
         """The data set and the split."""
-        return f"{self.title}, {self.split if self.listed else 'all videos (without lists)'}"
+        title = self.title.replace("2017", str(self.year))
+        return f"{title}, {self.split if self.listed else 'all videos (without lists)'}"
 
     def counting(self) -> str:
         """What is published, in a few words; `measure` says more."""
@@ -105,6 +111,8 @@ class Davis(Selection[Video]):
         )
         bare = Video(id=name, frames=frames)
         masks = masks_in(self.masks_of / name, bare)
+        if self.year == 2016:
+            masks = as_one(masks)
         objects = object_ids(masks(0))
         tags = {"frames": len(frames), "objects": len(objects)}
         return Video(
@@ -117,65 +125,29 @@ class Davis(Selection[Video]):
         )
 
 
-def check(root: str | Path, *, decode: bool = True) -> list[str]:
-    """Every problem of a tree, one sentence each: lists and folders, missing masks and (with
-    `decode`) frames and masks that do not decode; and notices of counts unlike the published ones
-    and of objects that the first mask has not."""
-    return list(dict.fromkeys(_look(root, decode)))
+def find_list(folder: Path, split: str, inside: tuple[str, ...]) -> Path:
+    """The list of a split in the first of these folders that has it. Raises FileNotFoundError."""
+    paths = [folder / name / f"{split}.txt" for name in inside]
+    for path in paths:
+        if path.is_file():
+            return path
+    there = "; ".join(listing(path.parent) for path in paths[:1])
+    raise FileNotFoundError(f"no list {paths[0]}; there is {there}. Choose another split")
 
 
-def _look(root: str | Path, decode: bool) -> Iterator[str]:
-    try:
-        data = Davis(root, lists=False)
-    except FileNotFoundError as error:
-        yield str(error)
-        return
-    tags = {}
-    names = tqdm(data.names, desc="videos", leave=False, disable=None)
-    for name, (problem, video) in zip(data.names, each(data, names), strict=True):
-        if video is None:
-            yield problem
-            yield from broken_frames(data.frames_of / name, decode)
-        else:
-            tags[name] = video.tags
-            yield from _look_at(video, data.masks_of / name, decode)
-    if not (data.root / "ImageSets").is_dir():
-        yield Notice(f"no folder {data.root / 'ImageSets'}: every split has all videos")
-        return
-    for split, published in PUBLISHED.items():
-        try:
-            listed = Davis(root, split).names
-        except FileNotFoundError as error:
-            yield str(error)
-            continue
-        found = {"videos": len(listed)} | {
-            key: sum(tags.get(n, {key: 0})[key] for n in listed) for key in ("frames", "objects")
-        }
-        for what, count in published.items():
-            yield from counted(
-                f"{what} of {split} in DAVIS-2017", {what: found[what]}, {what: count}
-            )
+def read_names(path: Path) -> list[str]:
+    """Names of the videos in a list: one a line, or (as in 2016) one frame and its mask a line."""
+    lines = [line.split()[0] for line in read_text(path).splitlines() if line.strip()]
+    if all("/" in line for line in lines):  # "/JPEGImages/480p/bear/00000.jpg /Annotations/..."
+        return list(dict.fromkeys(Path(line).parent.name for line in lines))
+    return list(once(lines, path))
 
 
-def _look_at(video: Video, folder: Path, decode: bool) -> Iterator[str]:
-    later: set[int] = set()
-    for i, frame in enumerate(video.frames):
-        path = folder / f"{frame.path.stem}.png"
-        try:
-            if decode:
-                later |= set(object_ids(video.masks(i)))
-            elif not path.is_file():
-                yield f"no mask {path}; the data set is incomplete, unpack it again"
-        except (OSError, ValueError) as error:
-            yield told(error)
-    if late := sorted(later - set(map(int, video.objects))):
-        yield Notice(
-            f"{folder}: objects {', '.join(map(str, late))} are not in the first mask, so that "
-            "they cannot be propagated"
-        )
-    if stray := {p.stem for p in folder.glob("*.png")} - {
-        frame.path.stem for frame in video.frames
-    }:
-        yield f"{folder} has {len(stray)} masks without a frame; the first is {min(stray)}.png"
-    if decode:
-        yield from broken_frames(video.frames[0].path.parent, decode)
+def as_one(masks: Callable[[int], UInt8[Tensor, "H W"]]) -> Callable[[int], UInt8[Tensor, "H W"]]:
+    """The same masks with every object as object 1: what 2016 asks for."""
+
+    def one(i: int) -> UInt8[Tensor, "H W"]:
+        ids = masks(i)
+        return torch.where((ids > 0) & (ids != VOID), torch.ones_like(ids), ids)
+
+    return one

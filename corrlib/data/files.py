@@ -1,12 +1,16 @@
-"""Files of data sets: finding the folder, reading .mat files, keypoints that must lie in their
-image; errors that help.
+"""Files of data sets: finding the folder, reading .mat and csv files; keypoints, boxes and lists
+that are what they must be; errors that help.
 """
 
+import math
+import warnings
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import torch
 
 from corrlib.coords import Points, Size
@@ -62,6 +66,57 @@ def read_mat(path: Path, field: str, **options: Any) -> np.ndarray:
             f"{path} has no variable {field!r}; it has {have}. Unpack the data set again"
         )
     return record[field]
+
+
+def read_csv(path: Path, **options: Any) -> pd.DataFrame:
+    """The table in a csv file; `options` are those of `pandas.read_csv`.
+
+    Raises FileNotFoundError or ValueError naming the file where it is missing, empty, ragged or not
+    UTF-8.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"no list {path}; check the path, or unpack the data set again")
+    try:
+        with warnings.catch_warnings():
+            # rows longer than the header: pandas would cut them, or take a column for their names
+            warnings.simplefilter("error", pd.errors.ParserWarning)
+            return pd.read_csv(path, index_col=False, **options)
+    except pd.errors.EmptyDataError as error:
+        raise ValueError(f"{path} is empty; wanted a header and one row a line") from error
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path} is not UTF-8 text ({error}); save it as UTF-8") from error
+    except (ValueError, pd.errors.ParserWarning) as error:  # ParserError is a ValueError
+        said = str(error).strip().removeprefix("Error tokenizing data. C error: ")
+        raise ValueError(f"{path}: {said}; wanted as many values in every row") from error
+
+
+def once(names: Sequence[str], path: Path) -> Sequence[str]:
+    """`names`, of a list in the file `path`, if none is there twice: it would be counted twice.
+    Raises ValueError.
+    """
+    if twice := [name for name, n in Counter(names).items() if n > 1]:
+        raise ValueError(
+            f"{path} lists {len(twice):,} of {len(set(names)):,} names more than once; the first "
+            f"is {twice[0]}: write or unpack the list again"
+        )
+    return names
+
+
+def box_of(given: Any, where: str) -> tuple[float, float, float, float]:
+    """An object's box (x1, y1, x2, y2) in pixels, whose longer side is what PCK's alpha multiplies.
+
+    Raises ValueError that begins with `where` (file and field) unless `given` is four finite
+    numbers with x1 < x2 and y1 < y2.
+    """
+    try:
+        x1, y1, x2, y2 = map(float, given)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{where} is {str(given)[:60]}; wanted [x1, y1, x2, y2]") from error
+    if not (math.isfinite(x1 + y1 + x2 + y2) and x1 < x2 and y1 < y2):
+        raise ValueError(
+            f"{where} is {str(given)[:60]}; wanted [x1, y1, x2, y2] with x1 < x2 and y1 < y2"
+        )
+    return x1, y1, x2, y2
 
 
 def require_shape(

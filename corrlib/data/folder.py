@@ -9,7 +9,6 @@ noted in its EXIF data that it was held sideways. Without the file, every image 
 other, and there are no points.
 """
 
-from collections.abc import Iterator
 from dataclasses import replace
 from itertools import permutations
 from pathlib import Path
@@ -19,8 +18,7 @@ import pandas as pd
 import torch
 
 from corrlib.coords import require_inside
-from corrlib.data.check import decoded, told
-from corrlib.data.files import listing
+from corrlib.data.files import listing, read_csv
 from corrlib.data.selection import Categories, Selection
 from corrlib.metrics.protocol import Protocol
 from corrlib.types import Pair, View
@@ -59,15 +57,14 @@ class Folder(Selection[Pair]):
                 f"{a}:{b}": part
                 for (a, b), part in read_points(self.path).groupby(["source", "target"], sort=False)
             }
-            self._rows, self._ends = (
-                rows,
-                {name: tuple(part.iloc[0][["source", "target"]]) for name, part in rows.items()},
-            )
+            self._rows = rows
+            self._ends = {
+                name: tuple(part.iloc[0][["source", "target"]]) for name, part in rows.items()
+            }
         else:
-            images = (
-                sorted(p.name for p in root.iterdir() if p.suffix.lower() in ENDINGS)
-                if root.is_dir()
-                else []
+            files = root.iterdir() if root.is_dir() else ()
+            images = sorted(
+                p.name for p in files if p.suffix.lower() in ENDINGS and not p.name.startswith(".")
             )
             if len(images) < 2 or points != "pairs.csv":
                 raise FileNotFoundError(
@@ -81,29 +78,42 @@ class Folder(Selection[Pair]):
             for name in self._names:
                 self.item(name)
 
+    @property
+    def has_points(self) -> bool:
+        """Whether there is a csv file, which says what corresponds to what."""
+        return bool(self._rows)
+
+    @property
+    def images(self) -> list[str]:
+        """Names of all images of these pairs, sorted, without opening any."""
+        return sorted({end for name in self._names for end in self._ends[name]})
+
     def heading(self) -> str:
         """That it is a folder, and whether it has points."""
         return self.title if self._rows else f"{self.title} without points"
 
     def amount(self) -> str:
         """How many pairs of how many images."""
-        return (
-            f"{super().amount()} of "
-            f"{len({end for name in self._names for end in self._ends[name]}):,} images"
-        )
+        return f"{super().amount()} of {len(self.images):,} images"
 
     def category_of(self, name: str) -> str:
-        """What the column category says, else "image"."""
+        """What the column category says of the pair, else "image"."""
+        return self._said(name) or "image"
+
+    def _said(self, name: str) -> str | None:
+        """The category in the file; None without the column, or where it is empty."""
         rows = self._rows.get(name)
-        return str(rows["category"].iloc[0]) if rows is not None and "category" in rows else "image"
+        if rows is None or "category" not in rows:
+            return None
+        return next((word for word in rows["category"] if word), None)
 
     def item(self, name: str) -> Pair:
         """The pair of this name. Raises FileNotFoundError or ValueError naming the image or the
         point that is wrong.
         """
-        ends, category = self._ends[name], self.category_of(name)
+        ends = self._ends[name]
         rows = self._rows.get(name, pd.DataFrame({column: [] for column in NUMBERS}))
-        source, target = (self._view(end, category if "category" in rows else None) for end in ends)
+        source, target = (self._view(end, self._said(name)) for end in ends)
         points = []
         for side, view in (("source", source), ("target", target)):
             xy = (
@@ -112,10 +122,9 @@ class Folder(Selection[Pair]):
             )
             require_inside(xy, view.size, f"{self.path}, {ends[0]} -> {ends[1]}: {side} point")
             points.append(xy)
-        keypoints = (
-            rows["keypoint"].astype(str) if "keypoint" in rows else map(str, range(len(rows)))
-        )
-        return Pair(name, source, target, *points, tuple(keypoints), category)
+        words = rows["keypoint"] if "keypoint" in rows else [""] * len(rows)
+        keypoints = tuple(word or str(i) for i, word in enumerate(words))
+        return Pair(name, source, target, *points, keypoints, self.category_of(name))
 
     def _view(self, name: str, category: str | None) -> View:
         if name not in self._opened:
@@ -124,46 +133,33 @@ class Folder(Selection[Pair]):
 
 
 def read_points(path: Path) -> pd.DataFrame:
-    """The csv file's rows. Raises ValueError naming the column or the line that is wrong."""
-    table = pd.read_csv(path, dtype={"source": str, "target": str})
+    """The csv file's rows, an empty word as "". Raises ValueError naming the column or the line
+    that is wrong.
+    """
+    text = dict.fromkeys(("source", "target", "keypoint", "category"), str)
+    table = read_csv(path, dtype=text, keep_default_na=False)  # an image may be called NA.png
     if missing := [c for c in COLUMNS if c not in table]:
         raise ValueError(
             f"{path} has no column {', '.join(missing)}; it has {', '.join(table.columns)}"
         )
     if not len(table):
         raise ValueError(f"{path} has a header and no rows; write one row a point")
+    for column in set(text) & set(table):
+        table[column] = table[column].fillna("").str.strip()
     number = table[NUMBERS].apply(pd.to_numeric, errors="coerce")
-    bad = number.isna().any(axis=1) | table[["source", "target"]].isna().any(axis=1)
-    if bad.any():
-        lines = ", ".join(str(i + 2) for i in bad.to_numpy().nonzero()[0][:5])
-        raise ValueError(
-            f"{path}, line {lines}: coordinates must be numbers, and both images named"
-        )
+    wrong = number.isna().any(axis=1) | (table[["source", "target"]] == "").any(axis=1)
+    _refuse(path, wrong, "coordinates must be numbers, and both images named")
+    if "category" in table:
+        said = table[table["category"] != ""]
+        first = said.groupby(["source", "target"])["category"].transform("first")
+        wrong = said["category"] != first
+        _refuse(path, wrong, "another category than that of the pair's first row")
     table[NUMBERS] = number
     return table
 
 
-def check(root: str | Path, *, decode: bool = True) -> Iterator[str]:
-    """Findings: the csv file, each pair's images and points, and that every image can be
-    decoded.
-    """
-    try:
-        pairs = Folder(root, early=False)
-    except (OSError, ValueError) as error:
-        yield told(error)
-        return
-    said, views = set(), {}
-    for end in sorted({end for name in pairs.names for end in pairs._ends[name]}):
-        try:
-            views[end] = View.open(pairs.root / end)
-        except (OSError, ValueError) as error:
-            said.add(told(error))
-            yield told(error)
-    for name in pairs.names if pairs._rows else ():
-        try:
-            pairs.item(name)
-        except (OSError, ValueError) as error:
-            if told(error) not in said:
-                yield told(error)
-    if decode:
-        yield from decoded(views.values())
+def _refuse(path: Path, wrong: pd.Series, why: str) -> None:
+    """Raise a ValueError that names the first of the lines that are wrong."""
+    if wrong.any():
+        lines = ", ".join(str(i + 2) for i in wrong[wrong].index[:5])
+        raise ValueError(f"{path}, line {lines}: {why}")

@@ -13,14 +13,11 @@ et al., "A comparison of affine region detectors", 2005 (Oxford).
 """
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import torch
-from tqdm.auto import tqdm
 
-from corrlib.data.check import counted, each, told
 from corrlib.data.homographies import (
     homography_flow,
     homography_path,
@@ -36,7 +33,6 @@ LARGE = (  # the eight that D2-Net and those after it leave out; the spelling is
     *("i_contruction", "i_crownnight", "i_dc", "i_pencils", "i_whitebuilding"),
     *("v_artisans", "v_astronautis", "v_talent"),
 )
-PUBLISHED = {"illumination": 57 * 5, "viewpoint": 59 * 5}  # pairs of all 116 sequences
 OXFORD = {  # what changes in the sequences of the Oxford set
     **{
         "graf": "viewpoint",
@@ -138,36 +134,3 @@ class HPatches(Selection[DensePair]):
     def image(self, sequence: str, k: str) -> View:
         """Image k of a sequence."""
         return self.open(f"{sequence}/{k}", image_path(self.folders[sequence], k))
-
-
-def check(root: str | Path, *, decode: bool = True) -> list[str]:
-    """Every problem of a tree, one sentence each: missing images and homographies, damaged ones,
-    and (with `decode`) images that do not decode; of a release also a notice of counts unlike the
-    published ones."""
-    return list(dict.fromkeys(_look(root, decode)))  # a missing first image is told once
-
-
-def _look(root: str | Path, decode: bool) -> Iterator[str]:
-    try:
-        data = HPatches(root, all_sequences=True)
-    except FileNotFoundError as error:
-        yield str(error)
-        return
-    if any(sequence[:2] in ("i_", "v_") for sequence in data.folders):
-        yield from counted("pairs of HPatches", data.counts(), PUBLISHED)
-    yield from (
-        problem
-        for problem, _ in each(data, tqdm(data.names, desc="pairs", leave=False, disable=None))
-        if problem
-    )
-    for sequence, folder in tqdm(data.folders.items(), desc="images", leave=False, disable=None):
-        for k in (
-            1,
-            *numbers(folder),
-        ):  # looked at by themselves: a missing homography does not hide a broken image
-            try:
-                view = data.image(sequence, str(k))
-                if decode:
-                    view.image()
-            except (OSError, ValueError) as error:
-                yield told(error)

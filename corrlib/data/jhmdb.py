@@ -11,28 +11,16 @@ that follows Wang, Jabri and Efros, "Learning correspondence from the cycle-cons
 2019.
 """
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import torch
-from tqdm.auto import tqdm
 
-from corrlib.data.check import Notice, counted, each, told
 from corrlib.data.files import find_folder
-from corrlib.data.frames import broken_frames, frame_paths
-from corrlib.data.jhmdb_files import (
-    JOINTS,
-    clips,
-    listed_actions,
-    listed_clips,
-    puppet_masks,
-    read_joints,
-)
+from corrlib.data.frames import frame_paths
+from corrlib.data.jhmdb_files import JOINTS, clips, listed_clips, puppet_masks, read_joints
 from corrlib.data.selection import Categories, Selection
 from corrlib.types import Video
-
-PUBLISHED = {"clips": 928, "actions": 21, "clips of test 1": 268}
 
 
 class JHMDB(Selection[Video]):
@@ -131,59 +119,3 @@ class JHMDB(Selection[Video]):
             objects=JOINTS,
             tags={"frames": len(frames), "annotated": len(joints)},
         )
-
-
-def check(root: str | Path, *, decode: bool = True) -> list[str]:
-    """Every problem of a tree, one sentence each: listed clips without a folder, missing or damaged
-    joints and masks, and (with `decode`) frames that do not decode; and notices of frames without
-    joints and of counts unlike the published ones."""
-    return list(dict.fromkeys(_look(root, decode)))  # a broken frame is told once
-
-
-def _look(root: str | Path, decode: bool) -> Iterator[str]:
-    try:
-        data = JHMDB(root, lists=None)
-    except FileNotFoundError as error:
-        yield str(error)
-        return
-    short = 0
-    names = tqdm(data.names, desc="clips", leave=False, disable=None)
-    for name, (problem, clip) in zip(data.names, each(data, names), strict=True):
-        try:
-            if clip is None:
-                yield problem
-                read_joints(
-                    data.joints_path(name)
-                )  # a frame that is broken does not hide that these are too
-            else:
-                short += clip.tags["annotated"] < len(clip)
-                if decode and clip.masks is not None:
-                    clip.masks(0)
-        except (OSError, ValueError) as error:
-            yield told(error)
-        if clip is None or decode:
-            yield from broken_frames(data.root / "Rename_Images" / name, decode)
-    if short:
-        yield Notice(
-            f"{short:,} of {len(data):,} clips have more frames than joints; the joints of "
-            "these frames are NaN"
-        )
-    found = {"clips": len(data), "actions": len(data.categories)}
-    if (lists := data.root / "splits").is_dir():
-        for number in (1, 2, 3):
-            if (actions := listed_actions(lists, number)) and (
-                missing := set(data.categories) - set(actions)
-            ):
-                yield (
-                    f"{lists} has no list of split {number} for {', '.join(sorted(missing))}; "
-                    "unpack it again"
-                )
-            for split in JHMDB.splits if actions or number == 1 else ():
-                try:
-                    found[f"clips of {split} {number}"] = len(JHMDB(root, split, number=number))
-                except (FileNotFoundError, ValueError) as error:
-                    yield str(error)
-    else:
-        yield Notice(f"no folder {lists}: every split has all clips")
-    for what in [what for what in PUBLISHED if what in found]:
-        yield from counted(f"{what} of JHMDB", {what: found[what]}, {what: PUBLISHED[what]})

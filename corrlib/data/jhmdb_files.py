@@ -11,7 +11,7 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from corrlib.data.arrays import read_text
-from corrlib.data.files import listing, read_mat, require_shape
+from corrlib.data.files import listing, once, read_mat, require_shape
 from corrlib.types import View
 
 JOINTS = (
@@ -52,7 +52,7 @@ def listed_actions(folder: Path, number: int) -> dict[str, Path]:
     return {
         p.name.rpartition("_test_split")[0]: p
         for p in sorted(folder.iterdir())
-        if p.name.endswith(ends)
+        if p.name.endswith(ends) and not p.name.startswith(".")
     }
 
 
@@ -74,7 +74,7 @@ def listed_clips(folder: Path, split: str, number: int) -> list[str]:
                 raise ValueError(f"{path}, line {i}, is {line[:60]!r}; {wanted}: unpack it again")
             if MARKS.get(mark) == split:
                 names.append(f"{action}/{clip.strip().removesuffix('.avi')}")
-    return sorted(names)
+    return sorted(once(names, folder))
 
 
 def read_joints(path: Path, origin: int = 1) -> Float[Tensor, "frames 15 2"]:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from corrlib.data.files import listing
+from corrlib.data.files import listing, once, read_csv
 from corrlib.data.voc import VOC_CLASSES
 
 NAMES = {
@@ -42,18 +42,19 @@ def find_list(folders: list[Path], split: str) -> Path:
     there = "; ".join(f"{folder}: {listing(folder)}" for folder in dict.fromkeys(folders))
     raise FileNotFoundError(
         f"no list of the split {split}: wanted {' or '.join(names)}; found {there}. Fetch the "
-        "lists, or say "
-        "where they are with lists=FOLDER"
+        "lists, or say where they are with the option lists=FOLDER, or lists=FILE.csv for one of "
+        "another name"
     )
 
 
-def read_list(path: Path, problems: list[str] | None = None) -> dict[str, Row]:
-    """The lines of a list by pair name, in the file's order.
+def read_list(path: Path, points: bool = True, problems: list[str] | None = None) -> dict[str, Row]:
+    """The lines of a list by pair name, in the file's order; `points` reads XA, YA, XB, YB where it
+    has them.
 
     Raises ValueError naming file, line and column; with `problems` a bad line is left out and told
     there.
     """
-    table = pd.read_csv(path)
+    table = read_csv(path)
     if missing := [c for c in ("source_image", "target_image", "class") if c not in table]:
         raise ValueError(
             f"{path} has no column {', '.join(missing)}; it has "
@@ -62,7 +63,7 @@ def read_list(path: Path, problems: list[str] | None = None) -> dict[str, Row]:
     rows = {}
     for line, record in enumerate(table.to_dict("records"), 2):
         try:
-            row = _row(record, line)
+            row = _row(record, line, points and "XA" in record)
         except ValueError as error:
             if problems is None:
                 raise ValueError(f"{path}, line {line}{error}") from error
@@ -72,17 +73,17 @@ def read_list(path: Path, problems: list[str] | None = None) -> dict[str, Row]:
     return rows
 
 
-def _row(record: dict[str, Any], line: int) -> Row:
+def _row(record: dict[str, Any], line: int, points: bool) -> Row:
     images = tuple(Path(str(record[f"{side}_image"])).stem for side in ("source", "target"))
     if record["class"] not in range(1, 21):
         raise ValueError(f": class is {record['class']!r}; wanted 1 to 20, VOC's classes in order")
-    points = tuple(_numbers(record, side) for side in "AB") if "XA" in record else None
-    if points and len(points[0]) != len(points[1]):
+    given = tuple(_numbers(record, side) for side in "AB") if points else None
+    if given and len(given[0]) != len(given[1]):
         raise ValueError(
-            f": {len(points[0])} points in XA and {len(points[1])} in XB; wanted as many"
+            f": {len(given[0])} points in XA and {len(given[1])} in XB; wanted as many"
         )
     return Row(
-        line, images, VOC_CLASSES[int(record["class"]) - 1], record.get("flip", 0) == 1, points
+        line, images, VOC_CLASSES[int(record["class"]) - 1], record.get("flip", 0) == 1, given
     )
 
 
@@ -106,7 +107,7 @@ def read_willow(path: Path) -> dict[str, tuple[np.ndarray, np.ndarray]]:
         raise FileNotFoundError(
             f'no list {path}; leave out `pairs`, or name a csv file (published as "test_pairs.csv")'
         )
-    table = pd.read_csv(path)
+    table = read_csv(path)
     if table.shape[1] != 42:
         raise ValueError(
             f"{path} has {table.shape[1]} columns; wanted 42: source, target, and x then y of "
@@ -129,6 +130,7 @@ def read_willow(path: Path) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     pairs = [
         f"{folder}/{one}:{two}" for folder, (one, two) in zip(folders[:, 0], stems, strict=True)
     ]
+    once(pairs, path)
     return {
         pair: (xy[:20].reshape(2, 10).T, xy[20:].reshape(2, 10).T)
         for pair, xy in zip(pairs, numbers, strict=True)

@@ -12,7 +12,6 @@ where one cannot be seen. The splits share images.
 of Han et al., "SCNet", 2017, as distributed with Rocco et al., "NC-Net", 2018.
 """
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +21,7 @@ from PIL import Image, ImageOps
 
 from corrlib.coords import Points, Size
 from corrlib.data.edited_views import Edited
-from corrlib.data.files import find_folder, keep_inside, read_mat, require_shape
+from corrlib.data.files import box_of, find_folder, keep_inside, read_mat, require_shape
 from corrlib.data.pf_lists import NAMES, Row, find_list, read_list
 from corrlib.data.selection import Categories, Selection
 from corrlib.metrics.protocol import Protocol
@@ -39,7 +38,9 @@ class PFPascal(Selection[Pair]):
     `points` is "csv" (the list's own, where it has them) or "mat" (the .mat files'; keypoint names
     are then their rows). `flip` is how x becomes the mirrored image's: "W - x" as in DHPF's and
     SD4Match's code, which is one pixel too far, or "W - 1 - x". The tag `flip` is 0 or 1. Boxes
-    come from the .mat files and are None without them. `lists` is a folder of lists elsewhere.
+    come from the .mat files and are None without them. `lists` is a folder of lists elsewhere, or
+    one csv file of any name. `partial` leaves out the lines that cannot be read, which `problems`
+    then names.
     Published: longer side of the target image in a square frame (224 in NC-Net, 240 in DHPF: any
     square gives the same PCK), <=, per image. In original pixels, `frame=None`, the same words mean
     another number.
@@ -55,6 +56,7 @@ class PFPascal(Selection[Pair]):
         points: str = "csv",
         flip: str = "W - x",
         lists: str | Path | None = None,
+        partial: bool = False,
         categories: Categories = None,
         **rules: Any,
     ):
@@ -66,15 +68,11 @@ class PFPascal(Selection[Pair]):
             )
         self.points_of, self.flip = points, flip
         folder = find_folder(root, FOLDERS, ("JPEGImages",), "PF-Pascal")
-        self.list = find_list(
-            [Path(lists)] if lists else [folder, folder.parent, Path(root)], split
-        )
-        self._rows = self.rows(self.list)
+        places = [Path(lists)] if lists else [folder, folder.parent, Path(root)]
+        self.list = places[0] if places[0].suffix == ".csv" else find_list(places, split)
+        self.problems: list[str] = []
+        self._rows = read_list(self.list, points == "csv", self.problems if partial else None)
         super().__init__(folder, split, list(self._rows), categories, rules)
-
-    def rows(self, path: Path) -> dict[str, Row]:
-        """The lines of the list."""
-        return read_list(path)
 
     def category_of(self, name: str) -> str:
         """The part of a pair's name after the colon."""
@@ -94,7 +92,7 @@ class PFPascal(Selection[Pair]):
         """
         row = self._rows[name]
         views = [self._view(image, row) for image in row.images]
-        if row.points is not None and self.points_of == "csv":
+        if row.points is not None:
             given, keys = row.points, tuple(map(str, range(len(row.points[0]))))
             where = [f"{self.list}, line {row.line}, {columns}" for columns in ("XA;YA", "XB;YB")]
         else:
@@ -152,9 +150,8 @@ class PFPascal(Selection[Pair]):
         path = self.annotation_path(row.category, image)
         if not path.is_file():
             return None
-        x1, y1, x2, y2 = require_shape(read_mat(path, "bbox").astype(float), (1, 4), path, "bbox")[
-            0
-        ].tolist()
+        bbox = require_shape(read_mat(path, "bbox"), (1, 4), path, "bbox")[0].tolist()
+        x1, y1, x2, y2 = box_of(bbox, f"{path}: bbox")
         return (
             (size[0] - FLIPS[self.flip] - x2, y1, size[0] - FLIPS[self.flip] - x1, y2)
             if row.flip
@@ -165,10 +162,3 @@ class PFPascal(Selection[Pair]):
 def mirror(image: Image.Image) -> Image.Image:
     """The image with left and right exchanged."""
     return ImageOps.mirror(image)
-
-
-def check(root: str | Path, *, decode: bool = True) -> Iterator[str]:
-    """Every finding about the tree under `root`: see `corrlib.data.pf_pascal_check`."""
-    from corrlib.data.pf_pascal_check import check as look
-
-    yield from look(root, decode=decode)

@@ -14,17 +14,14 @@ sub-class).
 """
 
 import filecmp
-from collections.abc import Iterator
 from itertools import permutations
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from tqdm.auto import tqdm
 
 from corrlib.coords import Points, Size
-from corrlib.data.check import Notice, counted, decoded, each, told
 from corrlib.data.files import find_folder, keep_inside, listing, read_mat, require_shape
 from corrlib.data.pf_lists import read_willow
 from corrlib.data.selection import Categories, Selection
@@ -88,7 +85,7 @@ class PFWillow(Selection[Pair]):
         field.
         """
         category, stems = self.category_of(name), name.split("/")[1].split(":")
-        views = [self._view(category, stem) for stem in stems]
+        views = [self.photograph(category, stem) for stem in stems]
         if name in self._given:
             sides = zip(self._given[name], ("source", "target"), views, strict=True)
             points = [
@@ -110,10 +107,10 @@ class PFWillow(Selection[Pair]):
                 read_mat(path, "pts_coord"), (2, 10), path, "pts_coord"
             ).T
         return self._inside(
-            self._points[path], self._view(category, stem).size, f"{path}: pts_coord"
+            self._points[path], self.photograph(category, stem).size, f"{path}: pts_coord"
         )
 
-    def _view(self, category: str, stem: str) -> View:
+    def photograph(self, category: str, stem: str) -> View:
         """The photograph, under the name of the first sub-class that has the very same file."""
         path, what = self.root / category / f"{stem}.png", category.split("(")[0]
         if path not in self._ids:
@@ -164,60 +161,3 @@ def all_pairs(root: Path) -> list[str]:
             )
         names += [f"{folder.name}/{a}:{b}" for a, b in permutations(stems, 2)]
     return names
-
-
-def check(root: str | Path, *, decode: bool = True) -> Iterator[str]:
-    """Findings on a tree: pairs against the published 900, every point file, every image, and the
-    csv file if there is one.
-    """
-    try:
-        pairs = PFWillow(root)
-    except (OSError, ValueError) as error:
-        yield told(error)
-        return
-    yield from counted("pairs", pairs.counts(), dict.fromkeys(SUB_CLASSES, 90))
-    views = {}
-    images = sorted(
-        {(pairs.category_of(name), name.split("/")[1].split(":")[0]) for name in pairs.names}
-    )
-    for category, stem in tqdm(images, desc="images", leave=False, disable=None):
-        try:
-            view = pairs._view(category, stem)
-            views[view.id] = view
-            pairs.points(category, stem)
-        except (OSError, ValueError) as error:
-            yield told(error)
-    if decode:
-        yield from decoded(views.values())
-    for path in sorted(pairs.root.glob("*.csv")):
-        try:
-            listed = PFWillow(pairs.root, pairs=path.name)
-        except (OSError, ValueError) as error:
-            yield told(error)
-            continue
-        if unknown := set(listed.names) - set(pairs.names):
-            yield (
-                f"{path} lists {len(unknown)} pairs whose images are not there; the first is "
-                f"{min(unknown)}"
-            )
-        for problem, pair in each(listed, sorted(set(listed.names) - unknown)):
-            ends = (
-                []
-                if problem
-                else [(pair.source_points, pair.source), (pair.target_points, pair.target)]
-            )
-            far = max(
-                (
-                    float((xy - pairs.points(pair.category, view.path.stem)).abs().max())
-                    for xy, view in ends
-                ),
-                default=0,
-            )
-            if problem or far > 0.01:
-                yield (
-                    problem
-                    or f"{path}: points of {pair.id} differ from the .mat files' by up to "
-                    f"{far:.3g} px"
-                )
-    if len(views) != 70 and len(pairs) == 900:
-        yield Notice(f"{len(views)} different photographs; the published data set has 70")

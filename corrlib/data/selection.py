@@ -64,9 +64,8 @@ class Selection(Sequence):
     ):
         self.root, self.split, self.protocol = root, split, self.rules(rules or {}, published)
         self._names, self._opened = tuple(names), {}
-        self.of = len(
-            self._names
-        )  # how many the list has, so that a selection can say what it is a part of
+        self._every = self._names  # of which a selection is a part
+        self.of = len(self._names)
         if categories is not None:
             wanted = {categories} if isinstance(categories, str) else set(categories)
             self._require_categories(wanted)
@@ -153,13 +152,18 @@ class Selection(Sequence):
         return self._only([n for n in names if not rest or self._has(n, rest)])
 
     def _require_categories(self, wanted: Collection[str]) -> None:
-        if unknown := sorted(set(wanted) - set(self.categories)):
-            near = get_close_matches(unknown[0], self.categories, 1)
+        known = sorted(set(map(self.category_of, self._every)))
+        if unknown := sorted(set(wanted) - set(known), key=str):
+            near = get_close_matches(str(unknown[0]), known, 1)
             hint = f"did you mean {near[0]}? It has" if near else "it has"
             raise ValueError(
-                f"no {self.unit} of {', '.join(unknown)} in {self!r}; {hint} "
-                f"{', '.join(self.categories) or 'none'}"
+                f"no {self.unit} of {', '.join(map(str, unknown))} in {self!r}; {hint} "
+                f"{', '.join(known) or 'none'}"
             )
+
+    def named(self, names: Collection[str]):
+        """Items with one of these names, in the data set's order."""
+        return self._only([n for n in self._names if n in names])
 
     def _has(self, name: str, wanted: Mapping[str, Any]) -> bool:
         tags = self.tags_of(name)

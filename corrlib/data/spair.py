@@ -21,14 +21,14 @@ from jaxtyping import Bool, UInt8
 from PIL import Image
 
 from corrlib.coords import Points, Size
-from corrlib.data.files import keep_inside
+from corrlib.data.files import box_of, keep_inside
 from corrlib.data.selection import Categories, Selection, fits
 from corrlib.data.spair_files import (
     angle_between,
     category_of,
     field,
     find_root,
-    pair_names,
+    pair_files,
     read_json,
     view_id,
 )
@@ -53,7 +53,8 @@ class SPair(Selection[Pair]):
     """The pairs of a split as a lazy sequence: an index gives a `Pair`, a slice or `filter` gives a
     smaller `SPair`.
 
-    `size` is the published list, "large" (every pair) or "small". `origin` is the number that
+    `size` is the published list, "large" (every pair) or "small"; `partial` leaves out the pairs of
+    it that have no file, instead of refusing an incomplete copy. `origin` is the number that
     annotators gave the first pixel: 0 uses the keypoints' integers as they are, as every public
     loader does; 1 subtracts one. A keypoint one pixel outside of its image is moved to the border;
     one farther out raises. Boxes are given as the files have them (VOC, 1-based). `rules` change
@@ -70,6 +71,7 @@ class SPair(Selection[Pair]):
         root: str | Path,
         split: str = "test",
         size: str = "large",
+        partial: bool = False,
         categories: Categories = None,
         **rules: Any,
     ):
@@ -81,12 +83,8 @@ class SPair(Selection[Pair]):
         self.size = size
         self._annotations: dict[str, dict] = {}
         root = find_root(root)
-        super().__init__(root, split, self.listed(root, split, size), categories, rules)
-
-    @staticmethod
-    def listed(root: Path, split: str, size: str) -> list[str]:
-        """Names of the pairs of a list. Raises FileNotFoundError where one has no file."""
-        return pair_names(root, split, size)
+        self._files = pair_files(root, split, size, partial)
+        super().__init__(root, split, list(self._files), categories, rules)
 
     def heading(self) -> str:
         """The layout, the split and the list."""
@@ -186,7 +184,7 @@ class SPair(Selection[Pair]):
         """The pair of this name, whether or not a selection holds it."""
         record, path = self._record(name)
         source, target = (self.view(view_id(record, side, path)) for side in ("src", "trg"))
-        ids = tuple(str(k) for k in field(record, "kps_ids", path))
+        ids = tuple(str(k) for k in field(record, "kps_ids", path, list))
         return Pair(
             id=name,
             source=source,
@@ -195,8 +193,8 @@ class SPair(Selection[Pair]):
             target_points=self._points(record, "trg", ids, target.size, path),
             keypoints=ids,
             category=category_of(name),
-            source_box=tuple(map(float, field(record, "src_bndbox", path))),
-            target_box=tuple(map(float, field(record, "trg_bndbox", path))),
+            source_box=box_of(field(record, "src_bndbox", path), f"{path}: src_bndbox"),
+            target_box=box_of(field(record, "trg_bndbox", path), f"{path}: trg_bndbox"),
             tags=self._tags(record, path),
         )
 
@@ -234,15 +232,9 @@ class SPair(Selection[Pair]):
     # ---------------- files
 
     def _record(self, name: str) -> tuple[dict[str, Any], Path]:
-        path = self.root / "PairAnnotation" / self.split / f"{name}.json"
+        file = self._files.get(name, name)
+        path = self.root / "PairAnnotation" / self.split / f"{file}.json"
         return read_json(path), path
 
     def _annotation_path(self, id: str) -> Path:
         return self.root / "ImageAnnotation" / f"{id}.json"
-
-
-def check(root: str | Path, *, decode: bool = True) -> list[str]:
-    """Every finding about the tree under `root`: see `corrlib.data.spair_check`."""
-    from corrlib.data.spair_check import check as look
-
-    return look(root, decode=decode)

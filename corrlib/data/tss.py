@@ -15,7 +15,6 @@ image undoes it in its answer.
 Images", 2016, and its evaluation kit.
 """
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,18 +22,16 @@ import numpy as np
 import torch
 from jaxtyping import Bool
 from torch import Tensor
-from tqdm.auto import tqdm
 
 from corrlib.coords import Points, Size
 from corrlib.data.arrays import read_numbers, read_text, read_values
-from corrlib.data.check import Notice, counted, decoded, each, told
 from corrlib.data.files import find_folder, keep_inside
-from corrlib.data.flo import flo_size, read_flo
+from corrlib.data.flo import read_flo
 from corrlib.data.selection import Categories, Selection
 from corrlib.metrics.protocol import Protocol
 from corrlib.types import DensePair
 
-PUBLISHED = {"FG3DCar": 195, "JODS": 81, "PASCAL": 124}  # pairs, each scored in both directions
+GROUPS = {"FG3DCar": 195, "JODS": 81, "PASCAL": 124}  # pairs, each scored in both directions
 DIRECTIONS = {"1to2": ("1", "2"), "2to1": ("2", "1")}
 
 
@@ -60,7 +57,7 @@ class TSS(Selection[DensePair]):
     ):
         self.require_split(split)
         root = find_root(root)
-        groups = [root / group for group in PUBLISHED if (root / group).is_dir()]
+        groups = [root / group for group in GROUPS if (root / group).is_dir()]
         pairs = sorted(
             f"{g.name}/{p.name}"
             for g in groups
@@ -173,62 +170,9 @@ def read_mask(path: Path, size: Size | None = None) -> Bool[Tensor, "H W"]:
 
 def find_root(root: str | Path) -> Path:
     """The folder that holds the groups. Raises FileNotFoundError."""
-    for group in PUBLISHED:
+    for group in GROUPS:
         try:
             return find_folder(root, ("TSS_CVPR2016", "Dataset"), (group,), "TSS")
         except FileNotFoundError:
             continue
-    return find_folder(root, (), tuple(PUBLISHED), "TSS")
-
-
-def check(root: str | Path, *, decode: bool = True) -> list[str]:
-    """Every problem of a tree, one sentence each: missing and damaged files, sizes that differ, and
-    (with `decode`) images that do not decode and masks that differ from where the flow is known;
-    and a notice of counts unlike the published ones."""
-    return list(
-        dict.fromkeys(_look(root, decode))
-    )  # a file that serves both directions is told once
-
-
-def _look(root: str | Path, decode: bool) -> Iterator[str]:
-    try:
-        data = TSS(root)
-    except FileNotFoundError as error:
-        yield str(error)
-        return
-    yield from counted(
-        "pairs of TSS", {group: n // 2 for group, n in data.counts().items()}, PUBLISHED
-    )
-    unclicked = 0
-    names = tqdm(data.names, desc="directions", leave=False, disable=None)
-    for name, (problem, pair) in zip(data.names, each(data, names), strict=True):
-        if problem:
-            yield problem
-        unclicked += pair is not None and not pair.keypoints
-        folder, a = data.root / name.rpartition(":")[0], DIRECTIONS[name.rpartition(":")[2]][0]
-        flow, mask = folder / f"flow{a}.flo", folder / f"mask{a}.png"
-        try:
-            flo_size(
-                flow, pair.source.size if pair else None
-            )  # an image that is broken does not hide that the flow is too
-            if not mask.is_file():
-                raise FileNotFoundError(
-                    f"no mask {mask}; the data set is incomplete, unpack it again"
-                )
-            if (
-                pair
-                and decode
-                and (differ := int((pair.source_mask() != ~pair.flow().isnan().any(dim=2)).sum()))
-            ):
-                yield (
-                    f"{mask} and the known flow of {flow.name} differ in {differ:,} pixels; "
-                    "unpack both again"
-                )
-        except (OSError, ValueError) as error:
-            yield told(error)
-        yield from decoded([pair.source] if pair and decode else [])
-    if unclicked:
-        yield Notice(
-            f"{unclicked:,} of {len(data):,} directions have no clicked points (corr.txt); the "
-            "flow needs none"
-        )
+    return find_folder(root, (), tuple(GROUPS), "TSS")

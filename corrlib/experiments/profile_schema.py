@@ -31,6 +31,7 @@ class Run(Section):
     """One run of a method; `layers` and `timesteps` make it a sweep."""
 
     method: Name
+    root: Name = ""
     preset: Name = ""
     split: Name = ""
     store: bool = False
@@ -39,6 +40,12 @@ class Run(Section):
     layers: str = ""
     timesteps: str = ""
     set: dict[str, Any] = {}
+
+
+class Labels(Section):
+    """The pictures that the shipped labels were made on."""
+
+    root: Name
 
 
 class Study(Section):
@@ -67,6 +74,7 @@ class Sections(Section):
     data: Data = Data(name="spair", root="data")
     benchmarks: dict[str, str] = {}
     weights: list[str] = []
+    labels: Labels = Labels(root="data")
     preset: Name = ""
     split: Name = ""
     shards: Count = 1

@@ -160,17 +160,24 @@ def run_trials(
         sum(len(chosen[part]) for part in todo) * len(methods), None, progress
     ) as bar:
         for part in todo:
-            few = thinned([pairs[i] for i in chosen[part]], points)
-            rows = []
-            for name, method in methods.items():
-                for pair in few:
-                    rows.append(
-                        rows_of(
-                            pair,
-                            method(pair.source, pair.target, pair.source_points, seed=seed),
-                            labels[name],
-                        )
-                    )
-                    bar.update()
-            parts.write(part, pd.concat(rows, ignore_index=True))
+            few = [pairs[i] for i in chosen[part]]
+            parts.write(part, block_rows(methods, few, labels, points, seed, bar.update))
     return parts
+
+
+def block_rows(
+    methods: Mapping[str, Method],
+    pairs: Sequence[Pair],
+    labels: Mapping[str, Mapping[str, Any]],
+    points: int | None,
+    seed: int,
+    done: Callable[[], Any] = lambda: None,
+) -> pd.DataFrame:
+    """The matches of one block of pairs under every trial; `done` is called after each pair."""
+    rows, few = [], thinned(pairs, points)
+    for name, method in methods.items():
+        for pair in few:
+            matches = method(pair.source, pair.target, pair.source_points, seed=seed)
+            rows.append(rows_of(pair, matches, labels[name]))
+            done()
+    return pd.concat(rows, ignore_index=True)

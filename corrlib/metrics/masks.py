@@ -77,7 +77,8 @@ def score_objects(
     `predicted` and `true` are maps of object ids, one a frame, or functions of the frame's number
     (then `frames` says how many). Objects are the ids 1..n of the first true frame. `trim` leaves
     out the first frame, which is given, and the last, as the semi-supervised task does. An object
-    that a prediction lacks counts as an empty mask; an id that the truth has not is an error.
+    that a prediction lacks counts as an empty mask; its own 255 beside ids are background, as a
+    first mask propagated with its void has them; an id that the truth has not is an error.
     `void="zeroed"`: undecided pixels (255) of the truth are background, as the published task does
     it in fact; "ignored" leaves them out of both measures. Raises ValueError naming the frame that
     does not fit.
@@ -103,7 +104,7 @@ def score_objects(
             else ""
         )
         raise ValueError(f"{_of(sequence)}the first true frame holds no object{hint}")
-    rows = []
+    rows, undecided, answered = [], False, False
     for i in range(1, frames - 1) if trim else range(frames):
         ours, theirs = _ids(predicted, i, sequence, "predicted"), _ids(true, i, sequence, "true")
         if ours.shape != theirs.shape:
@@ -111,20 +112,23 @@ def score_objects(
                 f"{_of(sequence)}frame {i}: predicted {ours.shape}, true {theirs.shape}; resize "
                 "to the annotation's size"
             )
+        undecided |= bool((ours == VOID).any())
+        ours = np.where(ours == VOID, 0, ours)
+        answered |= bool(ours.any())
         if ours.max(initial=0) > objects[-1]:
-            hint = (
-                "; masks of 0 and 255 are DAVIS 2016's: convert them with (mask > 0)"
-                if ours.max() == VOID
-                else ""
-            )
             raise ValueError(
                 f"{_of(sequence)}frame {i}: predicted id {ours.max()}, but there are "
-                f"{objects[-1]} objects{hint}"
+                f"{objects[-1]} objects"
             )
         skipped = theirs == VOID if void == "ignored" else None
         for k in objects:
             pair = (ours == k, theirs == k, skipped)
             rows.append((sequence, k, i, jaccard(*pair), boundary_f(*pair, tolerance=tolerance)))
+    if undecided and not answered:
+        raise ValueError(
+            f"{_of(sequence)}the predicted maps hold 0 and {VOID} alone, as DAVIS 2016's do: of "
+            "one object convert them with (mask > 0), of several predict their ids"
+        )
     return pd.DataFrame(rows, columns=["sequence", "object", "frame", "J", "F"])
 
 

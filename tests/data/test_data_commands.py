@@ -68,7 +68,7 @@ def test_every_registered_data_set_is_a_selection_with_a_check(capsys):
     for name, where in data.REGISTRY.items():
         module, attribute = where.split(":")
         assert issubclass(getattr(importlib.import_module(module), attribute), Selection), name
-        assert callable(importlib.import_module(module).check), name
+        assert callable(importlib.import_module(f"corrlib.data.checks.{name}").check), name
 
 
 @pytest.mark.parametrize("name", sorted(data.REGISTRY))

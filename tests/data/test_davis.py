@@ -12,9 +12,9 @@ import torch
 from PIL import Image
 
 from corrlib import metrics
-from corrlib.data import load
-from corrlib.data.check import Notice
-from corrlib.data.davis import Davis, check
+from corrlib.data import check_tree, load
+from corrlib.data.checks.findings import Notice
+from corrlib.data.davis import Davis
 from corrlib.data.masks import masks_in, read_mask
 from corrlib.types import Video
 
@@ -46,6 +46,10 @@ def frame(path, seed):
     Image.fromarray(np.random.default_rng(seed).integers(0, 256, (*SIZE[::-1], 3), np.uint8)).save(
         path, quality=90
     )
+
+
+def check(root, **options) -> list[str]:
+    return list(check_tree("davis", root, **options))
 
 
 @pytest.fixture
@@ -175,8 +179,7 @@ def test_errors_name_the_file(tree):
     root = tree / "DAVIS"
     with pytest.raises(
         FileNotFoundError,
-        match="no DAVIS-2017 at .*wanted a folder with JPEGImages/480p, "
-        "Annotations/480p.*found: 2017",
+        match="no DAVIS at .*wanted a folder with JPEGImages/480p, Annotations/480p.*found: 2017",
     ):
         Davis(root / "ImageSets")
     with pytest.raises(FileNotFoundError, match="Annotations_unsupervised/480p"):
@@ -191,7 +194,8 @@ def test_errors_name_the_file(tree):
     with pytest.raises(
         TypeError,
         match="DAVIS-2017 has no option 'base'; it has root, split, categories, annotations, "
-        "resolution, lists$",
+        "resolution, "
+        "year, lists$",
     ):
         Davis(tree, base="box")
     with pytest.raises(KeyError, match="no tag 'size'.*frames, objects"):

@@ -128,3 +128,38 @@ def test_check_lists_every_mistake(folder):
         match="pairs.csv has no column source_x, source_y, target_x, target_y; it has source",
     ):
         load("folder", folder)
+
+
+def test_an_empty_category_is_none(folder):
+    head = HEAD.strip() + ",keypoint,category\n"
+    rows = ["0.png,1.png,1,2,3,4,,", "0.png,2.png,1,2,3,4,, ", "1.png,2.png,1,2,3,4,,cat"]
+    (folder / "pairs.csv").write_text(head + "\n".join(rows) + "\n")
+    pairs = load("folder", folder)
+    assert [pair.source.category for pair in pairs] == [None, None, "cat"]  # no "photo of a nan"
+    assert pairs.counts() == {"cat": 1, "image": 2} and pairs[0].keypoints == ("0",)
+    (folder / "pairs.csv").write_text(head + rows[0] + "cat\n" + rows[0] + "dog\n")
+    with pytest.raises(ValueError, match="line 3: another category than that of the pair's first"):
+        load("folder", folder)
+
+
+def test_names_that_look_like_nothing(folder):
+    (folder / "0.png").rename(folder / "NA")
+    (folder / "pairs.csv").write_text(HEAD + "NA,1.png,1,2,3,4\n")
+    assert load("folder", folder).names == ("NA:1.png",)
+    (folder / "pairs.csv").unlink()
+    (folder / "._1.png").write_bytes(b"\x00\x05\x16\x07")
+    assert load("folder", folder).names == ("1.png:2.png", "2.png:1.png")
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", "pairs.csv is empty; wanted a header"),
+        ((HEAD + "0.png,1.png,1,2,3,4,5\n").encode(), "pairs.csv: .*; wanted as many values"),
+        ((HEAD + "k\xe4fer.png,1.png,1,2,3,4\n").encode("latin1"), "pairs.csv is not UTF-8 text"),
+    ],
+)
+def test_a_file_that_is_no_table_is_named(folder, content, said):
+    (folder / "pairs.csv").write_bytes(content)
+    with pytest.raises(ValueError, match=said):
+        load("folder", folder)

@@ -12,10 +12,10 @@ import torch
 from PIL import Image
 
 from corrlib.coords import Frame
-from corrlib.data import load
-from corrlib.data.check import Notice
+from corrlib.data import check_tree, load
+from corrlib.data.checks.findings import Notice
 from corrlib.data.homographies import homography_flow
-from corrlib.data.hpatches import LARGE, HPatches, check
+from corrlib.data.hpatches import LARGE, HPatches
 from corrlib.experiments.evaluate import match_pairs
 from corrlib.methods import load as load_method
 from corrlib.metrics import homography_flow as homography_flow_of_metrics
@@ -39,6 +39,10 @@ def sequence(folder, count=6, image="{}.ppm", matrix="H_1_{}", size=(12, 9)):
         if k > 1:
             np.savetxt(folder / matrix.format(k), SHIFT * (k / 2))  # a factor changes nothing
     return folder
+
+
+def check(root, **options) -> list[str]:
+    return list(check_tree("hpatches", root, **options))
 
 
 @pytest.fixture

@@ -12,9 +12,9 @@ import torch
 from PIL import Image
 from scipy.io import savemat
 
-from corrlib.data import load
-from corrlib.data.check import Notice
-from corrlib.data.jhmdb import JHMDB, check
+from corrlib.data import check_tree, load
+from corrlib.data.checks.findings import Notice
+from corrlib.data.jhmdb import JHMDB
 from corrlib.data.jhmdb_files import JOINTS
 from corrlib.types import Video
 
@@ -52,6 +52,10 @@ def mat(root, name, kind="joint_positions", **variables):
     path.parent.mkdir(parents=True, exist_ok=True)
     savemat(path, variables)
     return path
+
+
+def check(root, **options) -> list[str]:
+    return list(check_tree("jhmdb", root, **options))
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from PIL import Image
 from scipy.io import savemat
 
 from corrlib.data import check_tree, load
-from corrlib.data.check import Notice
+from corrlib.data.checks.findings import Notice
 from corrlib.data.pf_willow import PFWillow
 from corrlib.experiments.evaluate import evaluate
 from corrlib.types import Matches
@@ -36,8 +36,8 @@ def cut(path: Path, keep: int = 900) -> None:
     path.write_bytes(path.read_bytes()[:keep])
 
 
-def problems(name: str, root: Path) -> list[str]:
-    return [found for found in check_tree(name, root) if not isinstance(found, Notice)]
+def problems(name: str, root: Path, **options) -> list[str]:
+    return [found for found in check_tree(name, root, **options) if not isinstance(found, Notice)]
 
 
 def ten(seed: int, size=(60, 40)) -> np.ndarray:

@@ -152,6 +152,12 @@ def test_void_pixels():
     zeroed = metrics.score_objects(ours, true).query("object == 1")["J"]
     ignored = metrics.score_objects(ours, true, void="ignored").query("object == 1")["J"]
     assert (zeroed == 12 / 16).all() and (ignored == 1).all()
+    ours[0][:2] = 255  # a first mask with void beside its objects, propagated as it is
+    for frame in ours[1:]:
+        frame[square(12, 12, 2)] = 255
+    assert ours[0].max() == 255 and (set(np.unique(ours[1])) == {0, 1, 2, 255})
+    again = metrics.score_objects(ours, true).query("object == 1")["J"]
+    assert (again == zeroed).all()  # undecided in a prediction is background, not a refusal
     with pytest.raises(ValueError, match="wanted 'zeroed'"):
         metrics.score_objects(ours, true, void="skip")
 
@@ -162,8 +168,8 @@ def test_what_does_not_fit_is_refused():
     extra[2][0, 0] = 3
     with pytest.raises(ValueError, match="cats, frame 2: predicted id 3, but there are 2 objects"):
         metrics.score_objects(extra, true, sequence="cats")
-    with pytest.raises(ValueError, match="DAVIS 2016's: convert"):
-        metrics.score_objects([f * 127 + (f == 2) for f in true], true)
+    with pytest.raises(ValueError, match="0 and 255 alone, as DAVIS 2016's do: of one object"):
+        metrics.score_objects([(f > 0).astype(np.uint8) * 255 for f in true], true)
     with pytest.raises(ValueError, match="first true frame holds no object; masks of 0 and 255"):
         metrics.score_objects(true, [(f > 0).astype(np.uint8) * 255 for f in true])
     with pytest.raises(ValueError, match="5 predicted frames and 6 true"):

@@ -18,8 +18,8 @@ import pytest
 import torch
 from PIL import Image
 
-from corrlib.data import load
-from corrlib.data.check import Notice
+from corrlib.data import check_tree, load
+from corrlib.data.checks.findings import Notice
 from corrlib.data.voc import VOC_CLASSES
 from corrlib.methods.prompt_optimization.labels.truth import World
 from corrlib.toybox.sets import SETS, place
@@ -92,12 +92,9 @@ def test_every_benchmark_has_its_toys():
 
 @pytest.mark.parametrize("name", JOBS)
 def test_its_loader_reads_it_without_complaint(name, out):
-    import importlib
-
-    module = importlib.import_module(
-        "corrlib.data.spair_check" if name.startswith("spair") else f"corrlib.data.{name}"
-    )
-    problems = [str(p) for p in module.check(out / SETS[name].folder) if not isinstance(p, Notice)]
+    reader = "spair" if name.startswith("spair") else name
+    found = check_tree(reader, out / SETS[name].folder)
+    problems = [str(p) for p in found if not isinstance(p, Notice)]
     # of SPair only one split is here
     assert [
         p

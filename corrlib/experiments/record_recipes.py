@@ -1,0 +1,119 @@
+"""How the records of a profile are computed: its section `records`, an entry a record.
+
+    records:
+      prompt-main: {study: {method: prompt_optimization, block: 3, trials: {...}}, sample: 1}
+      prompt_cost: {counts: prompt_cost, sample: 1}
+
+`study` is a study as `trials` has it, `counts` a measurement of times, of which only the counts are
+compared (a function that the caller hands in, see `corrlib.cli.record`). `sample` is the number of
+blocks that every build computes again, `elsewhere` what another kind of machine is granted: `off`
+pixels, and a `share` of the rows that may be farther off.
+"""
+
+import hashlib
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from corrlib.experiments.evaluate import labels_of
+from corrlib.experiments.profiles import Profile
+from corrlib.experiments.records import Recipe, Tolerance
+from corrlib.experiments.studies import Study
+from corrlib.experiments.trials import block_rows, blocks
+from corrlib.types import Pair
+
+NUMBERS = ("source", "target", "predicted")
+
+
+def entry(profile: Profile, name: str) -> Mapping[str, Any]:
+    """The profile's entry of a record. Raises KeyError naming those there are."""
+    known = profile.get("records", {}) or {}
+    if name not in known:
+        raise KeyError(
+            f"profile {profile.name} has no record {name!r}; it has {', '.join(known) or 'none'}"
+        )
+    return known[name]
+
+
+def recipe(
+    profile: Profile,
+    name: str,
+    *,
+    store: Path | None = None,
+    counts: Mapping[str, Callable[[str, Tolerance], Recipe]] | None = None,
+    device: str | None = None,
+) -> Recipe:
+    """The recipe of a record. What is found for a source is kept in `store`, by default in a folder
+    that ends with the process: a check computes anew.
+    """
+    found = entry(profile, name)
+    elsewhere = Tolerance(**found.get("elsewhere", {"off": 0.5, "share": 0.05}))
+    if "counts" in found:
+        return (counts or {})[found["counts"]](name, elsewhere)
+    place = store or Path(_scratch(name))
+    return of_study(name, Study(profile, found["study"], place, device), elsewhere)
+
+
+def of_study(name: str, study: Study, elsewhere: Tolerance) -> Recipe:
+    """The recipe of a study: a block is a block of its pairs under all trials."""
+    few = dict(study.few)
+    points = few.pop("points", None)
+    chosen = blocks(study.pairs, few.get("limit"), few.get("block", 1))
+    flat = [i for part in chosen for i in part]
+    loaded = {trial: study.load(trial) for trial in study.names}
+    labels = {
+        trial: {**labels_of(method, study.pairs, flat, study.profile.name), "trial": trial}
+        for trial, method in loaded.items()
+    }
+    described = {
+        "settings": {trial: repr(method.settings) for trial, method in loaded.items()},
+        "weights": sorted({getattr(method, "weights", "") for method in loaded.values()}),
+        "seed": study.seed,
+        "points": points,
+        "block": few.get("block", 1),
+        "profile": study.profile.name,
+        "pairs": hashlib.sha256("\n".join(_names(study.pairs, flat)).encode()).hexdigest()[:16],
+    }
+
+    def block(number: int) -> pd.DataFrame:
+        pairs = [study.pairs[i] for i in chosen[number]]
+        return block_rows(loaded, pairs, labels, points, study.seed)
+
+    return Recipe(
+        name,
+        described,
+        data_digest(study.pairs, flat),
+        len(chosen),
+        block,
+        keys=("trial", "pair", "keypoint"),
+        numbers=tuple(f"{of}_{axis}" for of in NUMBERS for axis in "xy"),
+        elsewhere=elsewhere,
+    )
+
+
+def data_digest(pairs: Sequence[Pair], chosen: Sequence[int]) -> str:
+    """Sixteen hex digits of the bytes of the chosen pairs' images, and of their points."""
+    state, seen = hashlib.sha256(), set()
+    for pair in (pairs[i] for i in chosen):
+        for view, points in ((pair.source, pair.source_points), (pair.target, pair.target_points)):
+            if view.id not in seen:
+                seen.add(view.id)
+                state.update(Path(view.path).read_bytes())
+            state.update(points.numpy().tobytes())
+    return state.hexdigest()[:16]
+
+
+def _names(pairs: Sequence[Pair], chosen: Sequence[int]) -> list[str]:
+    names = getattr(pairs, "names", None)
+    return [names[i] if names else pairs[i].id for i in chosen]
+
+
+_KEPT: list[tempfile.TemporaryDirectory] = []  # until the process ends
+
+
+def _scratch(name: str) -> str:
+    _KEPT.append(tempfile.TemporaryDirectory(prefix=f"record-{name}-"))
+    return _KEPT[-1].name

@@ -1,0 +1,53 @@
+"""A study of a profile, opened: its trials as methods, its pairs, and the rows of a block of them.
+
+A study is a mapping such as `trials.py` shows: a method, what its trials replace, and which pairs
+they see.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from corrlib import data, methods
+from corrlib.experiments.profiles import Profile
+from corrlib.experiments.trials import variants
+from corrlib.methods.base import Env
+from corrlib.storage.tensor_store import TensorStore
+from corrlib.types import Method
+
+
+class Study:
+    """The study `described`, on the profile's data, with what is found for a source kept in
+    `store`.
+
+    `names` are those of its trials; `load(name)` gives one of them, `pairs` are all pairs of its
+    split, `few` which of them it looks at, as `run_trials` takes it.
+    """
+
+    def __init__(
+        self, profile: Profile, described: Mapping[str, Any], store: Path, device: str | None = None
+    ):
+        self.profile, self.described = profile, described
+        self.seed = int(profile.settings.get("seed", 0))
+        self.trials = variants(described, self.seed)
+        self.names = list(self.trials)
+        self.few = {k: described[k] for k in ("limit", "block", "points") if k in described}
+        self.env = Env(
+            device=device or profile.settings.get("device", "cpu"), store=TensorStore(store)
+        )
+        where, split = profile["data"], described.get("split", profile["split"])
+        root = profile.path(where["root"])
+        if "across" in described:
+            from corrlib.data.across_categories import Across
+
+            self.pairs = Across(root, split, **described["across"])
+        else:
+            size = {"size": where["size"]} if "size" in where else {}
+            self.pairs = data.load(where["name"], root, split, **size)
+
+    def load(self, name: str) -> Method:
+        """The method of a trial. Raises as `methods.load`."""
+        values = dict(self.trials[name])
+        method = values.pop("method", self.described["method"])
+        preset = values.pop("preset", self.described.get("preset", self.profile["preset"]))
+        return methods.load(method, preset, env=self.env, **values)
