@@ -97,11 +97,38 @@ class AggregationHead(nn.Module):
             raise KeyError(
                 f"no features at {missing[0]}; this head reads {len(s.cells)} of them: {s.cells}"
             )
-        for i, (layer, t) in enumerate(s.cells):
-            block = self.bottleneck_layers[i % len(s.layers)][0]
-            part = self.mixture[i] * block(maps[layer, t], s.grid)
-            total = part if total is None else total + part
+        for i, t in enumerate(s.timesteps):
+            total = self.add(total, i, {layer: maps[layer, t] for layer in s.layers})
         return total
+
+    def add(
+        self,
+        total: Float[Tensor, "b width h w"] | None,
+        number: int,
+        maps: Mapping[str, Float[Tensor, "b _ _ _"]],
+    ) -> Float[Tensor, "b width h w"]:
+        """`total` (None at the beginning) and what the layers in `maps` add to it at timestep
+        `number`, counted from 0 in the settings' order.
+
+        So features can come one timestep after the other and be dropped: nothing is kept but the
+        sum. Layers that are not in `maps` add nothing. Changes `total` in place.
+        """
+        s, mixture = self.settings, self.mixture
+        for j, layer in enumerate(s.layers):
+            if layer in maps:
+                weight = mixture[number * len(s.layers) + j]
+                part = weight * self.bottleneck_layers[j][0](maps[layer], s.grid)
+                total = part if total is None else total.add_(part)
+        return total
+
+    def largest(self, count: int) -> list[tuple[int, str]]:
+        """The `count` places of the largest mixing weights, as (number of the timestep, layer), the
+        largest first; the earlier one of two equal weights.
+        """
+        s = self.settings
+        order = self.mixing_weights.detach().sort(descending=True, stable=True).indices
+        found = [divmod(i, len(s.layers)) for i in order[:count].tolist()]
+        return [(number, s.layers[j]) for number, j in found]
 
     @torch.no_grad()
     def describe(self, maps: Mapping[Cell, FeatureMap]) -> FeatureMap:

@@ -11,14 +11,21 @@ from corrlib.coords import Frame, Points
 TEMPERATURE = 0.07  # the paper's; fixed
 
 
-def to_cells(points: Points, frame: Frame) -> Int[Tensor, "n"]:
+def to_cells(points: Points, frame: Frame, *, released: bool = False) -> Int[Tensor, "n"]:
     """The cell (row-major) whose centre is nearest to each point of the image; border cells for
     points beyond their centres.
 
-    *Source:* the released code's `points_to_idxs` rounds x * cells / width instead, half a cell to
-    the right and below; here the library's rule for pixels holds.
+    `released` rounds x * cells / width instead, half a cell to the right and below.
+    *Source:* the released code's `points_to_idxs` and `rescale_points`, for that.
     """
-    cells = frame.to_grid(points.double()).round().long()
+    places = frame.to_grid(points.double())
+    if released:
+        x0, y0, x1, y1 = frame.edges
+        pixel = places.new_tensor([0.5 / (x1 - x0), 0.5 / (y1 - y0)]) * places.new_tensor(
+            frame.grid
+        )
+        places = places + 0.5 - pixel  # x * cells / width, for an x that counts from the edge
+    cells = places.round().long()
     width, height = frame.grid
     return cells[:, 1].clamp(0, height - 1) * width + cells[:, 0].clamp(0, width - 1)
 

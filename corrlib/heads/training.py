@@ -4,7 +4,7 @@ up again.
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,7 @@ from corrlib.validation.kinds import Count, NotNegative, Positive
 @dataclass(frozen=True)
 class Fit(Validated):
     """How a head is fitted; the defaults are the paper's, but for its 5,000 steps. `pairs` share a
-    step, their losses averaged.
+    step, their losses averaged. `released_cells` puts points into cells as the released code does.
     """
 
     learning_rate: Positive = 1e-3
@@ -35,6 +35,7 @@ class Fit(Validated):
     pairs: Count = 1
     temperature: Positive = TEMPERATURE
     seed: int = 0
+    released_cells: bool = False
 
 
 def train(
@@ -47,13 +48,17 @@ def train(
     checkpoint: str | Path | None = None,
     every: int = 200,
     progress: bool | None = None,
+    observe: Callable[[list[float]], None] | None = None,
+    about: Mapping[str, Any] | None = None,
 ) -> list[float]:
     """Train `head` in place by AdamW; returns every step's loss. Each epoch visits all items in an
     order of its own.
 
     With `checkpoint`, a file, the run is kept every so many steps and at the end, and taken up from
-    there when called again, also for more steps. Raises ValueError when that file holds another
-    run, or when an item's image is not in the bank.
+    there when called again, also for more steps. `observe` is given all losses so far, every so
+    many steps and at the end. `about` is what else decides the run, the features' origin say (JSON
+    values). Raises ValueError when that file holds another run, or when an item's
+    image is not in the bank.
     *Source:* Luo et al.: AdamW at 1e-3, constant, no decay, one pair a step.
     """
     if not items:
@@ -65,6 +70,7 @@ def train(
         )
     adam = torch.optim.AdamW(head.parameters(), fit.learning_rate, weight_decay=fit.weight_decay)
     run = {"head": repr(head.settings), "fit": asdict(fit), "items": _digest(items)}
+    run |= about or {}
     losses = (
         _resume(Path(checkpoint), head, adam, run)
         if checkpoint and Path(checkpoint).is_file()
@@ -78,36 +84,36 @@ def train(
         disable=None if progress is None else not progress,
     ):
         adam.zero_grad()
-        loss = _loss(head, bank, [items[i] for i in _turn(step, len(items), fit)], fit.temperature)
+        loss = _loss(head, bank, [items[i] for i in _turn(step, len(items), fit)], fit)
         loss.backward()
         adam.step()
         losses.append(loss.item())
-        if checkpoint and ((step + 1) % every == 0 or step + 1 == steps):
-            _keep(Path(checkpoint), head, adam, run, losses)
+        if (step + 1) % every == 0 or step + 1 == steps:
+            if checkpoint:
+                _keep(Path(checkpoint), head, adam, run, losses)
+            if observe:
+                observe(losses)
     head.eval()
     return losses
 
 
-def _loss(
-    head: AggregationHead, bank: Bank, items: Sequence[Item], temperature: float | int
-) -> Tensor:
-    ids = list(
-        dict.fromkeys(id for item in items for id in (item.source, item.target))
-    )  # each image once
+def _loss(head: AggregationHead, bank: Bank, items: Sequence[Item], fit: Fit) -> Tensor:
+    ids = dict.fromkeys(id for item in items for id in (item.source, item.target))
+    held = {id: bank[id] for id in ids}  # each image once
     device = head.mixing_weights.device
     maps = {
-        cell: torch.stack([bank[id][cell].values.float() for id in ids]).to(device)
+        cell: torch.stack([found[cell].values.float() for found in held.values()]).to(device)
         for cell in head.settings.cells
     }
-    made = dict(zip(ids, head(maps), strict=True))
+    made = dict(zip(held, head(maps), strict=True))
     total = torch.zeros((), device=device)
     for item in items:
         cells = []
         for id, points in ((item.source, item.source_points), (item.target, item.target_points)):
-            frame = next(iter(bank[id].values())).frame
-            cells.append(to_cells(points, replace(frame, grid=head.settings.grid)).to(device))
+            frame = replace(next(iter(held[id].values())).frame, grid=head.settings.grid)
+            cells.append(to_cells(points, frame, released=fit.released_cells).to(device))
         total = total + correspondence_loss(
-            made[item.source], made[item.target], *cells, temperature
+            made[item.source], made[item.target], *cells, fit.temperature
         )
     return total / len(items)
 

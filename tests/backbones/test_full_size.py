@@ -14,8 +14,8 @@ from conftest import picture_view, tiny_networks
 from corrlib import methods
 from corrlib.backbones.capture import capture
 from corrlib.backbones.diffusion import Diffuser, decoder_layers
+from corrlib.backbones.skeletons import published
 from corrlib.methods.base import Env
-from corrlib.methods.prompt_optimization.cost import published
 
 pytestmark = pytest.mark.slow
 

@@ -119,6 +119,46 @@ def test_the_output_is_a_weighted_sum_on_the_grid_and_an_image_does_not_depend_o
         head({cell: x for cell, x in given.items() if cell != ("low", 51)})
 
 
+def test_timesteps_may_come_one_after_the_other():
+    head, given = AggregationHead(SMALL), maps()
+    head.mixing_weights.data = torch.tensor([0.1, 2.0, -1.0, 2.0])
+    with torch.no_grad():
+        total = None
+        for number, t in enumerate(SMALL.timesteps):
+            one = {layer: given[layer, t] for layer in SMALL.layers}
+            total = head.add(total, number, one)
+        assert torch.equal(total, head(given))
+        part = head.add(None, 1, {"high": given["high", 51]})
+    wanted = head.mixture[3] * head.bottleneck_layers[1][0](given["high", 51], SMALL.grid)
+    torch.testing.assert_close(part, wanted)
+    assert head.largest(3) == [(0, "high"), (1, "high"), (0, "low")]  # of equals the earlier
+
+
+def test_points_in_cells_as_released():
+    frame = Frame((60, 40), (6, 4))
+    points = torch.tensor([[0.0, 0.0], [4.9, 0.0], [5.1, 0.0], [59.0, 39.0], [25.0, 14.9]])
+    wanted = [round(x * 6 / 60) + 6 * round(y * 4 / 40) for x, y in points[:3].tolist()]
+    assert to_cells(points, frame, released=True).tolist() == [*wanted, 23, 8]  # 2.5 rounds to 2
+
+
+def test_observers_see_every_loss_and_other_features_are_another_run(tmp_path):
+    bank, todo, seen = bank_of("abc"), items(), []
+    file = tmp_path / "head.safetensors"
+    options = {"checkpoint": file, "every": 2, "progress": False}
+    losses = train(
+        AggregationHead(SMALL),
+        bank,
+        todo,
+        5,
+        observe=lambda so_far: seen.append(list(so_far)),
+        about={"features": "these"},
+        **options,
+    )
+    assert seen == [losses[:2], losses[:4], losses]
+    with pytest.raises(ValueError, match="another training: features differ"):
+        train(AggregationHead(SMALL), bank, todo, 5, about={"features": "those"}, **options)
+
+
 def test_describe_puts_the_map_on_its_image():
     head = AggregationHead(SMALL)
     found = head.describe(bank_of("a")["a"])

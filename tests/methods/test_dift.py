@@ -240,6 +240,7 @@ def test_registry_lists_without_importing_and_suggests():
         "copy_position",
         "dift",
         "distilled",
+        "hyperfeatures",
         "latents",
         "pixels",
         "prompt_optimization",

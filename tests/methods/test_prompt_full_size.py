@@ -13,10 +13,10 @@ from conftest import picture_view, tiny_networks
 
 from corrlib import methods
 from corrlib.backbones.diffusion import Diffuser
+from corrlib.backbones.skeletons import published
 from corrlib.methods.base import Env
 from corrlib.methods.prompt_optimization import optimise as optimise_module
 from corrlib.methods.prompt_optimization.attention_maps import cross_attentions
-from corrlib.methods.prompt_optimization.cost import published
 from corrlib.methods.prompt_optimization.network import Network
 from tests.backbones.test_full_size import PARAMETERS, peak_gb
 

@@ -1,7 +1,7 @@
 """What passes cost in multiply-adds, counted on networks without weights: the real modules run, on
 shapes alone.
 
-    # or skeleton(diffuser.unet), skeleton(diffuser.vae)
+    # or skeleton(diffuser.unet), skeleton(diffuser.vae); all three of corrlib.backbones.skeletons
     unet, vae = published("sd1-4")
     # of one 512 x 512 image: encode 558 G, whole 402 G, forward 240 G, ...
     cost = pass_cost(unet, vae, settings)
@@ -14,71 +14,20 @@ size. What is counted are convolutions and matrix products, attention's included
 the enlargement of maps and Adam are not.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import pandas as pd
 import torch
 from torch import Tensor, nn
-from torch.utils.flop_counter import FlopCounterMode
 
 from corrlib.backbones.capture import capture
+from corrlib.backbones.skeletons import multiply_adds
+from corrlib.backbones.skeletons import published as published
+from corrlib.backbones.skeletons import skeleton as skeleton
 from corrlib.methods.prompt_optimization.attention_maps import choose, cross_attentions, token_maps
 from corrlib.methods.prompt_optimization.settings import PromptSettings
 from corrlib.types import Pair
-
-UNETS = {  # the published U-Nets, where they differ; 1.4 and 1.5 are of one shape
-    "sd1-4": {"sample_size": 64, "cross_attention_dim": 768, "attention_head_dim": 8},
-    "sd2-1": {
-        "sample_size": 96,
-        "cross_attention_dim": 1024,
-        "attention_head_dim": [5, 10, 20, 20],
-        "use_linear_projection": True,
-        "upcast_attention": True,
-    },
-}
-UNETS["sd1-5"] = UNETS["sd1-4"]
-
-
-def published(name: str, device: str | torch.device = "meta") -> tuple[nn.Module, nn.Module]:
-    """U-Net and VAE of Stable Diffusion "sd1-4", "sd1-5" or "sd2-1" without their weights: random
-    numbers on a real device, shapes alone on "meta". Raises KeyError on another name."""
-    if name not in UNETS:
-        raise KeyError(
-            f"no published shape {name!r}; there are {', '.join(sorted(UNETS))}. Of loaded "
-            "networks: skeleton(net)"
-        )
-    from diffusers import AutoencoderKL, UNet2DConditionModel
-
-    with torch.device(device):
-        unet = UNet2DConditionModel(
-            block_out_channels=(320, 640, 1280, 1280), layers_per_block=2, **UNETS[name]
-        )
-        vae = AutoencoderKL(
-            block_out_channels=(128, 256, 512, 512),
-            down_block_types=("DownEncoderBlock2D",) * 4,
-            up_block_types=("UpDecoderBlock2D",) * 4,
-            layers_per_block=2,
-            latent_channels=4,
-            scaling_factor=0.18215,
-        )
-    return _frozen(unet), _frozen(vae)
-
-
-def skeleton(net: Any) -> nn.Module:
-    """A network of diffusers, of the same shape, without memory."""
-    with torch.device("meta"):
-        return _frozen(type(net).from_config(net.config))
-
-
-def multiply_adds(call: Callable[[], Any]) -> int:
-    """How many multiply-adds `call` takes; it should run on skeletons, since fused attention on
-    real devices is not counted.
-    """
-    with FlopCounterMode(display=False) as counter:
-        call()
-    return counter.get_total_flops() // 2
 
 
 @dataclass(frozen=True)
@@ -258,10 +207,6 @@ def attention_bytes(unet: nn.Module, vae: nn.Module, settings: PromptSettings) -
         found["stored"] += both if layer.side <= largest else 0
         found["read"] += cross if layer.name in read else 0
     return found
-
-
-def _frozen(net: nn.Module) -> nn.Module:
-    return net.eval().requires_grad_(False)
 
 
 def _factor(vae: nn.Module) -> int:

@@ -18,11 +18,12 @@ import pandas as pd
 import torch
 
 from corrlib.backbones.noise import noise_key
-from corrlib.heads.bank import Bank, Item, fill
+from corrlib.heads.bank import Bank, Item, fill, keypoints
 from corrlib.methods.base import Env, FeatureMethod
 from corrlib.methods.prompt_optimization.student import DistilledSettings, OnePass
 from corrlib.types import Pair, View, views_of
 
+__all__ = ["bank", "items", "keypoints", "neighbours", "some"]
 SEED = 0
 
 
@@ -55,17 +56,6 @@ def items(labels: pd.DataFrame) -> list[Item]:
         ]
         found.append(Item(source, target, *places))
     return found
-
-
-def keypoints(pairs: Sequence[Pair]) -> list[Item]:
-    """Clicked keypoints as items: the upper bound, since no other labels know what annotators
-    mean.
-    """
-    return [
-        Item(p.source.id, p.target.id, p.source_points, p.target_points)
-        for p in pairs
-        if len(p.source_points)
-    ]
 
 
 def some(whole: Sequence[Item], count: int, *, seed: int = SEED) -> list[Item]:

@@ -1,0 +1,116 @@
+"""Everything a hyperfeature depends on, and its named settings."""
+
+from dataclasses import dataclass, replace
+
+from corrlib.backbones.ddim import RULES
+from corrlib.backbones.noised_pass import DTYPES, POSTERIORS
+from corrlib.coords import Size
+
+PATHS = ("inversion", "noised")
+READS = ("sum", "maps")
+MATCHES = ("exact", "released")
+# 49, 45, 40, .., 5, 0 of the released code, which counts from noise
+ELEVEN_OF_FIFTY = (0, 4, 9, 14, 19, 24, 29, 34, 39, 44, 49)
+
+
+@dataclass(frozen=True)
+class HyperfeatureSettings:
+    """The path, what is read on it, the head, and how maps are matched. The defaults are the
+    paper's.
+
+    Images are squashed to `size` (width, height), by way of `load` where that is given, as the
+    paper did to compare with smaller networks. `posterior` "sample" draws the latent, "mode" takes
+    the mean. `path` "inversion" makes `steps` calls of the network by `rule` (`backbones.ddim`), as
+    far as the noisiest of `positions`, which count from the clean latent (none: all); "noised" puts
+    independent noise on the latent at these positions instead. `layers` are numbers 1 to 12 of the
+    decoder's ResNet blocks, none for all.
+
+    `head` is a file of a trained head, "untrained", or a name in `heads.published`; an untrained
+    one has `width`, `middle`, `groups` and `init_seed` of `HeadSettings`. `keep` counts the largest
+    mixing weights that are used, 0 for all. `read` "sum" is the head's; "maps" puts the same
+    layers' maps side by side, without a bottleneck. All lie on `grid` (width, height). `match`
+    "released" compares at the pixels of `load` (else `size`), rounded.
+    """
+
+    model: str = "sd1-5"
+    size: Size = (512, 512)
+    load: Size | None = None
+    prompt: str = ""
+    posterior: str = "sample"
+    dtype: str = "float32"
+    path: str = "inversion"
+    rule: str = "consistent"
+    steps: int = 50
+    positions: tuple[int, ...] = ELEVEN_OF_FIFTY
+    layers: tuple[int, ...] = ()
+    head: str = "untrained"
+    keep: int = 0
+    read: str = "sum"
+    grid: Size = (64, 64)
+    width: int = 384
+    middle: int = 96
+    groups: int = 32
+    init_seed: int = 0
+    match: str = "exact"
+
+    def __post_init__(self):
+        for name, known in (
+            ("posterior", POSTERIORS),
+            ("dtype", tuple(DTYPES)),
+            ("path", PATHS),
+            ("rule", RULES),
+            ("read", READS),
+            ("match", MATCHES),
+        ):
+            if getattr(self, name) not in known:
+                raise ValueError(
+                    f"{name} is {getattr(self, name)!r}; wanted one of {', '.join(known)}"
+                )
+        if self.steps < 1:
+            raise ValueError(f"steps is {self.steps}; wanted 1 (the one-step model) or more")
+        if self.keep < 0:
+            raise ValueError(f"keep is {self.keep}; wanted 0 (all) or how many weights are used")
+        for name, low, high in (("positions", 0, self.steps - 1), ("layers", 1, 12)):
+            given = getattr(self, name)
+            if list(given) != sorted(set(given)) or any(not low <= i <= high for i in given):
+                raise ValueError(
+                    f"{name} is {given}; wanted different numbers from {low} to {high}, rising"
+                )
+
+    @property
+    def places(self) -> tuple[int, ...]:
+        """The positions, all of them where none is named."""
+        return self.positions or tuple(range(self.steps))
+
+    @property
+    def numbers(self) -> tuple[int, ...]:
+        """The layers' numbers, all of them where none is named."""
+        return self.layers or tuple(range(1, 13))
+
+
+# The head of both is the authors' own, trained as "official" walks; "paper" shows it the same
+# positions one stride noisier, since there the network is never told a timestep it was not trained
+# on.
+PAPER = HyperfeatureSettings(load=(224, 224), head="published")
+OFFICIAL = replace(PAPER, load=None, rule="released", match="released")
+ONE_STEP = {"steps": 1, "positions": (0,)}
+PRESETS = {
+    "paper": PAPER,
+    "official": OFFICIAL,
+    "one-step": replace(OFFICIAL, **ONE_STEP, head="published-one-step"),
+    "sd2-1": replace(OFFICIAL, model="sd2-1-base", head="published-sd2-1"),
+    "pruned": replace(OFFICIAL, keep=1),
+    "layer-pruned": replace(OFFICIAL, keep=1, read="maps"),
+    "layer-4": replace(PAPER, **ONE_STEP, layers=(4,), read="maps", head="untrained"),
+    "concat-all": replace(PAPER, **ONE_STEP, read="maps", head="untrained"),
+    "toybox": HyperfeatureSettings(
+        model="toybox",
+        size=(96, 96),
+        steps=20,
+        positions=(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 19),
+        grid=(24, 24),
+        width=64,
+        middle=32,
+        groups=8,
+    ),
+}

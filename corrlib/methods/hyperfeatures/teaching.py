@@ -1,0 +1,66 @@
+"""What a head is trained on: the frozen maps of every image, computed once each, and clicked
+keypoints.
+
+    frozen = FrozenPath(settings, env.diffuser(settings.model))
+    head = new_head(settings, frozen)
+    train(head, bank(settings, env, views_of(pairs)), keypoints(pairs), steps=5000)
+    method = with_head(settings, head, env)
+
+*Source:* `train_hyperfeatures.py` of the released code, which computes both images of a pair again
+at every step, 10,000 walks for 990 images.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import torch
+
+from corrlib.heads.bank import StoredBank
+from corrlib.methods import source
+from corrlib.methods.base import Env
+from corrlib.methods.hyperfeatures.frozen import FrozenPath
+from corrlib.methods.hyperfeatures.settings import HyperfeatureSettings
+from corrlib.types import View
+
+# what the frozen maps do not depend on
+OF_HEAD = ("head", "keep", "read", "grid", "width", "middle", "groups", "init_seed", "match")
+
+
+def origin(settings: HyperfeatureSettings, env: Env, *, seed: int = 0) -> tuple[str, ...]:
+    """All that decides the frozen maps of an image: the settings but for the head's, the weights,
+    the method's code and the seed.
+    """
+    blank = HyperfeatureSettings()
+    frozen = replace(settings, **{name: getattr(blank, name) for name in OF_HEAD})
+    weights = env.diffuser(settings.model, settings.dtype).fingerprint
+    return (repr(frozen), weights, source("hyperfeatures"), str(seed))
+
+
+def bank(
+    settings: HyperfeatureSettings,
+    env: Env,
+    views: Sequence[View],
+    *,
+    seed: int = 0,
+    disk_bytes: float | int = 0,
+    keep_bytes: int = 2**30,
+    dtype: torch.dtype = torch.float16,
+) -> StoredBank:
+    """The frozen maps of `views` at every layer and position that the settings name, in the
+    environment's store up to `disk_bytes`.
+    """
+    frozen = FrozenPath(settings, env.diffuser(settings.model, settings.dtype))
+
+    def cells(view: View) -> dict[tuple[str, int], Any]:
+        return frozen.cells(view, frozen.layers, frozen.levels, seed=seed)
+
+    return StoredBank(
+        views,
+        cells,
+        origin(settings, env, seed=seed),
+        env.store,
+        disk_bytes=disk_bytes,
+        keep_bytes=keep_bytes,
+        dtype=dtype,
+    )
