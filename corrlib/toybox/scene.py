@@ -4,6 +4,7 @@ one generator.
 
 from dataclasses import dataclass, fields, replace
 from numbers import Real
+from typing import Annotated
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -12,7 +13,7 @@ from torch import Tensor
 from corrlib.toybox.maker import BODY, SLOTS, Maker, Parts
 from corrlib.toybox.things import TOYS
 from corrlib.validation import Validated
-from corrlib.validation.kinds import NotNegative, Positive, Share
+from corrlib.validation.kinds import FLOAT, NotNegative, Number, Positive, Share
 
 # (name in captions, red, green, blue); what toys are painted with
 COLORS = (
@@ -58,14 +59,17 @@ PATTERNS = ("plain", "striped", "spotted", "patchy")
 CLUTTER = 6  # background shapes at most
 
 
+Angle = Annotated[Number, FLOAT]
+
+
 @dataclass(frozen=True)
 class Knobs(Validated):
     """How much of each variation a scene gets. Angles are degrees, sizes fractions of the image's
     shorter side.
     """
 
-    azimuth: tuple[float, float] = (0.0, 360.0)
-    elevation: tuple[float, float] = (-2.0, 38.0)
+    azimuth: tuple[Angle, Angle] = (0.0, 360.0)
+    elevation: tuple[Angle, Angle] = (-2.0, 38.0)
     roll: NotNegative = 5.0
     size: tuple[Positive, Positive] = (0.78, 1.2)  # diameter of the toy's ball
     shift: NotNegative = 0.08  # of the centre, at most

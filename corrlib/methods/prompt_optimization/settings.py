@@ -9,11 +9,13 @@ from corrlib.backbones.noised_pass import Dtype
 from corrlib.validation import Validated
 from corrlib.validation.kinds import (
     DIFFERENT,
+    FLOAT,
     SOME,
     Count,
     Few,
     Name,
     Natural,
+    Number,
     Positive,
     Side,
     Timestep,
@@ -23,7 +25,7 @@ Layers = Annotated[tuple[Natural, ...], SOME, DIFFERENT]  # numbers of layers, o
 # With less the corner crops do not cover the image, and the released code then answers with the
 # same place whatever the image shows.
 _COVER = ", so that the crops in the corners cover the image"
-Crop = Annotated[float, Field(ge=0.5, le=1, description=f"a share of 0.5 to 1{_COVER}")]
+Crop = Annotated[Number, Field(ge=0.5, le=1, description=f"a share of 0.5 to 1{_COVER}"), FLOAT]
 Crops = Annotated[int, Field(ge=4, le=4096, description=f"4 crops or more{_COVER}")]
 # What an embedding does not depend on: these may change and stored embeddings are still the right
 # ones.
@@ -91,7 +93,7 @@ class PromptSettings(Validated):
     noise: Literal["gaussian", "uniform"] = "gaussian"
     timestep: Timestep = 140
     crop: Crop = 0.9316549
-    margin: Annotated[float, Field(ge=0, le=0.5)] = 0.15
+    margin: Annotated[Number, Field(ge=0, le=0.5), FLOAT] = 0.15
     crop_stride: Count = 1
     locate_timestep: Timestep = 140
     crops: Crops = 20
