@@ -53,10 +53,9 @@ PYTHON = shlex.quote(sys.executable)
 MARK = " && cat {input} | sha256sum > {output}"
 
 
-def step(label, log, command, fresh=None):
-    """The shell line of a step: announced, logged, and resuming in `fresh` = (folder, keys...) unless the sources changed."""
-    options = "--fresh " + " ".join(fresh) + " " if fresh else ""
-    return f"{PYTHON} book/step.py {log} {shlex.quote(label)} {options}-- {command}"
+def step(label, log, command):
+    """The shell line of a step: announced and logged."""
+    return f"{PYTHON} book/step.py {log} {shlex.quote(label)} -- {command}"
 
 
 wildcard_constraints:
@@ -70,6 +69,7 @@ localrules: all, store, begin, fonts, fitted
 rule all:
     input:
         f"{BUILD}/book/index.html",
+        lambda wildcards: CHECKED,
 
 
 onstart:
@@ -79,8 +79,12 @@ onstart:
 
 # ---------------------------------------------------------------- data
 
-FRESH = None if PROFILE["data"].get("keep") else (f"{BUILD}/data", "{input}")
-DATA = sources("data", *[word for word in PROFILE["data"]["make"].split() if word.endswith(".py")], sections=["data"])
+# What only counts answers changes neither data nor matches, nor does how a script ends. The protocol is written beside every match: it is none of these.
+COUNT = sorted({*glob.glob("corrlib/metrics/*.py")} - {"corrlib/metrics/protocol.py"})
+COUNT += ["corrlib/experiments/report.py", "corrlib/experiments/table_files.py"]
+MAKERS = [word for word in PROFILE["data"]["make"].split() if word.endswith(".py")]
+TABLE = ["corrlib/data/sources/benchmarks.yml"] if "data_scripts/fetch.py" in MAKERS else []
+DATA = sources("data", *MAKERS, also=TABLE, without=[*COUNT, "corrlib/cli/__init__.py"], sections=["data"])
 
 
 rule data:
@@ -89,7 +93,7 @@ rule data:
     log: f"{BUILD}/logs/data.log",
     threads: 2
     resources: mem_mb=3000, runtime=240,
-    shell: step("data set", "{log}", f"{PYTHON} " + PROFILE["data"]["make"].removeprefix("python "), fresh=FRESH) + MARK
+    shell: step("data set", "{log}", f"{PYTHON} " + PROFILE["data"]["make"].removeprefix("python ")) + MARK
 
 
 # ---------------------------------------------------------------- features: a network's pass over each image, once
@@ -98,8 +102,6 @@ rule data:
 COMPARE = ["corrlib/matching/estimators.py", "corrlib/matching/interpolation.py"]
 COMPARE += ["corrlib/experiments/evaluate.py", "corrlib/experiments/sweep.py"]
 COMPARE += ["corrlib/storage/result_folder.py"]
-# the protocol is written beside every match; the rest of its room only counts
-COUNT = sorted({*glob.glob("corrlib/metrics/*.py")} - {"corrlib/metrics/protocol.py"}) + ["corrlib/experiments/report.py", "corrlib/experiments/table_files.py"]
 COMMAND = ["corrlib/__main__.py", "corrlib/cli/__init__.py"]
 CORRLIB = f"{PYTHON} -m corrlib"
 RUNS = {name: {"split": PROFILE["split"], "shards": PROFILE["shards"], **(run or {})} for name, run in PROFILE["runs"].items()}
@@ -217,6 +219,35 @@ TRIALS = {}
 for name in STUDIES:
     TRIALS[name] = expand(rules.trials.output, run=name, i=range(int(PROFILE["shards"])), n=PROFILE["shards"])
 
+# ---------------------------------------------------------------- records: slow results that are kept; of each a sample is computed again
+
+RECORDS = {name: entry for name, entry in (PROFILE.get("records") or {}).items() if os.path.isfile(f"book/records/{name}/run.json")}
+
+
+def record_sources(name):
+    """What a check of a record depends on: the record, and what its rows do."""
+    entry = RECORDS[name]
+    study = entry.get("study", {})
+    used = sorted({*([study["method"]] if study else []), *(trial["method"] for trial in study.get("trials", {}).values() if "method" in (trial or {}))})
+    starts = "corrlib/cli/record.py", *[depends.method_file(ROOT, method) for method in used]
+    shared = ["preset", "split", "seed", "device", "data"]
+    return sources(f"record-{name}", *starts, without=COUNT, also=[*COMMAND, f"book/records/{name}"], methods=used, sections=shared, entry=entry)
+
+
+RECORD_SOURCES = {name: record_sources(name) for name in RECORDS}
+
+
+rule record:
+    input: lambda wildcards: RECORD_SOURCES[wildcards.record], rules.data.output,
+    output: f"{BUILD}/records/{{record}}.json",
+    log: f"{BUILD}/logs/record-{{record}}.log",
+    threads: THREADS
+    resources: **MODEL,
+    shell: step("a sample of the record {wildcards.record}", "{log}", f"{CORRLIB} record check {{wildcards.record}} --profile {NAME} --out {{output}}")
+
+
+CHECKED = expand(rules.record.output, record=RECORDS)
+
 # ---------------------------------------------------------------- tables
 
 FOLDERS = " ".join(f"{BUILD}/matches/{name}" for name in sorted(RUNS))  # not what a run that left the profile wrote
@@ -228,7 +259,7 @@ rule tables:
     output: f"{BUILD}/tables/results.csv",
     log: f"{BUILD}/logs/tables.log",
     resources: mem_mb=3000, runtime=60,
-    shell: step("tables", "{log}", f"{CORRLIB} table --profile {NAME} --out {BUILD}/tables {FOLDERS}")
+    shell: step("tables", "{log}", f"{CORRLIB} table --profile {NAME} --force --out {BUILD}/tables {FOLDERS}")
 
 
 # ---------------------------------------------------------------- notebooks
@@ -238,7 +269,7 @@ def notebook_sources(name):
     """A notebook, the modules that it imports, and the sections of the profile whose names stand in it or in them as strings."""
     path = f"notebooks/{name}.ipynb"
     text = "\n".join(depends.code_of(file) for file in depends.closure(ROOT, path))
-    kept = {"paper_numbers": "book/paper_numbers", '"book", "measured"': "book/measured", "shipped()": "corrlib/assets/toybox/labels"}
+    kept = {"paper_numbers": "book/paper_numbers", "run.record(": "book/records", "shipped()": "corrlib/assets/toybox/labels"}
     numbers = [folder for words, folder in kept.items() if words in text]
     return sources(f"notebook-{name}", path, also=["book/fit.py", *numbers], sections=[key for key in PROFILE if f'"{key}"' in text or f"'{key}'" in text])
 
@@ -247,7 +278,8 @@ def reads(name):
     """The steps that a notebook asks for; the others it need not wait for."""
     code = depends.code_of(ROOT / f"notebooks/{name}.ipynb")
     runs = [*rules.tables.output, *MATCHES] if any(f'run.need("{folder}"' in code for folder in ("tables", "matches")) else []
-    return runs + [done for study, steps in TRIALS.items() if f'"{study}"' in code for done in steps]
+    runs += [done for study, steps in TRIALS.items() if f'"{study}"' in code for done in steps]
+    return runs + [done for record, done in zip(RECORDS, CHECKED) if f'run.record("{record}")' in code]
 
 
 READS = {name: reads(name) for name in NOTEBOOKS}

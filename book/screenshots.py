@@ -16,6 +16,10 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from corrlib.storage.outputs import claim_files  # noqa: E402
+
 WIDTHS = (1400, 390)  # of the window, in CSS pixels
 # a long page is taken in parts of this height: Chromium refuses pictures beyond 16,384 pixels
 PART = 6000
@@ -87,7 +91,6 @@ def main(profile: str = "toybox", folder: str | None = None, *, dark: bool = Fal
             "Chromium is not installed" if not browser else f"no book in {book}: ./run makes it"
         )
     out = Path(folder) if folder else ROOT / "build" / profile / "screenshots"
-    out.mkdir(parents=True, exist_ok=True)
     for page in sorted(book.rglob("*.html")):
         if "_static" in page.parts or page.stem in ("genindex", "search"):
             continue
@@ -95,6 +98,7 @@ def main(profile: str = "toybox", folder: str | None = None, *, dark: bool = Fal
             height = height_of(browser, page, width)
             for i, top in enumerate(range(0, height, PART)):
                 target = out / f"{page.stem}-{width}{'-dark' if dark else ''}-{i}.png"
+                claim_files(out, [target.name])
                 window = f"--window-size={max(width, 500)},{min(PART, height - top)}"
                 extra = ["--force-dark-mode"] if dark else []
                 chromium(
@@ -108,6 +112,8 @@ def main(profile: str = "toybox", folder: str | None = None, *, dark: bool = Fal
 
 
 if __name__ == "__main__":
-    main(
-        *[argument for argument in sys.argv[1:] if argument != "--dark"], dark="--dark" in sys.argv
-    )
+    words = [word for word in sys.argv[1:] if word != "--dark"]
+    try:
+        main(*words, dark="--dark" in sys.argv)
+    except FileExistsError as error:  # a picture of one's own
+        sys.exit(f"error: {error}")

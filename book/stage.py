@@ -15,6 +15,8 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import yaml
@@ -26,6 +28,7 @@ from book.library_page import library_page  # noqa: E402
 from corrlib.experiments.profiles import Profile, load_profile  # noqa: E402
 
 NOT_RUN = "not run"
+WORDS_A_MINUTE = 200  # of technical prose with formulas; figures and code are not counted
 
 
 def recorded_values(profile: Profile) -> dict[str, str]:
@@ -42,13 +45,28 @@ def recorded_values(profile: Profile) -> dict[str, str]:
     return values
 
 
-def banner(profile: Profile, depth: int) -> str:
-    """The line under a page's title that says which profile its numbers come from."""
+def banner(profile: Profile, depth: int, chapter: str = "") -> str:
+    """The line under a page's title that says which profile its numbers come from, after what there
+    is to know of the chapter.
+    """
     link = "../" * depth + "how_to_use.md"
     return (
-        f":::{{div}} profile-line\nProfile **{profile.name}**: {profile['about']}. [What "
+        f":::{{div}} profile-line\n{chapter}Profile **{profile.name}**: {profile['about']}. [What "
         f"this means]({link})\n:::"
     )
+
+
+def about_chapter(name: str, cells: Sequence[dict], first: Mapping[str, Sequence[str]]) -> str:
+    """A chapter's number, how long it takes to read (only its text is counted), and which chapters
+    to read `first`.
+    """
+    words = sum(
+        len("".join(cell["source"]).split()) for cell in cells if cell["cell_type"] == "markdown"
+    )
+    before = [f"{{doc}}`{int(other[:2])} <{other}>`" for other in first.get(name, ())]
+    needs = f", after chapter{'s' * (len(before) > 1)} {' and '.join(before)}" if before else ""
+    minutes = max(1, round(words / WORDS_A_MINUTE))
+    return f"Chapter {int(name[:2])}: {minutes} minute{'s' * (minutes > 1)} to read{needs}.\n"
 
 
 def under_title(text: str, line: str) -> str:
@@ -57,11 +75,13 @@ def under_title(text: str, line: str) -> str:
     return f"{head}{mark}\n{line}\n\n{rest.lstrip()}" if mark or head else f"{line}\n\n{text}"
 
 
-def stage_notebook(source: Path, target: Path, line: str) -> None:
+def stage_notebook(source: Path, target: Path, profile: Profile) -> None:
     """Copy an executed notebook with the banner under its title, and without the place of this
     clone in any output.
     """
     book = json.loads(source.read_text().replace(f"{ROOT}/", ""))
+    read_first = yaml.safe_load((ROOT / "book/chapters.yml").read_text())["read_first"]
+    line = banner(profile, 1, about_chapter(source.stem, book["cells"], read_first))
     first = next(cell for cell in book["cells"] if cell["cell_type"] == "markdown")
     first["source"] = under_title("".join(first["source"]), line)
     target.write_text(json.dumps(book))
@@ -147,13 +167,28 @@ def stage(profile: Profile, folder: Path) -> list[str]:
     widen(ROOT / "book/paper_numbers/dift_spair.csv", folder / "tables/paper")
     (folder / "notebooks").mkdir()
     for path in sorted(profile.build("notebooks").glob("*.ipynb")):
-        stage_notebook(path, folder / "notebooks" / path.name, banner(profile, 1))
+        stage_notebook(path, folder / "notebooks" / path.name, profile)
     values = recorded_values(profile)
     missing = fill_missing(folder, values)
     config = yaml.safe_load((folder / "_config.yml").read_text())
     config["parse"]["myst_substitutions"] = values
+    config["sphinx"]["config"]["html_theme_options"] |= repository_buttons()
     (folder / "_config.yml").write_text(yaml.safe_dump(config, sort_keys=False))
     return missing
+
+
+def repository_buttons() -> dict[str, object]:
+    """Theme options that show where the repository is: pyproject.toml's `urls.repository`, the one
+    place of its address. No button without it.
+    """
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    if not (address := project.get("urls", {}).get("repository")):
+        return {}
+    buttons = {"repository_url": address, "repository_branch": "main"}
+    buttons |= {"use_repository_button": True, "use_issues_button": True}
+    if "github.com" in address:  # Colab opens notebooks from there only
+        buttons["launch_buttons"] = {"colab_url": "https://colab.research.google.com"}
+    return buttons
 
 
 def build(stage: Path, html: Path) -> None:

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -81,11 +82,25 @@ class View:
         return self.digest() if self.own else self.id
 
     def digest(self) -> str:
-        """Sixteen hex digits of the image's content, for cache keys: a replaced file is never
-        served from the cache.
+        """Sixteen hex digits of the image's content: a replaced file is never taken for the older
+        one. A file is read once a process, and again when its size or time has changed.
         """
-        data = self.path.read_bytes() if self.path else self.image().tobytes()
-        return hashlib.sha256(data).hexdigest()[:16]
+        if self.path is None:
+            return hashlib.sha256(self.image().tobytes()).hexdigest()[:16]
+        stat = self.path.stat()
+        return _file_digest(self.path, stat.st_size, stat.st_mtime_ns, stat.st_ino)
+
+    def key(self) -> tuple["View", str]:
+        """What a cache in memory keeps an answer under: the view and its content, since equal ids
+        do not make equal pixels.
+        """
+        return self, self.digest()
+
+
+@lru_cache(maxsize=2**16)
+def _file_digest(path: Path, *_changed: int) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()[:16]
 
 
 @dataclass(frozen=True)
@@ -108,6 +123,16 @@ class Pair:
     target_box: tuple[float, float, float, float] | None = None
     tags: Mapping[str, Any] = field(default_factory=dict)
 
+    def content(self) -> dict[str, str]:
+        """Sixteen hex digits of each thing that decides a result on this pair, by its name: both
+        images, and the answers (points, names, boxes, category, tags).
+        """
+        answers = [self.source_points, self.target_points, self.keypoints, self.category]
+        answers += [self.source_box, self.target_box, dict(self.tags)]
+        answers += [(view.category, view.size, view.own) for view in (self.source, self.target)]
+        images = {f"image {view.id}": view.digest() for view in (self.source, self.target)}
+        return {**images, f"answers of pair {self.id}": _digest(*answers)}
+
 
 def views_of(pairs: Sequence[Pair], chosen: Sequence[int] | None = None) -> list[View]:
     """Every image of the chosen pairs (default: all), once, sorted by id: what a shard of images is
@@ -115,8 +140,9 @@ def views_of(pairs: Sequence[Pair], chosen: Sequence[int] | None = None) -> list
     """
     views = {}
     for pair in (pairs[i] for i in (range(len(pairs)) if chosen is None else chosen)):
-        views[pair.source.id], views[pair.target.id] = pair.source, pair.target
-    return [views[id] for id in sorted(views)]
+        for view in (pair.source, pair.target):
+            views[view.id, view.category or "", view.digest()] = view
+    return [views[key] for key in sorted(views)]
 
 
 @dataclass(frozen=True)
@@ -140,6 +166,15 @@ class DensePair(Pair):
         default=None, compare=False, repr=False
     )
 
+    def content(self) -> dict[str, str]:
+        """Those of a pair, and the truth at every pixel; reads its files."""
+        dense = (
+            None if one is None else one()
+            for one in (self.flow, self.source_mask, self.target_mask)
+        )
+        truth = {f"dense answers of pair {self.id}": _digest(self.homography, *dense)}
+        return {**super().content(), **truth}
+
 
 @dataclass(frozen=True)
 class Video:
@@ -162,6 +197,27 @@ class Video:
 
     def __len__(self) -> int:
         return len(self.frames)
+
+    def content(self) -> dict[str, str]:
+        """Sixteen hex digits of each thing that decides a result on this video, by its name: the
+        frames, and the answers; reads their files.
+        """
+        masks = [self.masks(i) for i in range(len(self))] if self.masks is not None else []
+        answers = [self.joints, self.objects, self.category, dict(self.tags), *masks]
+        frames = {f"frame {view.id}": view.digest() for view in self.frames}
+        return {**frames, f"answers of video {self.id}": _digest(*answers)}
+
+
+def _digest(*values: Any) -> str:
+    """Sixteen hex digits of values: of tensors their numbers, of everything else its repr."""
+    state = hashlib.sha256()
+    for value in values:
+        if isinstance(value, Tensor):
+            state.update(f"{value.dtype} {tuple(value.shape)} ".encode())
+            state.update(value.detach().cpu().contiguous().numpy().tobytes())
+        else:
+            state.update(f"{value!r}\n".encode())
+    return state.hexdigest()[:16]
 
 
 @dataclass(frozen=True)

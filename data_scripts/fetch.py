@@ -19,8 +19,10 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from corrlib.backbones import weights  # noqa: E402
+from corrlib.cli import add_debug, answer  # noqa: E402
 from corrlib.data.sources import HOME, Benchmark, Part, human  # noqa: E402
 from corrlib.data.sources.table import BENCHMARKS  # noqa: E402
+from corrlib.storage.outputs import require_folder  # noqa: E402
 from data_scripts.fetching import FetchError, assemble  # noqa: E402
 
 
@@ -46,6 +48,7 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
         "--no-extras", action="store_true", help="without masks, further lists and the like"
     )
     parser.add_argument("--quiet", action="store_true", help="no progress bars")
+    add_debug(parser)
     args = parser.parse_args(argv)
     first, rest = args.what[0], args.what[1:]
     known = {"list": [], "all": [], "weights": hub_models()}.get(first, list(BENCHMARKS))
@@ -230,25 +233,25 @@ def fetch_weights(names: list[str], folder: Path | None, yes: bool = False) -> i
 
 
 def main(argv: list[str] | None = None) -> int:
+    """The command; returns the exit code: 1 where a part that is needed could not be had."""
     args = parse(argv)
+    return answer(lambda: run(args), args)
+
+
+def run(args: argparse.Namespace) -> int:
+    """List, or fetch."""
     first, home = args.what[0], args.out or Path(HOME)
     if first == "list":
         show(home)
         return 0
-    try:
-        if first == "weights":
-            folder = args.out or (
-                Path(os.environ[weights.VARIABLE]) if os.environ.get(weights.VARIABLE) else None
-            )
-            return fetch_weights(args.what[1:], folder, args.yes)
-        names = list(BENCHMARKS) if first == "all" else list(dict.fromkeys(args.what))
-        return fetch(names, home, args.yes, args.replace, not args.no_extras, args.quiet)
-    except (FetchError, weights.WeightsError) as error:
-        print(error, file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("\nstopped; type the same again to go on", file=sys.stderr)
-        return 130
+    require_folder(home)
+    if first == "weights":
+        folder = args.out or (
+            Path(os.environ[weights.VARIABLE]) if os.environ.get(weights.VARIABLE) else None
+        )
+        return fetch_weights(args.what[1:], folder, args.yes)
+    names = list(BENCHMARKS) if first == "all" else list(dict.fromkeys(args.what))
+    return fetch(names, home, args.yes, args.replace, not args.no_extras, args.quiet)
 
 
 if __name__ == "__main__":

@@ -27,18 +27,24 @@ from tqdm import tqdm
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from corrlib import methods  # noqa: E402
-from corrlib.cli.common import shard  # noqa: E402
-from corrlib.data.spair import SPair  # noqa: E402
-from corrlib.methods.base import Env  # noqa: E402
-from corrlib.methods.prompt_optimization.labels.card import card  # noqa: E402
-from corrlib.methods.prompt_optimization.labels.plan import Plan, Task, query_points, rounds  # noqa: E402
-from corrlib.methods.prompt_optimization.labels.saliency import LEVEL, NEAREST, foreground  # noqa: E402
-from corrlib.methods.prompt_optimization.labels.table import SHIPPED, pair_name  # noqa: E402
-from corrlib.methods.prompt_optimization.labels.teacher import Teacher  # noqa: E402
-from corrlib.methods.prompt_optimization.labels.truth import World  # noqa: E402
-from corrlib.storage.result_folder import ResultFolder  # noqa: E402
-from corrlib.storage.tensor_store import TensorStore  # noqa: E402
+from corrlib import methods
+from corrlib.cli import add_debug, answer
+from corrlib.cli.common import shard
+from corrlib.data.spair import SPair
+from corrlib.experiments.evaluate import described
+from corrlib.methods.base import Env
+from corrlib.methods.prompt_optimization.labels.card import card
+from corrlib.methods.prompt_optimization.labels.plan import Plan, Task, query_points, rounds
+from corrlib.methods.prompt_optimization.labels.saliency import LEVEL, NEAREST, foreground
+from corrlib.methods.prompt_optimization.labels.table import SHIPPED, pair_name
+from corrlib.methods.prompt_optimization.labels.teacher import Teacher
+from corrlib.methods.prompt_optimization.labels.truth import World
+from corrlib.storage.atomic_write import atomic_write
+from corrlib.storage.outputs import require_new
+from corrlib.storage.result_folder import ResultFolder
+from corrlib.storage.tensor_store import TensorStore
+
+CARD = "README.md"
 
 
 def label(task: Task, teacher: Teacher, points: torch.Tensor, seed: int) -> pd.DataFrame:
@@ -59,7 +65,9 @@ def start(folder: Path, todo: Sequence[Task], run: Mapping[str, Any]) -> ResultF
     """A round's results, one part a source picture."""
     names = [[task.source.id, *(target.id for target in task.targets)] for task in todo]
     digest = hashlib.sha256(repr(names).encode()).hexdigest()[:16]
-    return ResultFolder.start(folder, {**run, "pictures": digest}, len(todo))
+    views = [view for task in todo for view in (task.source, *task.targets)]
+    content = {f"image {view.id}": view.digest() for view in views}
+    return ResultFolder.start(folder, {**run, "pictures": digest}, len(todo), content)
 
 
 def finish(
@@ -68,14 +76,15 @@ def finish(
     """The table with the toy world's answers, and its card."""
     table = pd.concat([done.read() for done in parts], ignore_index=True)
     judged = World(pairs).judge(table.drop(columns="seconds"))
-    out.mkdir(parents=True, exist_ok=True)
-    judged.to_parquet(out / SHIPPED.name, index=False)
     run = {**parts[0].run, "plan": repr(plan)}
-    (out / "README.md").write_text(card(judged, run, table["seconds"].sum() / 3600, command))
+    with atomic_write(out / SHIPPED.name) as part:
+        judged.to_parquet(part, index=False)
+    with atomic_write(out / CARD) as part:
+        part.write_text(card(judged, run, table["seconds"].sum() / 3600, command))
     print(f"{len(judged)} labels in {out / SHIPPED.name}")
 
 
-def main() -> None:
+def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -108,7 +117,18 @@ def main() -> None:
     )
     parser.add_argument("--device", default="cpu", help="cpu, cuda, mps")
     parser.add_argument("--only-plan", action="store_true", help="only say how much there is to do")
-    args = parser.parse_args()
+    parser.add_argument(
+        "--force", action="store_true", help="replace the table and the card that are in --out"
+    )
+    add_debug(parser)
+    args = parser.parse_args(argv)
+    return answer(lambda: run(args), args)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Label what is not labelled yet; when all is, judge it and write the table."""
+    for name in (SHIPPED.name, CARD) if not args.only_plan else ():  # before hours of work
+        require_new(args.out / name, force=args.force)
     torch.set_num_threads(
         1
     )  # one thread gives the same sums everywhere; run shards side by side instead
@@ -129,14 +149,9 @@ def main() -> None:
         "features": lambda view: foreground(dift.features(view, seed=args.seed)),
         "oracle": pairs.mask,
     }
-    run = {
-        "settings": repr(method.settings),
-        "weights": method.weights,
-        "seed": args.seed,
-        "split": args.split,
-    }
-    run |= {"plan": repr(replace(plan, sources=0)), "mask": repr((dift.settings, LEVEL, NEAREST))}
-    parts = [start(args.work / f"round-{i}", todo, run) for i, todo in enumerate(work)]
+    about = {**described(method, args.seed), "split": args.split}
+    about |= {"plan": repr(replace(plan, sources=0)), "mask": repr((dift.settings, LEVEL, NEAREST))}
+    parts = [start(args.work / f"round-{i}", todo, about) for i, todo in enumerate(work)]
     todo = [
         (done, part, todo[part])
         for done, todo in zip(parts, work, strict=True)
@@ -156,4 +171,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -5,7 +5,8 @@
     python data_scripts/make_toybox.py --plan                what would be written, how large
 
 The same --seed gives the same bytes, whatever the number of workers. A set appears under its name
-when it is whole; until then the one that stood there stays.
+when it is whole; until then the one that stood there stays. A folder that is not as this script
+wrote it is never replaced, unless --force is given.
 """
 
 import argparse
@@ -25,9 +26,11 @@ from tqdm import tqdm
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
+from corrlib.cli import add_debug, answer  # noqa: E402
+from corrlib.storage.outputs import make_folder  # noqa: E402
 from corrlib.toybox.sets import SETS  # noqa: E402
 from corrlib.toybox.sets.base import Load  # noqa: E402
-from corrlib.toybox.sets.place import note, publish, workplace  # noqa: E402
+from corrlib.toybox.sets.place import publish, require_ours, workplace  # noqa: E402
 
 
 def choose(words: str) -> list[str]:
@@ -57,12 +60,20 @@ def plan(names: Sequence[str], limit: int | None = None) -> str:
 
 
 def make(
-    out: Path, names: Sequence[str], *, seed: int = 0, workers: int = 1, limit: int | None = None
+    out: Path,
+    names: Sequence[str],
+    *,
+    seed: int = 0,
+    workers: int = 1,
+    limit: int | None = None,
+    force: bool = False,
 ) -> None:
     """Write the sets to `out`; `limit` takes that many jobs of each, spread evenly. Raises OSError
-    where the disk is too full.
+    where the disk is too full, and, unless `force`, where a set's folder is not as it was written.
     """
-    out.mkdir(parents=True, exist_ok=True)
+    make_folder(out)
+    for name in names if not force else ():
+        require_ours(out, name, out / SETS[name].folder)
     needed = 1.2 * sum(SETS[name].total(limit).megabytes for name in names)
     if (free := shutil.disk_usage(out).free / 1e6) < needed:
         raise OSError(
@@ -84,11 +95,8 @@ def make(
                     bar.update()
                 made = place / SETS[name].folder
                 counts = SETS[name].finish(made, results, seed)
-                publish(made, out / SETS[name].folder, place)
-                note(
-                    out / "toybox.json",
-                    {name: {"folder": SETS[name].folder, "seed": seed, **counts}},
-                )
+                about = {"folder": SETS[name].folder, "seed": seed, **counts}
+                publish(made, out / SETS[name].folder, place, name, about, force)
 
 
 def work(root: Path, name: str, job: tuple, seed: int) -> object:
@@ -128,7 +136,7 @@ def follow() -> None:
     threading.Thread(target=watch, args=(os.getppid(),), daemon=True).start()
 
 
-def main() -> None:
+def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -142,16 +150,26 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=os.cpu_count(), help="processes")
     parser.add_argument("--limit", type=int, help="at most this many jobs of each set, for a look")
     parser.add_argument("--plan", action="store_true", help="only say what would be written")
-    args = parser.parse_args()
+    parser.add_argument(
+        "--force", action="store_true", help="replace folders that this script did not write"
+    )
+    add_debug(parser)
+    args = parser.parse_args(argv)
     if args.limit is not None and args.limit < 1:
         parser.error(f"--limit {args.limit}; wanted 1 or more")
+    return answer(lambda: run(args), args)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Say what will be written, and write it."""
     print(
         f"toybox, seed {args.seed}, to {args.out}, about:\n{plan(args.only, args.limit)}",
         flush=True,
     )
     if not args.plan:
-        make(args.out, args.only, seed=args.seed, workers=args.workers, limit=args.limit)
+        options = {"seed": args.seed, "workers": args.workers, "limit": args.limit}
+        make(args.out, args.only, **options, force=args.force)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

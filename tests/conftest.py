@@ -135,3 +135,19 @@ def tiny_diffuser(tiny_folder):
     from corrlib.backbones.diffusion import Diffuser
 
     return Diffuser.load(tiny_folder)
+
+
+@pytest.fixture(scope="session")
+def tiny_vit_folder(tmp_path_factory) -> Path:
+    """A random `Dinov2Model` as `save_pretrained` writes it: patches of 4 at 48 pixels, 3 layers of
+    32 channels.
+    """
+    from transformers import Dinov2Config, Dinov2Model
+
+    torch.manual_seed(0)
+    config = Dinov2Config(
+        image_size=48, patch_size=4, hidden_size=32, num_hidden_layers=3, num_attention_heads=4
+    )
+    folder = tmp_path_factory.mktemp("vit")
+    Dinov2Model(config).save_pretrained(folder)
+    return folder

@@ -7,7 +7,6 @@ or timestep. So no result depends on what else is computed, in which order, or o
 cluster.
 """
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,11 +17,11 @@ import torch
 from einops import rearrange
 from jaxtyping import Float
 from PIL import Image
-from safetensors import SafetensorError
 from torch import Tensor
 
 from corrlib.backbones import weights
 from corrlib.backbones.capture import capture, modules_of
+from corrlib.backbones.loading import load_parts
 from corrlib.backbones.memory import require_memory
 from corrlib.backbones.noise import noise_for
 from corrlib.coords import Size
@@ -97,55 +96,12 @@ class Diffuser:
         it.
         """
         folder = weights.resolve(str(name))
-        quiet_libraries()
-        from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
-        from transformers import CLIPTextModel, CLIPTokenizer
-
-        def part(cls: Any, sub: str) -> Any:
-            plain = any(
-                path.stem.endswith(("model", "-of-00001"))
-                for path in (folder / sub).glob("*.safetensors")
-            )
-            half = any((folder / sub).glob("*.fp16.safetensors"))
-            variant = {"variant": "fp16"} if half and not plain else {}
-            key = "dtype" if cls is CLIPTextModel else "torch_dtype"
-            try:
-                return cls.from_pretrained(
-                    folder, subfolder=sub, local_files_only=True, **{key: dtype}, **variant
-                )
-            except (
-                OSError,
-                SafetensorError,
-            ) as error:  # they are there, else `resolve` had said so
-                again = (
-                    "fetch them again, or, where they came with the repository, type: git "
-                    "checkout -- "
-                )
-                raise OSError(
-                    f"the weights in {folder / sub} cannot be read, they may be truncated; "
-                    f"{again}{folder}"
-                ) from error
-
-        vae, unet, text = (
-            part(AutoencoderKL, "vae"),
-            part(UNet2DConditionModel, "unet"),
-            part(CLIPTextModel, "text_encoder"),
-        )
-        tokenizer = CLIPTokenizer.from_pretrained(folder / "tokenizer", local_files_only=True)
-        scheduler = DDIMScheduler.from_pretrained(
-            folder, subfolder="scheduler", local_files_only=True
-        )
-        mark = weights.fingerprint(folder)
         return cls(
-            vae,
-            unet,
-            text,
-            tokenizer,
-            scheduler,
+            **load_parts(folder, dtype),
             device=device,
             dtype=dtype,
             name=str(name),
-            fingerprint=mark,
+            fingerprint=weights.fingerprint(folder),
         )
 
     @property
@@ -314,7 +270,9 @@ class Diffuser:
         return int(t)
 
     def pipeline(self) -> Any:
-        """The same components as a StableDiffusionPipeline, to sample images from."""
+        """The same networks as a StableDiffusionPipeline, to sample images from; its schedule is a
+        copy, for sampling sets steps on it.
+        """
         from diffusers import StableDiffusionPipeline
 
         pipe = StableDiffusionPipeline(
@@ -322,7 +280,7 @@ class Diffuser:
             self.text_encoder,
             self.tokenizer,
             self.unet,
-            self.scheduler,
+            type(self.scheduler).from_config(self.scheduler.config),
             safety_checker=None,
             feature_extractor=None,
             requires_safety_checker=False,
@@ -347,16 +305,3 @@ def decoder_layers(unet: Any) -> list[str]:
         else:
             names[-1] = f"up_blocks.{i}"
     return names
-
-
-def quiet_libraries() -> None:
-    """Keep progress bars and advice of diffusers and transformers out of logs and notebooks; errors
-    still show.
-    """
-    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
-    import diffusers
-    import transformers
-
-    for library in (diffusers, transformers):
-        library.utils.logging.set_verbosity_error()
-        library.utils.logging.disable_progress_bar()

@@ -6,6 +6,7 @@ against the hub where this was written; the hub refuses a commit that it does no
 address is tried.
 """
 
+import re
 from dataclasses import dataclass
 
 
@@ -112,3 +113,20 @@ MODELS = {
         ),
     ),
 }
+
+# Names that people try, and what is to be said to them.
+NOT_HERE = {
+    r"(sd|stable-diffusion)-?(xl|2-xl).*": "Stable Diffusion XL is not supported: its U-Net wants "
+    "two text encoders and the picture's size; take sd2-1 or sd1-5",
+    r"(sd|stable-diffusion)-?turbo": "SD-Turbo has no name here and was never measured here; it "
+    "has the structure of Stable Diffusion 2.1, so name its folder or its hub id, "
+    "stabilityai/sd-turbo@REVISION",
+    r"(sd|stable-diffusion)-?3.*|flux.*|pixart.*": "diffusion transformers have no U-Net and are "
+    "not supported; take sd2-1 or sd1-5",
+}
+
+
+def why_not(name: str) -> str:
+    """Why there is no model of this name, where that is known; else ""."""
+    plain = name.lower().replace("_", "-").replace(" ", "-")
+    return next((said for names, said in NOT_HERE.items() if re.fullmatch(names, plain)), "")

@@ -8,12 +8,15 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from corrlib.storage.content import plain
+
 
 def noise_key(*parts: object) -> int:
     """A 63-bit integer that is the same on every machine for equal `parts` (compared by their
-    `repr`).
+    `repr`;
+    a NumPy number is the Python number that it equals).
     """
-    digest = hashlib.sha256("\x1f".join(map(repr, parts)).encode()).digest()
+    digest = hashlib.sha256("\x1f".join(repr(plain(part)) for part in parts).encode()).digest()
     return int.from_bytes(digest[:8], "little") >> 1
 
 

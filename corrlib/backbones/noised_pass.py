@@ -92,7 +92,7 @@ class NoisedPass:
         diffuser.require_size(settings.size)
         diffuser.require_layers([settings.layer])
         self.settings, self.diffuser = settings, diffuser
-        self._posteriors: OrderedDict[tuple, tuple[View, Posterior]] = OrderedDict()
+        self._posteriors: OrderedDict[tuple[View, str], Posterior] = OrderedDict()
 
     def __call__(self, view: View, *, seed: int = 0) -> FeatureMap:
         """Features of `view` (c x h x w, float32), the mean over the ensemble; noise is keyed on
@@ -128,9 +128,9 @@ class NoisedPass:
         return found
 
     def _posterior(self, view: View) -> Posterior:
-        key = (view, id(view.pixels))
+        key = view.key()
         if key not in self._posteriors:
-            self._posteriors[key] = (view, self.diffuser.encode(view.image(), self.settings.size))
+            self._posteriors[key] = self.diffuser.encode(view.image(), self.settings.size)
             if len(self._posteriors) > self.KEEP:
                 self._posteriors.popitem(last=False)
-        return self._posteriors[key][1]
+        return self._posteriors[key]

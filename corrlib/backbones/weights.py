@@ -14,21 +14,27 @@ from difflib import get_close_matches
 from functools import lru_cache
 from pathlib import Path
 
-from corrlib.backbones.known_weights import MODELS, Model, Source
+from corrlib.backbones.known_weights import MODELS, Model, Source, why_not
+from corrlib.backbones.model_folder import (
+    NETWORKS,
+    UnfitError,
+    WeightsError,
+    missing_files,
+    other_kind,
+    require_folder,
+    require_kind,
+)
 
 ASSETS = Path(__file__).parents[1] / "assets"
 VARIABLE = "CORRLIB_WEIGHTS"
 FILES = ["unet/*", "vae/*", "text_encoder/*", "tokenizer/*", "scheduler/*", "model_index.json"]
 NOT_FILES = ["*.bin", "*.fp16.*", "*.non_ema.*"]
-_NETWORKS = {
-    "unet": "diffusion_pytorch_model",
-    "vae": "diffusion_pytorch_model",
-    "text_encoder": "model",
-}
-
-
-class WeightsError(FileNotFoundError):
-    """Weights that cannot be used; the message says what is missing and what to type."""
+# kilobytes, fetched first: what they say may spare the gigabytes
+SMALL_FILES = [
+    *(f"{part}*/*.json" for part in (*NETWORKS, "tokenizer", "scheduler", "transformer")),
+    "tokenizer/merges.txt",
+    "model_index.json",
+]
 
 
 def fetch_command(model: Model, folder: str | Path | None = None) -> str:
@@ -51,11 +57,8 @@ def present(model: Model, folder: str | Path | None = None) -> Path | None:
     """Where `model` is whole on this machine: in `folder`/NAME if a folder is given, else wherever
     `locate` looks; else None.
     """
-    if folder:
-        place = Path(folder) / model.name
-        return place if place.is_dir() and not missing_files(place) else None
     try:
-        return locate(model.name)
+        return require_folder(Path(folder) / model.name) if folder else locate(model.name)
     except WeightsError:
         return None
 
@@ -65,59 +68,6 @@ def hub_cache() -> Path:
     from huggingface_hub import constants
 
     return Path(constants.HF_HUB_CACHE)
-
-
-def missing_files(folder: Path) -> list[str]:
-    """What a diffusers folder lacks, as paths relative to it; empty when it can be loaded."""
-    missing = [
-        f"{part}/config.json" for part in _NETWORKS if not (folder / part / "config.json").is_file()
-    ]
-    for part, stem in _NETWORKS.items():
-        if not any((folder / part).glob(f"{stem}*.safetensors")) and not any(
-            (folder / part).glob("*.bin")
-        ):
-            missing.append(f"{part}/{stem}.safetensors")
-    if not (folder / "tokenizer" / "tokenizer.json").is_file():
-        missing += [
-            f"tokenizer/{file}"
-            for file in ("vocab.json", "merges.txt")
-            if not (folder / "tokenizer" / file).is_file()
-        ]
-    if not (folder / "scheduler" / "scheduler_config.json").is_file():
-        missing.append("scheduler/scheduler_config.json")
-    return missing
-
-
-def require_folder(folder: str | Path, what: str = "", cure: str = "") -> Path:
-    """`folder` as a path when it holds a whole model, else a WeightsError naming what is wrong and
-    the `cure`.
-    """
-    folder = Path(folder)
-    label, cure = f"weights {what!r}: " if what else "", f"; {cure}" if cure else ""
-    if not folder.is_dir():
-        raise WeightsError(f"{label}there is no folder {folder}{cure}")
-    missing = missing_files(folder)
-    if not missing:
-        return folder
-    if not any(folder.iterdir()):
-        raise WeightsError(
-            f"{label}folder {folder} is empty; wanted unet/, vae/, text_encoder/, tokenizer/ "
-            f"and scheduler/{cure}"
-        )
-    inside = next(
-        (
-            child
-            for child in sorted(folder.iterdir())
-            if child.is_dir() and not missing_files(child)
-        ),
-        None,
-    )
-    hint = f"; but {inside} is a whole model: name that folder" if inside else ""
-    if not missing_files(folder.parent):
-        hint = f"; this is one part of the model in {folder.parent}: name that folder"
-    raise WeightsError(
-        f"{label}{folder} is not a whole diffusers model, it lacks {', '.join(missing)}{hint}{cure}"
-    )
 
 
 def locate(name: str) -> Path | None:
@@ -137,11 +87,9 @@ def locate(name: str) -> Path | None:
             Path(root) / name, name, f"fetch it with: {fetch_command(model, Path(root) / name)}"
         )
     if model.asset:
-        return require_folder(
-            ASSETS / model.asset,
-            name,
-            f"it ships with the repository; train it again with: {model.remake}",
-        )
+        place = ASSETS / model.asset
+        cure = f"it ships with the repository, type: git checkout -- {place}"
+        return require_folder(place, name, f"{cure}; or train it again with: {model.remake}")
     return next((found for source in model.sources if (found := _cached(source))), None)
 
 
@@ -158,12 +106,13 @@ def resolve(name: str) -> Path:
         return fetch(MODELS[name])
     if _is_hub_id(name):
         return fetch(Model(name, 0, 0.0, (_source(name),)))
+    if reason := why_not(name):
+        raise WeightsError(f"no model {name!r}: {reason}")
     near = get_close_matches(name, MODELS, 2, 0.4)
     hint = f"did you mean {' or '.join(near)}? " if near else ""
     raise WeightsError(
         f"no model {name!r}; {hint}wanted one of {', '.join(MODELS)}, an existing folder in "
-        "diffusers' layout, "
-        "or a hub id owner/name@revision"
+        "diffusers' layout, or a hub id owner/name@revision"
     )
 
 
@@ -176,50 +125,44 @@ def _source(name: str) -> Source:
     return Source(repo, revision or None)
 
 
-def _cached(source: Source) -> Path | None:
-    """A whole copy in the local hub cache, if any."""
-    from huggingface_hub import snapshot_download
+def snapshot(source: Source, file: str) -> Path | None:
+    """The folder in the local hub cache that holds `file` of exactly this revision, if any."""
+    from huggingface_hub import try_to_load_from_cache
 
-    for revision in dict.fromkeys((source.revision, None)):
-        try:
-            folder = Path(
-                snapshot_download(
-                    source.repo, revision=revision, allow_patterns=FILES, local_files_only=True
-                )
-            )
-        except (OSError, ValueError):
-            continue
-        if not missing_files(folder):
-            return folder
-    return None
+    found = try_to_load_from_cache(
+        source.repo, file, cache_dir=hub_cache(), revision=source.revision
+    )
+    return Path(found).parents[file.count("/")] if isinstance(found, str) else None
+
+
+def _cached(source: Source) -> Path | None:
+    """A copy of exactly this revision in the local hub cache that lacks nothing, if any. Raises
+    WeightsError where it is damaged or of another kind.
+    """
+    folder = snapshot(source, "unet/config.json")
+    if folder is None or (missing_files(folder) and not other_kind(folder)):
+        return None  # absent, or a fetching that broke off
+    return require_folder(folder, str(source), "delete this folder, and it is fetched anew")
 
 
 def fetch(model: Model, folder: str | Path | None = None) -> Path:
     """Fetch `model` from the first of its addresses that has it, into `folder` or the hub's cache;
     returns where it is.
 
-    The hub's client resumes, checks each file and shows progress. Raises WeightsError that says
-    what each address answered.
+    The configurations come first: a model of another kind is refused before its gigabytes are
+    fetched. The hub's client resumes, checks each file and shows progress. Raises WeightsError that
+    says what each address answered.
     """
-    from huggingface_hub import snapshot_download
-
     failures = []
     for source in model.sources:
         try:
-            found = snapshot_download(
-                source.repo,
-                revision=source.revision,
-                allow_patterns=FILES,
-                ignore_patterns=NOT_FILES,
-                local_dir=folder,
-            )
-            return require_folder(found, model.name)
-        except (
-            OSError,
-            ValueError,
-        ) as error:  # offline, withdrawn, renamed: the next address may have it
-            reason = (str(error).strip() or type(error).__name__).splitlines()[0][:120]
-            failures.append(f"  {source}: {reason}")
+            require_kind(_download(source, SMALL_FILES, folder), str(source))
+            return require_folder(_download(source, FILES, folder), model.name)
+        except UnfitError:
+            raise
+        except (OSError, ValueError) as error:  # offline, withdrawn, renamed: the next may have it
+            reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+            failures.append(f"  {source}: {reason if len(reason) < 200 else reason[:200] + '...'}")
     tried = "\n".join(failures)
     then = (
         f"set the environment variable {VARIABLE} to the folder above it"
@@ -234,6 +177,19 @@ def fetch(model: Model, folder: str | Path | None = None) -> Path:
     )
 
 
+def _download(source: Source, files: list[str], folder: str | Path | None) -> Path:
+    from huggingface_hub import snapshot_download
+
+    found = snapshot_download(
+        source.repo,
+        revision=source.revision,
+        allow_patterns=files,
+        ignore_patterns=NOT_FILES,
+        local_dir=folder,
+    )
+    return Path(found)
+
+
 @lru_cache(maxsize=32)
 def _file_hash(path: Path, size: int, changed_ns: int) -> str:
     with path.open("rb") as file:
@@ -245,7 +201,7 @@ def fingerprint(folder: str | Path) -> str:
     configurations, by content.
     """
     digest = hashlib.sha256()
-    for part in (*_NETWORKS, "tokenizer", "scheduler"):
+    for part in (*NETWORKS, "tokenizer", "scheduler"):
         for path in sorted((Path(folder) / part).iterdir()):
             if path.is_file() and ".non_ema." not in path.name:
                 stat = path.stat()

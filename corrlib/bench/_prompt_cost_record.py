@@ -6,7 +6,6 @@ JSON. Blocks 0 and 1 are the two ways, of which each build counts one again.
 """
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pandas as pd
@@ -14,6 +13,7 @@ import pandas as pd
 from corrlib import bench
 from corrlib.backbones.diffusion import Diffuser
 from corrlib.bench.prompt_cost import calls
+from corrlib.experiments.nested_result import leaves
 from corrlib.experiments.records import Recipe, Tolerance
 
 WAYS = ("straightforward", "ours")
@@ -52,34 +52,3 @@ def table(result: dict[str, Any]) -> pd.DataFrame:
         block, count = (WAYS.index(parts[1]), float(value)) if is_count else (-1, float("nan"))
         rows.append({"quantity": path, "value": json.dumps(value), "count": count, "block": block})
     return pd.DataFrame(rows)
-
-
-def result(rows: pd.DataFrame) -> dict[str, Any]:
-    """The benchmark's result from the rows of a record."""
-    found: dict[str, Any] = {}
-    for path, value in zip(rows["quantity"], rows["value"], strict=True):
-        *folders, last = path.split("/")
-        place = found
-        for name in folders:
-            place = place.setdefault(name, {})
-        place[last] = json.loads(value)
-    return _lists(found)
-
-
-def leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
-    """The numbers and words of a nested result with their paths, `a/b/0`."""
-    if not isinstance(value, dict | list | tuple):
-        yield path, value
-        return
-    inside = value.items() if isinstance(value, dict) else enumerate(value)
-    for name, one in inside:
-        yield from leaves(one, f"{path}/{name}" if path else str(name))
-
-
-def _lists(value: Any) -> Any:
-    """Mappings whose keys are 0, 1, ... as lists again."""
-    if not isinstance(value, dict):
-        return value
-    inside = {name: _lists(one) for name, one in value.items()}
-    numbered = [str(i) for i in range(len(inside))]
-    return [inside[name] for name in numbered] if list(inside) == numbered else inside

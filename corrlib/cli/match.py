@@ -39,6 +39,9 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--out", type=Path, help="draw the matches into this file (.png, .jpg, .svg, .pdf)"
     )
+    parser.add_argument(
+        "--force", action="store_true", help="replace the file --out if it is there"
+    )
     add_profile(parser)
     add_method(parser)
 
@@ -49,6 +52,7 @@ def run(args: argparse.Namespace) -> None:
 
     from corrlib.cli.common import open_method, open_profile, seed_of
     from corrlib.coords import require_inside
+    from corrlib.storage.outputs import require_new
     from corrlib.types import View
 
     profile = open_profile(args)
@@ -59,6 +63,7 @@ def run(args: argparse.Namespace) -> None:
     require_inside(queries, source.size)
     if args.out is not None:
         _require_drawable(args.out)
+        require_new(args.out, force=args.force, inputs=[args.source, args.target])
     if args.prompt is not None:
         args.settings.append(("prompt", Typed(args.prompt)))
     method = open_method(args, profile)
@@ -86,9 +91,11 @@ def _draw(path: Path, source, target, queries, points, title: str) -> None:
     from matplotlib.figure import Figure
 
     from corrlib import viz
+    from corrlib.storage.atomic_write import atomic_write
 
     figure = Figure(figsize=(9, 4.5), constrained_layout=True)
     viz.matches(figure.add_subplot(), [source.image(), target.image()], queries, points).set_title(
         title
     )
-    figure.savefig(path, dpi=160)
+    with atomic_write(path) as part:
+        figure.savefig(part, format=path.suffix[1:].lower(), dpi=160)

@@ -3,7 +3,9 @@ JSON, LaTeX and HTML.
 """
 
 import argparse
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any, NamedTuple
 
 from corrlib.cli.common import add_profile, typed
 from corrlib.validation.kinds import Alpha
@@ -32,14 +34,21 @@ def add(parser: argparse.ArgumentParser) -> None:
         default=0.1,
         help="share of the tolerance that counts as right (default: 0.1)",
     )
+    parser.add_argument(
+        "--force",
+        action="store_true",
+        help="replace files of --out that this command did not write",
+    )
     add_profile(parser)
 
 
 def run(args: argparse.Namespace) -> None:
     """Print the results, and write all tables."""
+    from corrlib.experiments import table_files
     from corrlib.experiments.evaluate import score
     from corrlib.experiments.profiles import load_profile
     from corrlib.experiments.report import shown
+    from corrlib.storage.outputs import claim_files
     from corrlib.storage.result_folder import ResultFolder
 
     folders = args.folders
@@ -53,8 +62,14 @@ def run(args: argparse.Namespace) -> None:
             f"no finished evaluation under {profile.build('matches')}; begin with: python -m "
             "corrlib evaluate"
         )
-    runs = {folder.name: ResultFolder.open(folder) for folder in folders}
-    tables = {name: score(parts.read()) for name, parts in runs.items()}
+    runs = {name: ResultFolder.open(folder) for name, folder in named(folders).items()}
+    tables = {}
+    for name, parts in runs.items():
+        try:
+            tables[name] = score(parts.read())
+        except ValueError as error:
+            error.add_note(f"(in {parts.root})")
+            raise
     sweeps = {name: table for name, table in tables.items() if "layer" in table}
     studies = [
         name for name, table in tables.items() if "trial" in table
@@ -70,8 +85,32 @@ def run(args: argparse.Namespace) -> None:
         for protocol, names in found.groupby("protocol", sort=False).groups.items():
             print(f"{', '.join(names)}: {protocol}, alpha {args.alpha:g}")
     if args.out is not None:
-        for path in _write(args.out, profile.root, runs, plain, sweeps, args.alpha):
-            print(path)
+        files = {
+            table.stem: table for table in _tables(profile.root, runs, plain, sweeps, args.alpha)
+        }
+        claim_files(
+            args.out,
+            [stem + ending for stem in files for ending in table_files.SUFFIX.values()],
+            force=args.force,
+        )
+        for table in files.values():
+            for path in table.export(args.out):
+                print(path)
+
+
+def named(folders: Sequence[Path]) -> dict[str, Path]:
+    """The folders by the shortest ends of their paths that tell them apart: their names, or "x/run"
+    and "y/run" where both are called run. A folder that is given twice is one.
+    """
+    whole = list(dict.fromkeys(folder.resolve() for folder in folders))
+    found = {}
+    for folder in whole:
+        for length in range(1, len(folder.parts) + 1):
+            end = folder.parts[-length:]
+            if not any(other.parts[-length:] == end for other in whole if other != folder):
+                break
+        found["/".join(end)] = folder
+    return found
 
 
 def results(tables: dict, alpha: float):
@@ -123,35 +162,47 @@ def categories(tables: dict, alpha: float):
     return whole[[*ends[0], *sorted(set(whole.columns) - {*ends[0], *ends[1]}), *ends[1]]]
 
 
-def _write(
-    out: Path, root: Path, runs: dict, plain: dict, sweeps: dict, alpha: float
-) -> list[Path]:
-    from corrlib.experiments import report, table_files
+class Table(NamedTuple):
+    """A table to be written: under which name (without an ending), and what `table_files.export`
+    takes.
+    """
+
+    stem: str
+    frame: Any
+    options: dict[str, Any]
+
+    def export(self, folder: Path) -> list[Path]:
+        """Write it in every format."""
+        from corrlib.experiments import table_files
+
+        return table_files.export(self.frame, folder / self.stem, **self.options)
+
+
+def _tables(root: Path, runs: dict, plain: dict, sweeps: dict, alpha: float) -> Iterator[Table]:
+    from corrlib.experiments import report
     from corrlib.experiments.sweep import grid
 
+    if taken := sorted({"results", "categories"} & set(sweeps)):
+        raise ValueError(
+            f"a sweep's folder is called {taken[0]}, as the table of all runs is; rename it"
+        )
     origin = {
         name: report.provenance(table, runs[name].run)
         for name, table in {**plain, **sweeps}.items()
     }
-    files = []
     if plain:
-        files += table_files.export(
-            results(plain, alpha), out / "results", caption="PCK in percent", provenance=origin
-        )
-        by_category = categories(plain, alpha)
-        files += table_files.export(
-            by_category, out / "categories", caption="PCK in percent by category", provenance=origin
-        )
+        options = {"caption": "PCK in percent", "provenance": origin}
+        yield Table("results", results(plain, alpha), options)
+        options = {"caption": "PCK in percent by category", "provenance": origin}
+        yield Table("categories", categories(plain, alpha), options)
     for name, table in sweeps.items():
         length, strict, _ = counting(table)
         cells = grid(table, alpha, strict=strict).assign(
             definition=report.definition(alpha, "point", length, strict)
         )
         cells = cells.assign(run=report.describe(table)).set_index("layer")
-        caption = "PCK in percent by layer and timestep"
-        files += table_files.export(
-            cells, out / name, caption=caption, provenance=origin[name], digits=2
-        )
+        options = {"caption": "PCK in percent by layer and timestep", "provenance": origin[name]}
+        yield Table(name, cells, {**options, "digits": 2})
     for name, table in plain.items():
         method, (length, strict, _) = table["method"].iloc[0], counting(table)
         data = set(table.get("data", ["SPair-71k"])).pop()
@@ -165,10 +216,5 @@ def _write(
                     table, paper, method=PAPERS[method][1], alpha=alpha, by=by
                 )
                 caption = f"{method}: the paper's, ours and the difference, per {by}"
-                files += table_files.export(
-                    beside,
-                    out / f"{name}_beside_paper_per_{by}",
-                    caption=caption,
-                    provenance=origin[name],
-                )
-    return files
+                options = {"caption": caption, "provenance": origin[name]}
+                yield Table(f"{name}_beside_paper_per_{by}", beside, options)

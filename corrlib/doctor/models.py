@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from corrlib import methods
-from corrlib.backbones import weights
+from corrlib.backbones import vit_weights, weights
 from corrlib.data.sources import human
 from corrlib.doctor.finding import Finding
 from corrlib.experiments.profiles import Profile
@@ -15,62 +15,67 @@ def needed(profile: Profile) -> dict[str, list[str]]:
     """The models that a profile's runs and studies load, and by which of them."""
     found: dict[str, list[str]] = {}
     preset = profile.get("preset", "toybox")
-    for name, run in [
-        *(profile.get("runs") or {}).items(),
-        *(profile.get("studies") or {}).items(),
-    ]:
+    sections = (profile.get(section) or {} for section in ("runs", "studies"))
+    for name, run in (item for section in sections for item in section.items()):
         run = run or {}
-        base = {**run, **(run.get("set") or {})}
+        base = {"preset": preset, **run, **(run.get("set") or {})}
         for trial in ({}, *(run.get("trials") or {}).values()):
-            model = _model({"preset": preset, **base, **(trial or {})})
-            if model and name not in found.setdefault(model, []):
-                found[model].append(name)
+            for model in _models({**base, **(trial or {})}):
+                if name not in found.setdefault(model, []):
+                    found[model].append(name)
     return found
 
 
-def _model(run: Mapping[str, Any]) -> str | None:
-    """The model of one run; None of a method without one, and of a method or preset that there is
-    not, which the run itself will say.
+def _models(run: Mapping[str, Any]) -> list[str]:
+    """The models of one run; none of a method or preset that there is not, which the run itself
+    will say.
     """
-    if "model" in run:
-        return run["model"]
     try:
-        return getattr(methods.settings(run["method"], run["preset"]), "model", None)
+        preset = methods.settings(run["method"], run["preset"])
     except (KeyError, ValueError, TypeError):
-        return None
+        return []
+    values = {**vars(preset), **run}
+    share = values.get("alpha", 1)  # of the diffusion model, where a method has both
+    wanted = (("model", share > 0), ("dino", share < 1))
+    return [values[name] for name, loaded in wanted if loaded and hasattr(preset, name)]
 
 
 def model_findings(profile: Profile) -> Iterator[Finding]:
     """One finding a model: first those that the profile needs."""
     wanted = needed(profile)
-    for name in dict.fromkeys((*wanted, *weights.MODELS)):
-        found, runs = _finding(name, name in wanted), wanted.get(name, [])
+    for name in dict.fromkeys((*wanted, *weights.MODELS, *vit_weights.VITS)):
+        runs = wanted.get(name, [])
         some = ", ".join(runs[:3]) + (f" and {len(runs) - 3} more" if len(runs) > 3 else "")
-        said = f"needed by {some} of profile {profile.name}" if runs else "not needed"
-        yield Finding(found.name, found.ok, f"{said}; {found.said}")
+        need = f"needed by {some} of profile {profile.name}" if runs else "not needed"
+        ok, said = _state(name)
+        yield Finding(f"weights {name}", False if runs and ok is None else ok, f"{need}; {said}")
 
 
-def _finding(name: str, wanted: bool) -> Finding:
-    title, absent = f"weights {name}", False if wanted else None
-    model = weights.MODELS.get(name)
+def _state(name: str) -> tuple[bool | None, str]:
+    """Whether a model is here and whole (None: it is absent), in words."""
+    transformer = name in vit_weights.VITS or (Path(name).expanduser() / "config.json").is_file()
+    module = vit_weights if transformer else weights
+    model = vit_weights.VITS.get(name) or weights.MODELS.get(name)
     try:
-        folder = weights.locate(name)
+        folder = module.locate(name)
     except weights.WeightsError as error:
-        return Finding(title, False, str(error))
+        return False, str(error)
     if folder is not None:
-        size, mark = human(bytes_of(folder)), weights.fingerprint(folder)
-        return Finding(title, True, f"{folder}, {size}, fingerprint {mark}")
+        return (
+            True,
+            f"{folder}, {human(bytes_of(folder))}, fingerprint {module.fingerprint(folder)}",
+        )
     if model is None:
-        return Finding(title, absent, "not on this machine; it is fetched from the hub when used")
+        return None, "not on this machine; it is fetched from the hub when used"
     if not model.sources:
-        return Finding(title, absent, f"not on this machine; train them with: {model.remake}")
+        return None, f"not on this machine; train them with: {model.remake}"
+    command = f"python data_scripts/fetch.py weights {name}"
+    if transformer:
+        command = vit_weights.fetch_command(model)
     addresses = ", else ".join(source.short for source in model.sources)
-    return Finding(
-        title,
-        absent,
-        f"not on this machine; fetch them ({model.gigabytes:g} GB) with: "
-        f"python data_scripts/fetch.py weights {name} (from {addresses}; commits as public "
-        "projects quote them, not checked by us)",
+    return None, (
+        f"not on this machine; fetch them ({model.gigabytes:g} GB) with: {command} (from "
+        f"{addresses}; commits as public projects quote them, not checked by us)"
     )
 
 

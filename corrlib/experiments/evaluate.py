@@ -9,7 +9,6 @@ in the data set, a shard takes every n-th chunk, and features of a view depend o
 settings and seed.
 """
 
-import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -20,11 +19,15 @@ from tqdm import tqdm
 from corrlib import metrics
 from corrlib.experiments.strata import mix
 from corrlib.metrics.protocol import Protocol
+from corrlib.storage.content import gathered
 from corrlib.storage.result_folder import ResultFolder
 from corrlib.types import Matches, Method, Pair, View
 
 TAGS = ("viewpoint", "scale", "truncation", "occlusion", "azimuth_difference")
 CHUNK = 20  # pairs a part file
+# without these columns a table is none of matches
+ASKED = ("pair", "category", "keypoint", "target_x", "target_y", "predicted_x", "predicted_y")
+ASKED += ("box_px", "image_px")
 
 
 def select(count: int, limit: int | None = None) -> list[int]:
@@ -59,25 +62,14 @@ def match_pairs(
     chosen = select(len(pairs), limit)
     chunks = [chosen[start : start + CHUNK] for start in range(0, len(chosen), CHUNK)]
     labels = labels_of(method, pairs, chosen, profile)
-    run = {
-        **labels,
-        "settings": repr(method.settings),
-        "weights": getattr(method, "weights", ""),
-        "seed": seed,
-    }
-    run["source"] = getattr(method, "source", "")  # an edited method is another one
-    parts = ResultFolder.start(
-        out,
-        {**run, "pairs": len(chosen), "of": len(pairs), "pair_ids": digest_of(pairs, chosen)},
-        len(chunks),
-    )
+    run = {**labels, **described(method, seed), "pairs": len(chosen), "of": len(pairs)}
+    parts = ResultFolder.start(out, run, len(chunks), content_of(pairs, chosen))
     todo = parts.todo(shard)
     with progress_bar(sum(len(chunks[part]) for part in todo), method, progress) as bar:
         for part in todo:
             rows = []
             for pair in (pairs[i] for i in chunks[part]):
-                matches = method(pair.source, pair.target, pair.source_points, seed=seed)
-                rows.append(rows_of(pair, matches, labels))
+                rows.append(rows_of(pair, ask(method, pair, seed), labels))
                 bar.update()
             parts.write(part, pd.concat(rows, ignore_index=True))
     return parts
@@ -96,8 +88,14 @@ def score(matches: pd.DataFrame, protocol: Protocol | None = None) -> pd.DataFra
 
     The tolerance, the length that PCK's alpha multiplies, and the frame are those of `protocol`, or
     of the one that the matches carry. Matches without one are counted in original pixels by the
-    target's box, or by its image where a data set has no boxes.
+    target's box, or by its image where a data set has no boxes. Raises ValueError on a table that
+    is none of matches.
     """
+    if missing := [name for name in ASKED if name not in matches]:
+        raise ValueError(
+            f"no table of matches: it has no column {', '.join(missing)}; it has "
+            f"{', '.join(map(str, matches.columns)) or 'none'}"
+        )
     if protocol is None and "base" not in matches:  # of a list of pairs, or of an older version
         protocol = Protocol(base="box" if matches["box_px"].notna().all() else "image")
     rules = protocol or protocol_of(matches)
@@ -141,11 +139,7 @@ def evaluate(
     rows = []
     with progress_bar(len(chosen), method, progress) as bar:
         for pair in (pairs[i] for i in chosen):
-            rows.append(
-                rows_of(
-                    pair, method(pair.source, pair.target, pair.source_points, seed=seed), labels
-                )
-            )
+            rows.append(rows_of(pair, ask(method, pair, seed), labels))
             bar.update()
     return score(pd.concat(rows, ignore_index=True))
 
@@ -172,6 +166,15 @@ def store_features(
         for view in views[i::n]:
             method.features(view, seed=seed)
             bar.update()
+
+
+def ask(method: Method, pair: Pair, seed: int) -> Matches:
+    """The method's matches of a pair; an error of the method then says of which pair it is."""
+    try:
+        return method(pair.source, pair.target, pair.source_points, seed=seed)
+    except Exception as error:
+        error.add_note(f"(pair {pair.id}, method {getattr(method, 'name', '')})")
+        raise
 
 
 def rows_of(pair: Pair, matches: Matches, labels: dict[str, Any]) -> pd.DataFrame:
@@ -252,13 +255,17 @@ def protocol_for(pairs: Sequence[Pair], chosen: Sequence[int] = (0,)) -> Protoco
     return Protocol(base="box" if all(pairs[i].target_box for i in chosen) else "image")
 
 
-def digest_of(pairs: Sequence[Pair], chosen: list[int]) -> str:
-    """Sixteen hex digits of the chosen pairs' names."""
-    names = getattr(
-        pairs, "names", None
-    )  # SPair knows its pairs' names without reading their files
-    ids = (names[i] if names else pairs[i].id for i in chosen)
-    return hashlib.sha256("\n".join(ids).encode()).hexdigest()[:16]
+def described(method: Any, seed: int) -> dict[str, Any]:
+    """What of a method decides its results: settings, weights and its code, since an edited method
+    is another one; and the seed.
+    """
+    known = {name: getattr(method, name, "") for name in ("weights", "source")}
+    return {"settings": repr(method.settings), **known, "seed": seed}
+
+
+def content_of(pairs: Sequence[Pair], chosen: Sequence[int]) -> dict[str, str]:
+    """The digests of the chosen pairs' images and answers, by name."""
+    return gathered(pairs[i].content() for i in chosen)
 
 
 def progress_bar(total: int, method: Any, progress: bool | None) -> tqdm:

@@ -6,7 +6,7 @@
 
 `study` is a study as `trials` has it, `counts` a measurement of times, of which only the counts are
 compared (a function that the caller hands in, see `corrlib.cli.record`). `sample` is the number of
-blocks that every build computes again, `elsewhere` what another kind of machine is granted: `off`
+blocks that every build computes again, `elsewhere` what another kind of machine is granted: `within` so many
 pixels, and a `share` of the rows that may be farther off.
 """
 
@@ -50,7 +50,7 @@ def recipe(
     that ends with the process: a check computes anew.
     """
     found = entry(profile, name)
-    elsewhere = Tolerance(**found.get("elsewhere", {"off": 0.5, "share": 0.05}))
+    elsewhere = Tolerance(**found.get("elsewhere", {"within": 0.5, "share": 0.05}))
     if "counts" in found:
         return (counts or {})[found["counts"]](name, elsewhere)
     place = store or Path(_scratch(name))
@@ -95,13 +95,13 @@ def of_study(name: str, study: Study, elsewhere: Tolerance) -> Recipe:
 
 
 def data_digest(pairs: Sequence[Pair], chosen: Sequence[int]) -> str:
-    """Sixteen hex digits of the bytes of the chosen pairs' images, and of their points."""
+    """Sixteen hex digits of the chosen pairs' pictures and points."""
     state, seen = hashlib.sha256(), set()
     for pair in (pairs[i] for i in chosen):
         for view, points in ((pair.source, pair.source_points), (pair.target, pair.target_points)):
             if view.id not in seen:
                 seen.add(view.id)
-                state.update(Path(view.path).read_bytes())
+                state.update(view.image().tobytes())
             state.update(points.numpy().tobytes())
     return state.hexdigest()[:16]
 

@@ -34,11 +34,11 @@ COMMAND = "python -m corrlib record make"
 
 @dataclass(frozen=True)
 class Tolerance:
-    """How far a number may be from the record's (`off`, in its own unit: pixels for points), and
+    """How far a number may be from the record's (`within`, in its own unit: pixels for points), and
     which share of the rows, 0 to 1, may be farther off.
     """
 
-    off: float = 0.01
+    within: float = 0.01
     share: float = 0.0
 
 
@@ -105,10 +105,12 @@ class Record:
             return said + "No part of it was computed again for this page."
         blocks = f"{len(checked['blocks'])} of its {run['blocks']} blocks"
         kind = "the same kind of machine" if checked["same_machine"] else "another kind of machine"
-        apart = f"{checked['beyond']} of them differ" if checked["beyond"] else "all of them agree"
+        differ = (
+            f"{checked['beyond']} of them differ" if checked["beyond"] else "none of them differs"
+        )
         return said + (
-            f"This build computed {blocks} again on {kind}, {checked['rows']} rows: {apart} "
-            f"within {checked['off']:g} of their unit."
+            f"This build computed {blocks} again on {kind}, {checked['rows']} rows: {differ} by "
+            f"more than {checked['within']:g}."
         )
 
 
@@ -153,7 +155,7 @@ def make(recipe: Recipe, folder: str | Path, work: str | Path, command: str = ""
 
 def check(recipe: Recipe, folder: str | Path, size: int, key: str | None = None) -> dict[str, Any]:
     """Compute `size` blocks of a record again, those that a hash of `key` (default: the library's
-    sources) chooses, and compare; returns blocks, rows, worst, beyond, off, same_machine, seconds.
+    sources) chooses, and compare; returns blocks, rows, worst, beyond, within, same_machine, seconds.
 
     Raises ValueError, with the command that makes the record anew, where what decides it has
     changed or rows differ.
@@ -179,13 +181,13 @@ def check(recipe: Recipe, folder: str | Path, size: int, key: str | None = None)
         kept = record.table[record.table["block"] == block]
         far, row = compared(recipe, kept, recipe.block(block))
         rows, worst = rows + len(far), max(worst, float(far.max(initial=0)))
-        if (far > granted.off).any() and not first:
+        if (far > granted.within).any() and not first:
             first = f"block {block}, {row[int(np.argmax(far))]}: {far.max():.3g} off"
-        beyond += int((far > granted.off).sum())
+        beyond += int((far > granted.within).sum())
     if beyond > granted.share * rows:
         raise ValueError(
             f"record {recipe.name}: {beyond} of {rows} rows that were computed again differ "
-            f"by more than {granted.off:g} ({first}); {remedy}"
+            f"by more than {granted.within:g} ({first}); {remedy}"
         )
     return {
         "record": recipe.name,
@@ -193,7 +195,7 @@ def check(recipe: Recipe, folder: str | Path, size: int, key: str | None = None)
         "rows": rows,
         "worst": worst,
         "beyond": beyond,
-        "off": granted.off,
+        "within": granted.within,
         "same_machine": same,
         "seconds": round(time.process_time() - start, 1),
     }

@@ -14,7 +14,15 @@ from typing import Any
 import pandas as pd
 
 from corrlib import metrics
-from corrlib.experiments.evaluate import digest_of, labels_of, progress_bar, rows_of, score, select
+from corrlib.experiments.evaluate import (
+    content_of,
+    described,
+    labels_of,
+    progress_bar,
+    rows_of,
+    score,
+    select,
+)
 from corrlib.matching.interpolation import Target
 from corrlib.storage.lru_cache import LRUCache
 from corrlib.storage.result_folder import ResultFolder
@@ -46,21 +54,11 @@ def sweep(
     """
     chosen = select(len(pairs), limit)
     labels = labels_of(method, pairs, chosen, profile)
-    run = {
-        **labels,
-        "settings": repr(method.settings),
-        "weights": method.weights,
-        "seed": seed,
-        "layers": list(layers),
-    }
-    run["source"] = getattr(method, "source", "")
-    run |= {
-        "timesteps": list(timesteps),
-        "pairs": len(chosen),
-        "of": len(pairs),
-        "pair_ids": digest_of(pairs, chosen),
-    }
-    parts = ResultFolder.start(out, run, len(timesteps)) if out is not None else None
+    run = {**labels, **described(method, seed), "layers": list(layers)}
+    run |= {"timesteps": list(timesteps), "pairs": len(chosen), "of": len(pairs)}
+    parts = None
+    if out is not None:
+        parts = ResultFolder.start(out, run, len(timesteps), content_of(pairs, chosen))
     todo = parts.todo(shard) if parts else range(shard[0], len(timesteps), shard[1])
     tables = []
     with progress_bar(len(todo) * len(chosen), method, progress) as bar:
@@ -87,7 +85,7 @@ def sweep(
 
 def _cells(method, pairs, layers, timestep, seed, keep_bytes, labels) -> Iterator[pd.DataFrame]:
     """For each pair its rows at every layer, at one timestep."""
-    uses = Counter(view.id for pair in pairs for view in (pair.source, pair.target))
+    uses = Counter(view.key() for pair in pairs for view in (pair.source, pair.target))
     kept: LRUCache[dict[str, Target]] = LRUCache(keep_bytes, nbytes=_nbytes, at_least=2)
 
     def features(view: View) -> dict[str, Target]:
@@ -96,7 +94,7 @@ def _cells(method, pairs, layers, timestep, seed, keep_bytes, labels) -> Iterato
 
     for pair in pairs:
         a, b = (
-            kept.of(view.id, lambda view=view: features(view))
+            kept.of(view.key(), lambda view=view: features(view))
             for view in (pair.source, pair.target)
         )
         blocks = []
@@ -104,9 +102,9 @@ def _cells(method, pairs, layers, timestep, seed, keep_bytes, labels) -> Iterato
             matches = method.estimate(a[layer], b[layer], pair.source_points)
             blocks.append(rows_of(pair, matches, {**labels, "layer": layer, "timestep": timestep}))
         for view in (pair.source, pair.target):
-            uses[view.id] -= 1
-            if not uses[view.id]:
-                kept.drop(view.id)
+            uses[view.key()] -= 1
+            if not uses[view.key()]:
+                kept.drop(view.key())
         yield pd.concat(blocks, ignore_index=True)
 
 

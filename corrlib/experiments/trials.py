@@ -21,7 +21,14 @@ from typing import Any
 
 import pandas as pd
 
-from corrlib.experiments.evaluate import digest_of, labels_of, progress_bar, rows_of
+from corrlib.experiments.evaluate import (
+    ask,
+    content_of,
+    described,
+    labels_of,
+    progress_bar,
+    rows_of,
+)
 from corrlib.experiments.profile_schema import Study
 from corrlib.experiments.random_search import draws, trial_name
 from corrlib.experiments.strata import balanced
@@ -138,23 +145,14 @@ def run_trials(
         name: {**labels_of(method, pairs, flat, profile), "trial": name}
         for name, method in methods.items()
     }
-    weights = sorted({getattr(method, "weights", "") for method in methods.values()})
-    described = {
-        **run,
-        "names": list(names),
-        "weights": weights,
-        "seed": seed,
-        "points": points,
-        "block": block,
+    each = {name: described(method, seed) for name, method in methods.items()}
+    run = {**run, "names": list(names), "seed": seed, "profile": profile, "pairs": len(flat)}
+    run |= {"points": points, "block": block}
+    run |= {
+        key: {name: one[key] for name, one in each.items()}
+        for key in ("settings", "weights", "source")
     }
-    described |= {
-        "settings": {name: repr(method.settings) for name, method in methods.items()},
-        "profile": profile,
-    }
-    described["source"] = sorted({getattr(method, "source", "") for method in methods.values()})
-    parts = ResultFolder.start(
-        out, {**described, "pairs": len(flat), "pair_ids": digest_of(pairs, flat)}, len(chosen)
-    )
+    parts = ResultFolder.start(out, run, len(chosen), content_of(pairs, flat))
     todo = parts.todo(shard)
     with progress_bar(
         sum(len(chosen[part]) for part in todo) * len(methods), None, progress
@@ -177,7 +175,6 @@ def block_rows(
     rows, few = [], thinned(pairs, points)
     for name, method in methods.items():
         for pair in few:
-            matches = method(pair.source, pair.target, pair.source_points, seed=seed)
-            rows.append(rows_of(pair, matches, labels[name]))
+            rows.append(rows_of(pair, ask(method, pair, seed), labels[name]))
             done()
     return pd.concat(rows, ignore_index=True)

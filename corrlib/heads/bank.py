@@ -57,12 +57,25 @@ def fill(
     """The features of every view, each computed once; `cells(view)` gives them, for example of a
     method's `cells`.
     """
-    views = list(views)
+    views = by_id(views)
     hide = None if progress is None else not progress
     return {
-        view.id: dict(cells(view))
-        for view in tqdm(views, desc="features", leave=False, disable=hide)
+        id: dict(cells(view))
+        for id, view in tqdm(views.items(), desc="features", leave=False, disable=hide)
     }
+
+
+def by_id(views: Iterable[View]) -> dict[str, View]:
+    """Views by their ids. Raises ValueError on an id of two images, or of one in two categories."""
+    found: dict[str, View] = {}
+    for view in views:
+        if view.id in found and found[view.id].key() != view.key():
+            raise ValueError(
+                f"two different views are called {view.id!r}, and a bank keeps one of each name; "
+                "give each an id of its own"
+            )
+        found[view.id] = view
+    return found
 
 
 class StoredBank(Mapping):
@@ -85,7 +98,7 @@ class StoredBank(Mapping):
         keep_bytes: int = 2**30,
         dtype: torch.dtype = torch.float16,
     ):
-        self._views, self._cells, self._key = {view.id: view for view in views}, cells, key
+        self._views, self._cells, self._key = by_id(views), cells, key
         self._store, self._disk_bytes, self._dtype = store, disk_bytes, dtype
         self._used = store.bytes_used() if store else 0
         self._kept: LRUCache[dict[Cell, FeatureMap]] = LRUCache(keep_bytes, nbytes, at_least=2)
@@ -100,10 +113,14 @@ class StoredBank(Mapping):
     def __getitem__(self, id: str) -> dict[Cell, FeatureMap]:
         return self._kept.of(id, lambda: self._load(self._views[id]))
 
+    def digest(self, id: str) -> str:
+        """What decides an image's features, as digits; computes none."""
+        return TensorStore.key((self._key, self._dtype), self._views[id])
+
     def _load(self, view: View) -> dict[Cell, FeatureMap]:
         if self._store is None:
             return self._compute(view)
-        key = self._store.key((self._key, self._dtype), view)
+        key = self.digest(view.id)
         if (stored := self._store.get(key)) is not None:
             return {_cell(name): _on(view, values) for name, values in stored.items()}
         found = self._compute(view)

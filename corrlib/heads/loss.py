@@ -1,7 +1,8 @@
 """How well two descriptor maps agree at labelled points: a classification among all cells of the
-other map, both ways.
+other map, or among the pair's own points, both ways.
 """
 
+import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn.functional import cross_entropy, normalize
@@ -50,3 +51,26 @@ def correspondence_loss(
     forth = cross_entropy(a[a_cells] @ b.T / temperature, b_cells)
     back = cross_entropy(b[b_cells] @ a.T / temperature, a_cells)
     return (forth + back) / 2
+
+
+def keypoint_loss(
+    a: Float[Tensor, "c ha wa"],
+    b: Float[Tensor, "c hb wb"],
+    a_cells: Int[Tensor, "n"],
+    b_cells: Int[Tensor, "n"],
+    temperature: float | int = TEMPERATURE,
+) -> Float[Tensor, ""]:
+    """Symmetric cross-entropy among the pair's points only: a's descriptor at each of n points must
+    find its own among b's n, and the other way round.
+
+    No other place of the image is ever a wrong answer. Points of one cell cannot be told apart and
+    keep a loss of their own. Raises ValueError without a point.
+    *Source:* the other reading of "CLIP-style" in "A Tale of Two Features"; that of GeoAware-SC's
+    released code.
+    """
+    if not len(a_cells):
+        raise ValueError("a pair without a label has no loss; leave it out of the training")
+    a, b = (normalize(x.flatten(1)[:, cells].T, dim=1) for x, cells in ((a, a_cells), (b, b_cells)))
+    logits = a @ b.T / temperature
+    same = torch.arange(len(logits), device=logits.device)
+    return (cross_entropy(logits, same) + cross_entropy(logits.T, same)) / 2

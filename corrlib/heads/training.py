@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from safetensors import safe_open
@@ -17,17 +17,22 @@ from tqdm import tqdm
 
 from corrlib.backbones.noise import noise_key
 from corrlib.heads.aggregation import AggregationHead
-from corrlib.heads.bank import Bank, Item
-from corrlib.heads.loss import TEMPERATURE, correspondence_loss, to_cells
+from corrlib.heads.bank import Bank, Item, StoredBank
+from corrlib.heads.loss import TEMPERATURE, correspondence_loss, keypoint_loss, to_cells
 from corrlib.storage.atomic_write import atomic_write
+from corrlib.storage.content import digest_of
 from corrlib.validation import Validated
 from corrlib.validation.kinds import Count, NotNegative, Positive
+
+LOSSES = {"cells": correspondence_loss, "keypoints": keypoint_loss}
 
 
 @dataclass(frozen=True)
 class Fit(Validated):
     """How a head is fitted; the defaults are the paper's, but for its 5,000 steps. `pairs` share a
     step, their losses averaged. `released_cells` puts points into cells as the released code does.
+    A point has to be found `among` all "cells" of the other image, or among the other "keypoints"
+    of the pair.
     """
 
     learning_rate: Positive = 1e-3
@@ -36,6 +41,7 @@ class Fit(Validated):
     temperature: Positive = TEMPERATURE
     seed: int = 0
     released_cells: bool = False
+    among: Literal["cells", "keypoints"] = "cells"
 
 
 def train(
@@ -70,6 +76,7 @@ def train(
         )
     adam = torch.optim.AdamW(head.parameters(), fit.learning_rate, weight_decay=fit.weight_decay)
     run = {"head": repr(head.settings), "fit": asdict(fit), "items": _digest(items)}
+    run |= {"features": _digest_bank(bank, items)} if checkpoint else {}
     run |= about or {}
     losses = (
         _resume(Path(checkpoint), head, adam, run)
@@ -112,7 +119,7 @@ def _loss(head: AggregationHead, bank: Bank, items: Sequence[Item], fit: Fit) ->
         for id, points in ((item.source, item.source_points), (item.target, item.target_points)):
             frame = replace(next(iter(held[id].values())).frame, grid=head.settings.grid)
             cells.append(to_cells(points, frame, released=fit.released_cells).to(device))
-        total = total + correspondence_loss(
+        total = total + LOSSES[fit.among](
             made[item.source], made[item.target], *cells, fit.temperature
         )
     return total / len(items)
@@ -141,6 +148,21 @@ def _digest(items: Sequence[Item]) -> str:
                 (item.source, item.target, item.source_points.tolist(), item.target_points.tolist())
             ).encode()
         )
+    return digest.hexdigest()[:16]
+
+
+def _digest_bank(bank: Bank, items: Sequence[Item]) -> str:
+    """Of the features that the items need; of a bank that computes them later, of what decides
+    them.
+    """
+    ids = dict.fromkeys(id for item in items for id in (item.source, item.target))
+    if isinstance(bank, StoredBank):
+        return digest_of({id: bank.digest(id) for id in ids})
+    digest = hashlib.sha256()
+    for id in ids:
+        for cell, found in sorted(bank[id].items()):
+            digest.update(repr((id, cell)).encode())
+            digest.update(found.values.detach().float().cpu().contiguous().numpy().tobytes())
     return digest.hexdigest()[:16]
 
 

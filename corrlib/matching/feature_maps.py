@@ -4,12 +4,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import torch
-from einops import rearrange
-from jaxtyping import Float
 from torch import Tensor
 
 from corrlib.coords import Frame, Size
 from corrlib.matching.interpolation import axes
+from corrlib.matching.joint_pca import Cells, joint_axes
 from corrlib.types import FeatureMap
 
 
@@ -75,39 +74,19 @@ def joint_pca(maps: Sequence[FeatureMap], k: int) -> list[FeatureMap]:
     *Source:* joint PCA of a pair as in SD+DINO, section 3.3; exact here, from the covariance or the
     smaller Gram matrix.
     """
-    channels = {fm.values.shape[0] for fm in maps}
-    if len(channels) != 1:
-        raise ValueError(
-            f"joint PCA wants maps of equal channels, got {sorted(channels)}; take the same "
-            "layer of every view"
+    parts = [Cells.of(fm.values) for fm in maps]
+    found = joint_axes(parts, k)
+    largest = found.axes.gather(0, found.axes.abs().argmax(0, keepdim=True))
+    signed = replace(found, axes=found.axes * torch.where(largest < 0, -1.0, 1.0))
+    return [
+        FeatureMap(
+            signed.project(part.values.double())
+            .T.unflatten(1, fm.values.shape[1:])
+            .to(part.values),
+            fm.frame,
         )
-    cells = torch.cat([rearrange(_promoted(fm.values), "c h w -> (h w) c") for fm in maps]).double()
-    if not 1 <= k <= min(cells.shape):
-        n, c = cells.shape
-        raise ValueError(
-            f"cannot take {k} components of {n} cells with {c} channels; wanted 1 to {min(n, c)}"
-        )
-    cells = cells - cells.mean(0)
-    projected = cells @ _principal_axes(cells, k)
-    result, start = [], 0
-    for fm in maps:
-        h, w = fm.values.shape[1:]
-        part = rearrange(projected[start : start + h * w], "(h w) k -> k h w", h=h)
-        result.append(
-            FeatureMap(part.to(_promoted(fm.values[:1, :1, :1]).dtype).contiguous(), fm.frame)
-        )
-        start += h * w
-    return result
-
-
-def _principal_axes(cells: Float[Tensor, "n c"], k: int) -> Float[Tensor, "c k"]:
-    if cells.shape[1] <= cells.shape[0]:
-        loadings = torch.linalg.eigh(cells.T @ cells)[1].flip(1)[:, :k]
-    else:  # fewer cells than channels: the same axes from the smaller matrix
-        loadings = cells.T @ torch.linalg.eigh(cells @ cells.T)[1].flip(1)[:, :k]
-        loadings = torch.nn.functional.normalize(loadings, dim=0)
-    largest = loadings.gather(0, loadings.abs().argmax(0, keepdim=True))
-    return loadings * torch.where(largest < 0, -1.0, 1.0)
+        for fm, part in zip(maps, parts, strict=True)
+    ]
 
 
 def _same_frame(maps: Sequence[FeatureMap]) -> None:

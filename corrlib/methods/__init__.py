@@ -17,6 +17,8 @@ import hashlib
 import importlib
 import importlib.util
 import re
+import sys
+import traceback
 from collections.abc import Callable, Mapping
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
@@ -39,17 +41,23 @@ class Entry:
 
 
 _entries: dict[str, Entry] = {}
+_OWN = "corrlib_method_"  # begins the module name of a file of one's own, which its digest ends
 
 
 def register(name: str, *, presets: Mapping[str, Any]) -> Callable:
     """Register `build(settings, env) -> Method` as method `name`; `presets` are frozen settings by
     name, all of one class.
 
-    Raises ValueError when another function has the name.
+    Raises ValueError when another function, or a file of the library, has the name.
     """
 
     def decorate(build: Callable[..., Any]) -> Callable[..., Any]:
-        known = _entries.get(name)
+        file, known = _modules().get(name), _entries.get(name)
+        if file is not None and build.__module__ != (module := _module_of(file)):
+            raise ValueError(
+                f"{name!r} is a method of the library ({module}), whose results would be taken "
+                "for yours; choose another name in the @register line"
+            )
         if known is not None and (known.build.__module__, known.build.__qualname__) != (
             build.__module__,
             build.__qualname__,
@@ -91,8 +99,7 @@ def entry(name: str) -> Entry:
             raise KeyError(
                 f"no method {name!r}; {hint} A file of your own is named by its path, ending in .py"
             )
-        inside = modules[name].relative_to(_FOLDER).with_suffix("")
-        importlib.import_module(".".join((__name__, *inside.parts)))
+        importlib.import_module(_module_of(modules[name]))
     return _entries[name]
 
 
@@ -138,7 +145,7 @@ def source(name: str) -> str:
     """A digest of the method's file, or of all files of its folder, so that results can say by
     which version of it they were computed; "" where it has none.
     """
-    path = Path(name) if name.endswith(".py") else _modules().get(name)
+    path = Path(name).resolve() if name.endswith(".py") else _modules().get(name)
     if path is None or not path.is_file():
         return ""
     inside = path.is_relative_to(_FOLDER) and path.parent != _FOLDER
@@ -154,28 +161,53 @@ def _modules() -> dict[str, Path]:
     return {name: path for path in files for name in _DECORATOR.findall(path.read_text())}
 
 
+def _module_of(file: Path) -> str:
+    """The dotted name of a file of this folder."""
+    return ".".join((__name__, *file.relative_to(_FOLDER).with_suffix("").parts))
+
+
 def _from_file(path: Path) -> Entry:
+    """The method of a file of one's own, imported once for each version of its text. Raises
+    KeyError or ValueError naming the file, whatever goes wrong in it.
+    """
     if not path.is_file():
         raise KeyError(
             f"no file {path}; a method of your own is one file, begun as a copy of "
             f"{_FOLDER / '_template.py'}"
         )
-    spec = importlib.util.spec_from_file_location(f"corrlib_method_{path.stem}", path)
-    module = importlib.util.module_from_spec(spec)
+    for name, file in _modules().items():
+        if file.samefile(path):
+            return entry(name)
     try:
-        text = path.read_text()
-        compile(
-            text, path, "exec"
-        )  # before its text is looked at, so that a slip of the pen is called one
-        names = _DECORATOR.findall(text)
-        if len(names) != 1:
-            raise KeyError(
-                f"{path} registers {len(names)} methods; wanted exactly one @register(...) line "
-                "at the left margin"
-            )
-        spec.loader.exec_module(module)
+        text = path.read_text(encoding="utf-8")
+        compile(text, path, "exec")  # before its text is looked at: a slip of the pen is called one
     except SyntaxError as error:
         raise ValueError(f"{error.filename}, line {error.lineno}: {error.msg}") from error
-    except ImportError as error:
-        raise ValueError(f"{path} cannot be imported: {error}") from error
+    except ValueError as error:  # not text
+        raise ValueError(f"{path} is no Python file ({error})") from error
+    names = _DECORATOR.findall(text)
+    if len(names) != 1:
+        raise KeyError(
+            f"{path} registers {len(names)} methods; wanted exactly one @register(...) line "
+            "at the left margin"
+        )
+    where = str(path.resolve())
+    module_name = _OWN + hashlib.sha256(f"{where}\n{text}".encode()).hexdigest()[:16]
+    known = _entries.get(names[0])
+    if known is not None and known.build.__module__ == module_name:
+        return known
+    if known is not None and known.build.__module__.startswith(_OWN):
+        del _entries[names[0]]  # an older version, or another file: this one is asked for
+    spec = importlib.util.spec_from_file_location(module_name, path)
+    module = sys.modules[module_name] = importlib.util.module_from_spec(spec)
+    try:
+        spec.loader.exec_module(module)
+    except (Exception, SystemExit) as error:
+        del sys.modules[module_name]
+        rows = traceback.extract_tb(error.__traceback__)
+        lines = [row.lineno for row in rows if Path(row.filename).resolve() == path.resolve()]
+        raise ValueError(
+            f"{path}{f', line {lines[-1]}' if lines else ''}: the file cannot be imported: "
+            f"{type(error).__name__}: {error}"
+        ) from error
     return _entries[names[0]]

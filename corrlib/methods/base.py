@@ -10,6 +10,7 @@ import torch
 
 from corrlib.backbones.diffusion import Diffuser
 from corrlib.backbones.noised_pass import DTYPES
+from corrlib.backbones.vit import ViT
 from corrlib.coords import Frame, Queries, as_queries
 from corrlib.matching.estimators import nearest
 from corrlib.matching.interpolation import Target
@@ -20,8 +21,7 @@ from corrlib.types import Estimator, Extractor, FeatureMap, Matches, View
 
 @dataclass
 class Env:
-    """Where methods run and what they share: device, feature store, and diffusion models, each
-    loaded once.
+    """Where methods run and what they share: device, feature store, and networks, each loaded once.
 
     A model put into `models` under its name is used instead of being loaded. `shared` holds by name
     what several methods of one kind compute once for all of them.
@@ -29,7 +29,7 @@ class Env:
 
     device: str = "cpu"
     store: TensorStore | None = None
-    models: dict[tuple[str, str] | str, Diffuser] = field(default_factory=dict)
+    models: dict[tuple[str, ...] | str, Diffuser | ViT] = field(default_factory=dict)
     shared: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self):
@@ -53,6 +53,16 @@ class Env:
             )
         return self.models[model, dtype]
 
+    def vit(self, name: str, dtype: str = "float32", positions: str = "exact") -> ViT:
+        """The vision transformer of that name (a preset, a folder or a hub id) on this device."""
+        if name in self.models:
+            return self.models[name]
+        if (name, dtype, positions) not in self.models:
+            self.models[name, dtype, positions] = ViT.load(
+                name, device=self.device, dtype=DTYPES[dtype], positions=positions
+            )
+        return self.models[name, dtype, positions]
+
 
 @dataclass
 class FeatureMethod:
@@ -75,8 +85,8 @@ class FeatureMethod:
     source: str = ""
 
     def __post_init__(self):
-        self._kept = LRUCache(
-            self.keep_bytes, nbytes=lambda kept: kept[1].values.nbytes, at_least=2
+        self._kept: LRUCache[Target] = LRUCache(
+            self.keep_bytes, nbytes=lambda target: target.values.nbytes, at_least=2
         )
 
     def __call__(self, source: View, target: View, queries: Queries, *, seed: int = 0) -> Matches:
@@ -90,12 +100,7 @@ class FeatureMethod:
 
     def features(self, view: View, *, seed: int = 0) -> Target:
         """Features of one view: from memory, from the store, or computed and kept in both."""
-        key = (
-            view,
-            id(view.pixels),
-            seed,
-        )  # the view is kept with its features, so that its pixels' id stays taken
-        return self._kept.of(key, lambda: (view, Target.of(self._load(view, seed))))[1]
+        return self._kept.of((view.key(), seed), lambda: Target.of(self._load(view, seed)))
 
     def cells(
         self, view: View, layers: Sequence[str], timesteps: Sequence[int], *, seed: int = 0
@@ -116,7 +121,7 @@ class FeatureMethod:
         key = self.store.key(
             self.settings, view, weights=self.weights, seed=seed, source=self.source
         )
-        stored = self.store.get(key)
+        stored = self.store.get(key, wanted=["values"])
         if stored is not None:
             values, box = (
                 stored["values"],

@@ -21,6 +21,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from corrlib.storage.atomic_write import atomic_write
+from corrlib.storage.content import plain
 from corrlib.types import View
 
 FORMAT = 1  # part of every key; raise it when the meaning of stored tensors changes
@@ -37,17 +38,17 @@ class TensorStore:
 
     @staticmethod
     def key(settings: Any, view: View, **extra: Any) -> str:
-        """64 hex digits from the repr of `settings` and `extra`, the view's id, category and the
-        digest of its content.
+        """64 hex digits from the repr of `settings` and `extra`, the view's id, category,
+        size and way of reading, and the digest of its content.
 
         Raises ValueError when a repr holds a memory address: such a key would differ in every run.
         """
         parts = [
             repr(FORMAT),
             repr(settings),
-            repr((view.id, view.category, view.size)),
+            repr((view.id, view.category, view.size, view.own)),
             view.digest(),
-            repr(sorted(extra.items())),
+            repr(sorted((name, plain(value)) for name, value in extra.items())),
         ]
         text = "\n".join(parts)
         if found := re.search(r"<[^<>]* at 0x[0-9a-fA-F]+", text):
@@ -61,13 +62,19 @@ class TensorStore:
         """The file of an item, whether it exists or not."""
         return self.root / key[:2] / f"{key}.safetensors"
 
-    def get(self, key: str, device: str | torch.device = "cpu") -> dict[str, Tensor] | None:
-        """The tensors of an item, or None when there is none; a damaged file warns and counts as
-        none.
+    def get(
+        self, key: str, device: str | torch.device = "cpu", wanted: Sequence[str] = ()
+    ) -> dict[str, Tensor] | None:
+        """The tensors of an item, or None when there is none; a file that is damaged, or lacks a
+        tensor of `wanted`, warns and counts as none.
         """
-        return self._read(
-            key, lambda file: {name: file.get_tensor(name) for name in file.keys()}, str(device)
-        )
+
+        def read(file: Any) -> dict[str, Tensor]:
+            if lacking := [name for name in wanted if name not in file.keys()]:
+                raise SafetensorError(f"it lacks {', '.join(lacking)}")
+            return {name: file.get_tensor(name) for name in file.keys()}
+
+        return self._read(key, read, str(device))
 
     def meta(self, key: str) -> dict[str, str] | None:
         """The strings that were put beside the tensors, or None when there is no such item; reads

@@ -3,5 +3,5 @@ benchmark put together.
 """
 
 
-class FetchError(RuntimeError):
+class FetchError(ValueError):
     """Something could not be fetched; the message says what was tried and what to do."""

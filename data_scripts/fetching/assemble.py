@@ -16,6 +16,7 @@ from pathlib import Path
 import pooch
 
 from corrlib.data.sources import RECEIPTS, Benchmark, Mirror, Part, human, receipts
+from corrlib.storage.atomic_write import atomic_write
 from data_scripts.fetching import FetchError, transfer, unpack
 
 WORK = ".fetching"  # below the home of all benchmarks
@@ -239,6 +240,5 @@ def _note(home: Path, name: str, receipt: dict) -> None:
     every = receipts(home) | {
         name: receipt | {"date": datetime.now(UTC).isoformat(timespec="seconds")}
     }
-    part = home / f"{RECEIPTS}.part"
-    part.write_text(json.dumps(every, indent=1, sort_keys=True) + "\n")
-    os.replace(part, home / RECEIPTS)
+    with atomic_write(home / RECEIPTS) as part:
+        part.write_text(json.dumps(every, indent=1, sort_keys=True) + "\n")

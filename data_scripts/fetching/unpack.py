@@ -6,6 +6,7 @@ can be written through one.
 """
 
 import bz2
+import errno
 import gzip
 import lzma
 import shutil
@@ -94,6 +95,11 @@ def unpack(archive: Path, into: Path, most: int) -> Unpacked:
         ):
             raise UnsafeArchive(
                 f"{archive.name} has entries that are in each other's way: {error}"
+            ) from error
+        if isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:
+            raise UnsafeArchive(
+                f"{archive.name} has an entry whose name is too long for this disk: "
+                f"...{str(error.filename)[-60:]}"
             ) from error
         raise
     return done

@@ -1,14 +1,9 @@
 import math
-import os
-import shutil
-import subprocess
-import sys
 
 import pytest
 import torch
-from conftest import picture, save_folder, tiny_networks
+from conftest import picture, tiny_networks
 
-from corrlib.backbones import weights
 from corrlib.backbones.diffusion import Diffuser, decoder_layers, pixels
 from corrlib.backbones.noise import noise_for, noise_key
 

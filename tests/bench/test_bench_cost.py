@@ -16,6 +16,9 @@ from conftest import tiny_networks
 from corrlib import bench, methods
 from corrlib.backbones.diffusion import Diffuser
 from corrlib.bench.prompt_cost import PARTS, unit
+from corrlib.experiments.nested_result import leaves, nested
+from corrlib.experiments.profiles import find_root
+from corrlib.experiments.records import Record
 from corrlib.methods.prompt_optimization import cost
 from corrlib.methods.prompt_optimization.cost import Demand, PassCost
 from corrlib.types import Pair, View
@@ -174,16 +177,26 @@ def test_the_benchmark():
     assert result["matches"][1]["point"] > result["matches"][0]["point"] > 0
 
 
-def test_the_committed_record_is_of_this_benchmark():
-    from corrlib.experiments.profiles import find_root
-
-    path = find_root() / "book/measured/prompt_cost.json"
-    record = json.loads(path.read_text())
-    assert record["command"].endswith(f"> {path.relative_to(find_root())}")
-    assert {"processor", "threads", "torch", "commit", "date"} <= set(record["platform"])
-    assert record["unit"] == pytest.approx(
-        unit([row for row in record["matches"] if row["method"] == "prompt_optimization"])
+def test_the_kept_record_is_of_this_benchmark():
+    kept = Record.open(find_root() / "book/records/prompt_cost")
+    result = nested(kept.table)
+    assert result["benchmark"] == "prompt_cost" and {"processor", "torch"} <= set(
+        kept.run["machine"]
     )
+    assert {"processor", "threads", "torch", "commit", "date"} <= set(result["platform"])
+    assert result["unit"] == pytest.approx(
+        unit([row for row in result["matches"] if row["method"] == "prompt_optimization"])
+    )
+    counts = kept.table[kept.table["block"] >= 0]
+    assert set(counts["block"]) == {0, 1} and (counts["count"] >= 0).all()
+
+
+def test_a_result_as_rows_and_back():
+    result = {"a": 1, "b": {"c": [0.5, {"d": "word"}], "e": None}, "f": [[1, 2], [3]]}
+    rows = pd.DataFrame(
+        [{"quantity": path, "value": json.dumps(value)} for path, value in leaves(result)]
+    )
+    assert rows["quantity"].tolist()[:3] == ["a", "b/c/0", "b/c/1/d"] and nested(rows) == result
 
 
 def test_front():

@@ -176,18 +176,6 @@ def test_the_paper_profile_is_the_same_graph(house):
     }
 
 
-def test_a_step_resumes_only_what_it_began(tmp_path):
-    folder, key = tmp_path / "parts", tmp_path / "key"
-    key.write_text("first")
-    step.freshen(folder, [key])
-    (folder / "part-0").touch()
-    step.freshen(folder, [key])
-    assert (folder / "part-0").exists(), "the same sources resume"
-    key.write_text("second")
-    step.freshen(folder, [key])
-    assert not (folder / "part-0").exists(), "other sources begin anew"
-
-
 def test_a_step_shows_the_end_of_its_log(tmp_path, capsys):
     failing = [sys.executable, "-c", "print('the reason'); raise SystemExit(3)"]
     assert step.main([str(tmp_path / "a.log"), "a label", "--", *failing]) == 3

@@ -51,6 +51,8 @@ def test_staging_is_complete_and_says_its_profile(profile, tmp_path):
     first = json.loads((folder / "notebooks/03_dift.ipynb").read_text())["cells"][0]["source"]
     assert (
         first.startswith("# A title\n")
+        and "Chapter 3: 1 minute to read, after chapters {doc}`1 <01_toybox>` and {doc}`2 <02_"
+        in first
         and "Profile **toybox**: a test" in first
         and first.endswith("Text.")
     )
@@ -108,7 +110,7 @@ def test_unread_numbers_are_marked():
 
 def test_library_page_has_every_public_module():
     page = library_page.library_page(ROOT / "corrlib")
-    for name in ("coords", "match", "methods.dift", "viz.matches"):
+    for name in ("coords", "matching.estimators", "methods.dift", "viz.matches"):
         assert f"## `corrlib.{name}`" in page
     assert "`nearest(" in page and "corrlib.cli" not in page
 
@@ -177,10 +179,43 @@ def test_profiles_say_what_there_is(profile):
 
 def test_both_profiles_have_the_same_sections():
     toybox, paper = load_profile("toybox", ROOT), load_profile("paper", ROOT)
-    assert set(paper) - set(toybox) <= {"resources"} and set(toybox) <= set(paper)
+    assert set(paper) - set(toybox) <= {"resources"}
+    assert set(toybox) - set(paper) <= {"labels"}  # of training toys, for cells that only it runs
     names = [
         {re.sub(r"^size-\d+$", "size", name) for name in profile["runs"]}
         for profile in (toybox, paper)
     ]
     assert names[0] == names[1], "the same notebooks read the same runs"
     assert set(toybox["front"]) <= set(toybox["runs"])
+
+
+def test_a_chapter_says_its_number_its_minutes_and_what_to_read_first():
+    cells = [
+        {"cell_type": "markdown", "source": ["word " * 500, "word " * 100]},
+        {"cell_type": "code", "source": ["word " * 5000]},
+    ]
+    said = stage.about_chapter("07_next", cells, {"07_next": ["03_dift"]})
+    assert said == "Chapter 7: 3 minutes to read, after chapter {doc}`3 <03_dift>`.\n"
+    assert stage.about_chapter("00_start", [], {}) == "Chapter 0: 1 minute to read.\n"
+
+
+def test_buttons_need_an_address(tmp_path, monkeypatch):
+    monkeypatch.setattr(stage, "ROOT", tmp_path)
+    (tmp_path / "pyproject.toml").write_text("[project]\nname = 'x'\n")
+    assert stage.repository_buttons() == {}
+    address = "https://github.com/a/b"
+    with open(tmp_path / "pyproject.toml", "a") as file:
+        file.write(f"[project.urls]\nrepository = '{address}'\n")
+    buttons = stage.repository_buttons()
+    assert buttons["repository_url"] == address and "colab_url" in buttons["launch_buttons"]
+    (tmp_path / "pyproject.toml").write_text(
+        "[project]\nname = 'x'\n[project.urls]\nrepository = 'https://gitlab.com/a/b'\n"
+    )
+    assert "launch_buttons" not in stage.repository_buttons()
+
+
+def test_what_to_read_first_are_chapters():
+    chapters = {path.stem for path in (ROOT / "notebooks").glob("*.ipynb")}
+    first = yaml.safe_load((ROOT / "book/chapters.yml").read_text())["read_first"]
+    assert {*first, *sum(first.values(), [])} <= chapters
+    assert all(other < name for name, others in first.items() for other in others)

@@ -244,9 +244,9 @@ def test_bench_lists_and_refuses(capsys):
     assert code == 2 and "did you mean match" in err
 
 
-def test_traceback_on_demand(images):
+def test_where_an_error_came_from_is_shown_on_demand(images):
     with pytest.raises(KeyError):
-        main(["match", *images, "--points", "1,1", "--method", "nothing", "--traceback"])
+        main(["match", *images, "--points", "1,1", "--method", "nothing", "--debug"])
 
 
 REAL = Path(os.environ.get("CORRLIB_DATA", "../shared/data")) / "spair71k_subset" / "SPair-71k"

@@ -32,7 +32,8 @@ def folder(tmp_path):
     """A data set of one's own images: one pair, two points."""
     picture(60, 45).save(tmp_path / "a.png"), picture(48, 70, seed=1).save(tmp_path / "b.png")
     (tmp_path / "pairs.csv").write_text(
-        "source,target,source_x,source_y,target_x,target_y\na.png,b.png,9,9,8,8\na.png,b.png,20,9,30,8\n"
+        "source,target,source_x,source_y,target_x,target_y\n"
+        "a.png,b.png,9,9,8,8\na.png,b.png,20,9,30,8\n"
     )
     return tmp_path
 
@@ -90,7 +91,10 @@ def test_a_device_that_is_not_there(capsys, own):
     ("text", "words"),
     [
         ("def f(:\n", "mine.py, line 1: "),
-        (OWN + "import nosuchmodule\n", "cannot be imported: No module named 'nosuchmodule'"),
+        (
+            OWN + "import nosuchmodule\n",
+            "cannot be imported: ModuleNotFoundError: No module named 'nosuchmodule'",
+        ),
     ],
 )
 def test_a_mistake_in_a_file_is_one_line(capsys, own, text, words):
@@ -114,9 +118,5 @@ def test_truncated_weights_say_what_to_type(capsys, tiny_folder, tmp_path):
     copy = shutil.copytree(tiny_folder, tmp_path / "weights")
     file = next((copy / "unet").glob("*.safetensors"))
     file.write_bytes(file.read_bytes()[:1000])
-    with pytest.raises(
-        OSError,
-        match=r"unet cannot be read, they may be truncated; fetch them again, or, .* git "
-        r"checkout -- ",
-    ):
+    with pytest.raises(OSError, match="model.safetensors is truncated .*; fetch it again"):
         Env().diffuser(str(copy))

@@ -213,7 +213,7 @@ def test_too_small_a_disk_is_said_before_anything_comes(mirrors, tmp_path, monke
     monkeypatch.setattr(assemble, "free_bytes", lambda folder: 150_000)
     assert (
         run(benchmark(mirrors.put("small.zip", zipped(FILES))), tmp_path, monkeypatch=monkeypatch)
-        == 1
+        == 2
     )
     assert "200 kB are needed" in capsys.readouterr().err and mirrors.asked == []
 
@@ -222,7 +222,7 @@ def test_it_asks_before_it_downloads(mirrors, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(
         fetch, "BENCHMARKS", {"small": benchmark(mirrors.put("small.zip", zipped(FILES)))}
     )
-    assert fetch.main(["small", "--out", str(tmp_path)]) == 1  # nobody to ask
+    assert fetch.main(["small", "--out", str(tmp_path)]) == 2  # nobody to ask
     assert "add --yes" in capsys.readouterr().err
     monkeypatch.setattr(sys.stdin, "isatty", lambda: True, raising=False)
     for answer, fetched in (("", False), ("n", False), ("y", True)):

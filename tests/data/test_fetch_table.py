@@ -6,13 +6,14 @@ import os
 import shutil
 import subprocess
 import sys
+import tomllib
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from corrlib.backbones import weights
-from corrlib.data.sources import Mirror
+from corrlib.data.sources import Mirror, table
 from corrlib.data.sources.table import BENCHMARKS
 from data_scripts import fetch
 from data_scripts.fetching import assemble
@@ -48,9 +49,22 @@ def test_weights_from_the_first_address_that_has_them(tmp_path, tiny_folder, mon
     assert fetch.main(words) == 0 and len(asked) == 3 and "nothing to do" in capsys.readouterr().out
     monkeypatch.setattr(assemble, "free_bytes", lambda folder: 10**9)
     assert (
-        fetch.main(["weights", "sd1-4", "--yes", "--out", str(tmp_path)]) == 1 and len(asked) == 3
+        fetch.main(["weights", "sd1-4", "--yes", "--out", str(tmp_path)]) == 2 and len(asked) == 3
     )
     assert "are needed" in capsys.readouterr().err
+
+
+def test_weights_in_the_hub_s_cache_are_not_fetched_again(
+    tmp_path, tiny_folder, monkeypatch, capsys
+):
+    source = weights.MODELS["sd1-5"].sources[0]
+    cache = tmp_path / f"models--{source.repo.replace('/', '--')}"
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setattr("huggingface_hub.snapshot_download", None)
+    monkeypatch.delenv(weights.VARIABLE, raising=False)
+    shutil.copytree(tiny_folder, cache / "snapshots" / source.revision)
+    assert fetch.main(["weights", "sd1-5", "--yes"]) == 0
+    assert f"{cache}/snapshots/{source.revision} is there, nothing" in capsys.readouterr().out
 
 
 def test_weights_of_no_address_say_so(tmp_path, monkeypatch, capsys):
@@ -58,7 +72,7 @@ def test_weights_of_no_address_say_so(tmp_path, monkeypatch, capsys):
         raise OSError("no route to the hub")
 
     monkeypatch.setattr("huggingface_hub.snapshot_download", snapshot_download)
-    assert fetch.main(["weights", "sd1-4", "--yes", "--out", str(tmp_path)]) == 1
+    assert fetch.main(["weights", "sd1-4", "--yes", "--out", str(tmp_path)]) == 2
     said = capsys.readouterr().err
     assert (
         "CompVis/stable-diffusion-v1-4@133a221b" in said
@@ -164,6 +178,16 @@ def test_the_table_is_whole():
                 and "/" not in mirror.file
                 and " " not in mirror.url
             )
+
+
+def test_the_table_is_packaged_and_its_words_are_checked(tmp_path):
+    packaged = tomllib.loads(Path("pyproject.toml").read_text())["tool"]["setuptools"]
+    patterns = packaged["package-data"]["corrlib"]
+    assert any(table.FILE.match(f"corrlib/{pattern}") for pattern in patterns)
+    text = table.FILE.read_text()
+    (tmp_path / "b.yml").write_text(text.replace("megabytes:", "megabyte:", 1))
+    with pytest.raises(TypeError, match="megabyte"):
+        table.read(tmp_path / "b.yml")
 
 
 def test_importing_the_table_is_light():

@@ -63,6 +63,12 @@ def test_names_in_a_zip_that_leave_the_folder_are_refused(tmp_path, name):
     refused(tmp_path, zipped({**GOOD, name: b"x"}), "leaves the folder|absolute path")
 
 
+@pytest.mark.parametrize("name", ["set/" + 300 * "x", 20 * "folder/" + 300 * "y" + "/z"])
+def test_names_that_are_too_long_for_the_disk_are_refused(tmp_path, name):
+    said = "archive has an entry whose name is too long for this disk: ...(x|.*/y|y)"
+    refused(tmp_path, tar({**GOOD, name: b"x"}), said)
+
+
 @pytest.mark.parametrize("target", ["/etc/passwd", "../../outside", "..\\..\\outside"])
 @pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE])
 def test_links_that_point_outside_are_refused(tmp_path, target, kind):

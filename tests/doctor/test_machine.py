@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from corrlib import doctor
-from corrlib.backbones import weights
+from corrlib.backbones import vit_weights, weights
 from corrlib.data.sources import human
 from corrlib.data.sources.table import BENCHMARKS
 from corrlib.doctor.models import needed
@@ -26,6 +26,7 @@ def test_what_is_missing_comes_with_its_command(profile, monkeypatch, tmp_path):
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "cache"))
     monkeypatch.delenv("CORRLIB_WEIGHTS", raising=False)
     monkeypatch.setattr(weights, "_cached", lambda source: None)
+    monkeypatch.setattr(vit_weights, "_cached", lambda source: None)
     found = {finding.name: finding for finding in doctor.present(profile)}
     assert found["device"].ok and found["versions"].ok is None
     assert (
@@ -66,6 +67,7 @@ def benchmarks(profile, home=None) -> dict[str, doctor.Finding]:
 
 def test_every_benchmark_is_absent_incomplete_or_there(profile, tmp_path, monkeypatch):
     monkeypatch.setattr(weights, "_cached", lambda source: None)
+    monkeypatch.setattr(vit_weights, "_cached", lambda source: None)
     home = tmp_path / "build/paper/data"
     for i in range(2):
         (home / "PF-dataset/car(G)").mkdir(parents=True, exist_ok=True)
@@ -96,6 +98,7 @@ def test_every_benchmark_is_absent_incomplete_or_there(profile, tmp_path, monkey
 
 def test_benchmarks_elsewhere(profile, tmp_path, monkeypatch):
     monkeypatch.setattr(weights, "_cached", lambda source: None)
+    monkeypatch.setattr(vit_weights, "_cached", lambda source: None)
     said = benchmarks(profile, Path("/elsewhere"))["benchmark davis"].said
     assert "833 MB to download" in said and said.endswith(
         "python data_scripts/fetch.py davis --out /elsewhere"
@@ -104,6 +107,7 @@ def test_benchmarks_elsewhere(profile, tmp_path, monkeypatch):
 
 def test_where_it_was_fetched_from_is_said(profile, tmp_path, monkeypatch):
     monkeypatch.setattr(weights, "_cached", lambda source: None)
+    monkeypatch.setattr(vit_weights, "_cached", lambda source: None)
     part = replace(BENCHMARKS["davis"].parts[0], holds={"val.txt": 1})
     monkeypatch.setitem(BENCHMARKS, "davis", replace(BENCHMARKS["davis"], parts=(part,)))
     (tmp_path / "DAVIS").mkdir()
@@ -170,6 +174,7 @@ def test_a_gpu_is_named_with_its_memory(profile, monkeypatch):
 
 def test_the_weights_that_a_profile_needs_come_first(profile, monkeypatch, tmp_path):
     monkeypatch.setattr(weights, "_cached", lambda source: None)
+    monkeypatch.setattr(vit_weights, "_cached", lambda source: None)
     runs = {
         "a": {"method": "dift", "preset": "paper"},
         "b": {"method": "pixels"},
@@ -179,16 +184,35 @@ def test_the_weights_that_a_profile_needs_come_first(profile, monkeypatch, tmp_p
     studies = {
         "e": {
             "method": "prompt_optimization",
-            "trials": {"base": {}, "dift": {"method": "dift", "preset": "sd1-5"}},
+            "trials": {
+                "base": {},
+                "dift": {"method": "dift", "preset": "sd1-5"},
+                "both": {"method": "sd_dino", "preset": "paper", "model": "toybox"},
+                "dino": {"method": "sd_dino", "model": "sd2-1-base", "alpha": 0},
+            },
         }
     }
     asked = replace(profile, settings={**profile.settings, "runs": runs, "studies": studies})
-    assert needed(asked) == {"sd2-1": ["a"], "sd1-4": ["c"], "toybox": ["e"], "sd1-5": ["e"]}
+    models = ["sd2-1", "sd1-4", "toybox", "sd1-5", "dinov2-base", "toybox-dino"]
+    assert needed(asked) == dict(zip(models, [["a"], ["c"], *[["e"]] * 4], strict=True))
     found = [f for f in doctor.present(asked) if f.name.startswith("weights")]
-    assert [f.name.split()[1] for f in found[:4]] == ["sd2-1", "sd1-4", "toybox", "sd1-5"]
+    assert [f.name.split()[1] for f in found[:6]] == models
     assert found[0].ok is False and "needed by a of profile toybox; not on this" in found[0].said
-    assert found[4].name == "weights sd2-1-base" and found[4].ok is None
-    assert found[4].said.startswith("not needed; not on this machine")
+    assert found[4].ok is False and "hf download facebook/dinov2-base" in found[4].said
+    assert found[6].name == "weights sd2-1-base" and found[6].ok is None
+    assert found[6].said.startswith("not needed; not on this machine")
+
+
+def test_weights_that_are_cut_off_are_no_weights(profile, monkeypatch, tmp_path, tiny_folder):
+    shutil.copytree(tiny_folder, tmp_path / "weights" / "sd1-5")
+    monkeypatch.setenv("CORRLIB_WEIGHTS", str(tmp_path / "weights"))
+    state = {f.name: f for f in doctor.present(profile)}["weights sd1-5"]
+    assert state.ok and state.said.startswith("not needed; ")
+    path = tmp_path / "weights/sd1-5/text_encoder/model.safetensors"
+    path.write_bytes(path.read_bytes()[:-1])
+    state = {f.name: f for f in doctor.present(profile)}["weights sd1-5"]
+    assert state.ok is False and f"{path} is truncated" in state.said
+    assert "hf download stable-diffusion-v1-5" in state.said
 
 
 def test_the_shipped_profiles_say_what_they_need():

@@ -37,7 +37,9 @@ def test_a_record_says_where_it_comes_from(tmp_path):
     checked = tmp_path / "tiny.json"
     checked.write_text(json.dumps(records.check(recipe(), tmp_path / "tiny", 2)))
     line = Record.open(tmp_path / "tiny", checked).line()
-    assert "2 of its 6 blocks again on the same kind of machine, 6 rows: all of them agree" in line
+    assert (
+        "2 of its 6 blocks again on the same kind of machine, 6 rows: none of them differs" in line
+    )
     assert record.run["date"] in line and "\n" not in line
 
 
@@ -89,7 +91,7 @@ def test_another_kind_of_machine_is_granted_what_the_recipe_says(tmp_path, monke
     monkeypatch.setattr(records, "processor", lambda: "another")
     drifts = recipe(lambda i: block(i, 5.0 if i == 0 else 0.3), elsewhere=Tolerance(0.5, 0.1))
     found = records.check(drifts, folder, 6)
-    assert not found["same_machine"] and found["beyond"] == 1 and found["off"] == 0.5
+    assert not found["same_machine"] and found["beyond"] == 1 and found["within"] == 0.5
     with pytest.raises(ValueError, match="2 of 18 rows"):
         records.check(replace(drifts, block=lambda i: block(i, 5.0 * (i < 2))), folder, 6)
     assert not records.check(replace(drifts, data="rendered there"), folder, 1)["same_machine"]

@@ -3,6 +3,7 @@ same run by itself would be.
 """
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
@@ -10,8 +11,12 @@ import torch
 from conftest import picture_view
 
 from corrlib import methods
+from corrlib.experiments import records
 from corrlib.experiments.evaluate import evaluate
 from corrlib.experiments.profiles import load_profile
+from corrlib.experiments.record_recipes import of_study
+from corrlib.experiments.records import Record, Tolerance
+from corrlib.experiments.studies import Study
 from corrlib.experiments.trials import blocks, run_trials, thinned, variants
 from corrlib.types import Pair
 
@@ -140,3 +145,28 @@ def test_shards_and_a_second_call_give_the_same_table(tmp_path):
     assert run(tmp_path / "shards").path(0).stat().st_mtime_ns == first
     with pytest.raises(ValueError, match="another run"):
         run(tmp_path / "shards", points=3)
+
+
+def test_the_study_of_a_record_is_that_of_trials(tmp_path):
+    """What a record's recipe computes of a block are the rows of the same study's part."""
+    study = object.__new__(Study)
+    study.few, study.pairs, study.seed = {"limit": 6, "block": 3, "points": 2}, PAIRS, 0
+    study.names, study.load, study.profile = list(SHIFTS), load, SimpleNamespace(name="")
+    recipe = of_study("tiny", study, Tolerance(0.5, 0.1))
+    records.make(recipe, tmp_path / "tiny", tmp_path / "work")
+    kept, table = Record.open(tmp_path / "tiny"), run(tmp_path / "trials").read()
+    same = ["trial", "pair", "keypoint", "predicted_x", "predicted_y"]
+    pd.testing.assert_frame_equal(kept.table[same], table[same])
+    assert records.check(recipe, tmp_path / "tiny", 2)["rows"] == len(table)
+    study.pairs = [replace(PAIRS[0], source_points=PAIRS[0].source_points + 1), *PAIRS[1:]]
+    with pytest.raises(ValueError, match="from other data"):
+        records.check(of_study("tiny", study, Tolerance()), tmp_path / "tiny", 2)
+
+
+def test_the_records_of_the_profile_are_studies_that_can_be_loaded():
+    profile = load_profile("toybox")
+    for name, entry in profile["records"].items():
+        assert ("study" in entry) != ("counts" in entry), name
+        for trial in variants(entry["study"]).values() if "study" in entry else ():
+            method = trial.pop("method", entry["study"]["method"])
+            assert methods.settings(method, trial.pop("preset", profile["preset"]), **trial)

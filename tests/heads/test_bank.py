@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from corrlib.coords import Frame
-from corrlib.heads.bank import StoredBank, keypoints, nbytes
+from corrlib.heads.bank import StoredBank, fill, keypoints, nbytes
 from corrlib.storage.tensor_store import TensorStore
 from corrlib.types import FeatureMap, Pair, View
 
@@ -81,3 +81,17 @@ def test_clicked_keypoints_are_items_and_pairs_without_any_are_left_out():
     (item,) = keypoints(pairs)
     assert (item.source, item.target) == ("a", "b")
     assert torch.equal(item.target_points, points + 1)
+
+
+def test_two_images_of_one_name_are_refused_and_a_digest_computes_nothing():
+    from conftest import picture
+
+    other = View("a", (60, 40), pixels=picture(60, 40, 1))
+    for make in (lambda views: StoredBank(views, cells), lambda views: fill(views, cells)):
+        assert list(make([view("a"), view("a")])) == ["a"]
+        with pytest.raises(ValueError, match="two different views are called 'a'"):
+            make([view("a"), other])
+    one, two = StoredBank([view("a")], cells, "key"), StoredBank([other], cells, "key")
+    assert one.digest("a") == StoredBank([view("a")], cells, "key").digest("a") != two.digest("a")
+    assert one.digest("a") != StoredBank([view("a")], cells, "other").digest("a")
+    assert one.computed == 0

@@ -176,9 +176,9 @@ def test_an_error_loses_the_batch_in_flight_only(env, monkeypatch, tmp_path):
 
 KILLED = """
 import sys, torch
-sys.path[:0] = [{tests!r}]
+sys.path[:0] = {tests!r}
 torch.set_num_threads(1)
-from test_prompt_optimization import A, POINTS, SMALL, Env, TensorStore, methods
+from tests.methods.test_prompt_optimization import A, POINTS, SMALL, Env, TensorStore, methods
 settings = dict(SMALL, model={model!r}, at_once=2, steps={steps})
 env = Env(store=TensorStore({store!r}))
 method = methods.load("prompt_optimization", "toybox", env=env, **settings)
@@ -192,7 +192,10 @@ def test_a_killed_run_goes_on(tiny_folder, searched, tmp_path):
     """
     store, steps = TensorStore(tmp_path), 12
     code = KILLED.format(
-        tests=str(Path(__file__).parent), model=str(tiny_folder), store=str(tmp_path), steps=steps
+        tests=[str(Path(__file__).parents[up]) for up in (2, 1)],
+        model=str(tiny_folder),
+        store=str(tmp_path),
+        steps=steps,
     )
     process = subprocess.Popen([sys.executable, "-c", code], cwd=Path(__file__).parents[2])
     try:

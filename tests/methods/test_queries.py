@@ -4,6 +4,8 @@ none is rounded to half precision."""
 import pytest
 import torch
 from conftest import picture
+from small_sd_dino import LAYERS
+from small_sd_dino import SMALL as SD_DINO
 
 from corrlib import methods
 from corrlib.coords import Frame
@@ -11,14 +13,18 @@ from corrlib.matching import estimators
 from corrlib.methods.base import Env
 from corrlib.types import FeatureMap, View
 
+HYPER = {"size": (32, 32), "steps": 4, "positions": (0, 1, 3), "grid": (8, 8)}
+HYPER |= {"width": 16, "middle": 8, "groups": 4}
 SMALL = {
     "copy_position": {},
     "dift": {"size": (32, 32), "ensemble": 1},
     "distilled": {"size": (32, 32), "head": "concat", "layers": ("up_blocks.1",), "grid": (8, 8)},
+    "hyperfeatures": {**HYPER, "head": "untrained"},
     "latents": {"size": (32, 32)},
     "pixels": {"size": (32, 32)},
     "prompt_optimization": {"size": 32, "steps": 1, "crops": 4, "layers": (7,), "sigma": 4.0},
     "random_unet": {"size": (32, 32), "ensemble": 1},
+    "sd_dino": {**SD_DINO, "dino_layer": 2, "layers": LAYERS, "head": ""},
     "word_attention": {"size": 32, "layers": (7,), "crops": 4},
 }
 KINDS = [torch.int64, torch.int32, torch.uint8, torch.float16, torch.bfloat16]
@@ -34,8 +40,11 @@ def test_every_method_is_asked_here():
 
 
 @pytest.mark.parametrize("name", SMALL)
-def test_a_method_answers_whole_and_half_numbers_as_it_answers_float32(name, tiny_diffuser):
-    method = methods.load(name, env=Env(models={"toybox": tiny_diffuser}), **SMALL[name])
+def test_a_method_answers_whole_and_half_numbers_as_it_answers_float32(
+    name, tiny_diffuser, tiny_vit_folder
+):
+    changes = SMALL[name] | ({"dino": str(tiny_vit_folder)} if name == "sd_dino" else {})
+    method = methods.load(name, env=Env(models={"toybox": tiny_diffuser}), **changes)
     wanted = method(*VIEWS, QUERIES)
     assert wanted.points.dtype == wanted.score.dtype == torch.float32
     for kind in KINDS:

@@ -1,8 +1,8 @@
 """Where benchmarks come from: mirrors, parts, and how much of a part is on this disk. Nothing but
 the standard library.
 
-The table itself is `corrlib.data.sources.table`. `data_scripts/fetch.py` downloads by it, `python
--m corrlib doctor` reports by it.
+The table itself is `benchmarks.yml`, read by `table`; `data_scripts/fetch.py` downloads by it,
+`python -m corrlib doctor` reports by it.
 """
 
 import json

@@ -63,9 +63,7 @@ class LatentPool:
     """
 
     def __init__(self, keep_bytes: int = 512 * 2**20):
-        self._kept: LRUCache[tuple[Diffuser, View, CropLatents]] = LRUCache(
-            keep_bytes, nbytes=lambda kept: kept[2].nbytes
-        )
+        self._kept: LRUCache[CropLatents] = LRUCache(keep_bytes, nbytes=lambda kept: kept.nbytes)
 
     @classmethod
     def shared(cls, kept: dict[str, Any]) -> "LatentPool":
@@ -73,10 +71,7 @@ class LatentPool:
         return kept.setdefault("crop latents", cls())
 
     def of(self, diffuser: Diffuser, view: View, size: int, side: int) -> CropLatents:
-        """Those of crops of `side` of one image squashed to `size`. Model and image stay kept with
-        them, and so do their ids.
-        """
-        key = (id(diffuser), view, id(view.pixels), size, side)
-        return self._kept.of(
-            key, lambda: (diffuser, view, CropLatents(diffuser, view.image(), size, side))
-        )[2]
+        """Those of crops of `side` of one image squashed to `size`."""
+        # the model's id stays taken, since what is kept holds the model
+        key = (id(diffuser), view.key(), size, side)
+        return self._kept.of(key, lambda: CropLatents(diffuser, view.image(), size, side))

@@ -44,7 +44,7 @@ class EmbeddingCache:
         """An embedding, or None where there is none."""
         if (kept := self._kept.get(key)) is not None:
             return kept
-        stored = self.store.get(key) if self.store is not None else None
+        stored = self.store.get(key, wanted=["embedding"]) if self.store is not None else None
         return None if stored is None else self._kept.put(key, stored["embedding"])
 
     def put(self, key: str, sample: Sample, embedding: Float[Tensor, "tokens d"]) -> None:

@@ -16,6 +16,7 @@ loss is computed on the small maps, an image's crops are encoded once, and embed
 
 from collections.abc import Sequence
 from dataclasses import replace
+from operator import attrgetter
 
 import torch
 from einops import rearrange
@@ -81,8 +82,8 @@ class PromptOptimization:
         self.network = Network.of(diffuser, settings)
         self.cache = EmbeddingCache(settings, self.weights, env.store)
         self._pool = LatentPool.shared(env.shared)
-        maps = LRUCache(self.KEEP_BYTES, nbytes=lambda kept: kept[1].nbytes)
-        self._maps: LRUCache[tuple[View, Tensor]] = env.shared.setdefault("attention maps", maps)
+        maps = LRUCache(self.KEEP_BYTES, nbytes=attrgetter("nbytes"))
+        self._maps: LRUCache[Tensor] = env.shared.setdefault("attention maps", maps)
 
     def __call__(self, source: View, target: View, queries: Queries, *, seed: int = 0) -> Matches:
         """Matches in pixels of `target` for `queries` (n x 2) in pixels of `source`; score is the
@@ -130,7 +131,7 @@ class PromptOptimization:
             self.embed(source, queries, seed=seed), "n m tokens d -> (n m) tokens d"
         )
         samples, s = self._samples(source, queries), self.settings
-        asked = (target, id(target.pixels), s.locate_timestep, s.crops, s.query_scale, seed)
+        asked = (target.key(), s.locate_timestep, s.crops, s.query_scale, seed)
         keys = {sample: (self.cache.key(source, sample, seed), *asked) for sample in samples}
         found = {sample: self._maps.get(keys[sample]) for sample in samples}
         missing = [i for i, sample in enumerate(samples) if found[sample] is None]
@@ -138,11 +139,9 @@ class PromptOptimization:
             made = self.attend(
                 target, embeddings[missing], [samples[i] for i in missing], seed=seed
             )
-            for i, one in zip(
-                missing, made.cpu(), strict=True
-            ):  # with the image, so that its pixels' id stays taken
-                found[samples[i]] = self._maps.put(keys[samples[i]], (target, one.clone()))
-        flat = torch.stack([found[sample][1] for sample in samples])
+            for i, one in zip(missing, made.cpu(), strict=True):
+                found[samples[i]] = self._maps.put(keys[samples[i]], one.clone())
+        flat = torch.stack([found[sample] for sample in samples])
         return rearrange(flat, "(n m) layers H W -> n m layers H W", n=len(queries))
 
     def embed(

@@ -96,7 +96,7 @@ class OnePass:
         self.diffuser.require_layers(self.layers)
         self.settings = settings
         self._one = NoisedPass(settings, self.diffuser)
-        self._kept: LRUCache[tuple[View, dict[Cell, FeatureMap]]] = LRUCache(
+        self._kept: LRUCache[dict[Cell, FeatureMap]] = LRUCache(
             keep_bytes, nbytes=_nbytes, at_least=2
         )
 
@@ -111,11 +111,10 @@ class OnePass:
 
     def __call__(self, view: View, *, seed: int = 0) -> dict[Cell, FeatureMap]:
         """Features by (layer, timestep)."""
-        key = (view, id(view.pixels), seed)
+        timesteps = [self.settings.timestep]
         return self._kept.of(
-            key,
-            lambda: (view, self._one.cells(view, self.layers, [self.settings.timestep], seed=seed)),
-        )[1]
+            (view.key(), seed), lambda: self._one.cells(view, self.layers, timesteps, seed=seed)
+        )
 
     def channels(self) -> tuple[int, ...]:
         """The channels of each layer. Raises ValueError of a layer outside of the three stages of a
@@ -130,8 +129,8 @@ class OnePass:
         return tuple(found)
 
 
-def _nbytes(kept: tuple[View, dict[Cell, FeatureMap]]) -> int:
-    return sum(fm.values.nbytes for fm in kept[1].values())
+def _nbytes(maps: dict[Cell, FeatureMap]) -> int:
+    return sum(fm.values.nbytes for fm in maps.values())
 
 
 def new_head(settings: DistilledSettings, env: Env) -> AggregationHead:

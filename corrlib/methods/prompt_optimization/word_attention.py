@@ -69,7 +69,7 @@ class WordAttention:
         )
         self.network = Network.of(self.diffuser, settings)
         self._pool = LatentPool.shared(env.shared)
-        self._found: dict[tuple, tuple[View, Points, Tensor]] = {}
+        self._found: dict[tuple, tuple[Points, Tensor]] = {}
 
     def __call__(self, source: View, target: View, queries: Queries, *, seed: int = 0) -> Matches:
         """One place of `target` for all `queries` (n x 2); score is the attention there, in [0, 1].
@@ -77,18 +77,14 @@ class WordAttention:
         Raises ValueError on a query outside of the source and on a target without a category.
         """
         queries = as_queries(queries, source.size)
-        key = (target, id(target.pixels), seed)
+        key = (target.key(), seed)
         if key not in self._found:
             s, maps = self.settings, self.maps(target, seed=seed)
             place = read(fuse(maps[:, None], s), s)
             x, y = place[0].floor().long().clamp(0, s.size - 1).tolist()
             point = to_image(place, target.size, s.size, half_pixel=s.half_pixel)
-            self._found[key] = (
-                target,
-                point,
-                maps.mean(1)[:, y, x].cpu(),
-            )  # the view is kept, so that its pixels' id stays taken
-        _, point, score = self._found[key]
+            self._found[key] = (point, maps.mean(1)[:, y, x].cpu())
+        point, score = self._found[key]
         return Matches(
             point.expand(len(queries), 2).to(queries), score.expand(len(queries)).to(queries)
         )

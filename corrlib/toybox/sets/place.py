@@ -1,5 +1,8 @@
-"""Finished folders put in their place: a killed run leaves no half set, and runs beside each other
-leave one of theirs whole.
+"""Finished folders put in their place: a killed run leaves no half set, runs beside each other
+leave one of theirs whole, and what was not written here is left alone.
+
+The file `toybox.json` beside the sets says what each was when it was written; a folder that is not
+that any more holds somebody's work.
 """
 
 import fcntl
@@ -12,8 +15,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from corrlib.storage.atomic_write import atomic_write
+from corrlib.storage.outputs import make_folder, tree_digest
 
-PREFIX = ".toybox-"
+PREFIX, NOTE = ".toybox-", "toybox.json"
 
 
 @contextmanager
@@ -24,7 +28,7 @@ def workplace(out: Path) -> Iterator[Path]:
     Each holds a lock for as long as its run lives, which is how a living one is told from a dead
     one.
     """
-    out.mkdir(parents=True, exist_ok=True)
+    make_folder(out)
     with _alone(out):
         for left in out.glob(f"{PREFIX}*"):
             if left.is_dir() and _dead(left):
@@ -39,29 +43,49 @@ def workplace(out: Path) -> Iterator[Path]:
         os.close(lock)
 
 
-def publish(made: Path, target: Path, place: Path) -> None:
-    """Move a finished folder to `target`; one that stands there goes away. `place` is the run's
-    workplace.
+def require_ours(out: Path, name: str, target: Path) -> None:
+    """Raise FileExistsError where `target` is there and is not what set `name` was when it was
+    written.
     """
-    aside = place / f"old {target.name}"
-    with _alone(target.parent):
+    with _alone(out):
+        _require_ours(out, name, target)
+
+
+def publish(
+    made: Path, target: Path, place: Path, name: str, about: Mapping[str, object], force: bool
+) -> None:
+    """Move a finished folder to `target`, and note what it is; set `name` as it was written before
+    goes away, and with `force` whatever is there. `place` is the run's workplace.
+    """
+    aside, out = place / f"old {target.name}", target.parent
+    entry = {**about, "content": tree_digest(made)}
+    with _alone(out):
+        if not force:
+            _require_ours(out, name, target)
         if target.exists():
             os.rename(target, aside)
         os.rename(made, target)
+        with atomic_write(out / NOTE) as part:
+            part.write_text(json.dumps({**_noted(out), name: entry}, indent=1) + "\n")
     shutil.rmtree(aside, ignore_errors=True)
 
 
-def note(path: Path, entries: Mapping[str, object]) -> None:
-    """Add entries to a json file, keeping those of other names, whoever writes it at the same
-    time.
-    """
-    with _alone(path.parent):
-        try:
-            known = json.loads(path.read_text())
-        except (OSError, ValueError):
-            known = {}
-        with atomic_write(path) as part:
-            part.write_text(json.dumps({**known, **entries}, indent=1) + "\n")
+def _require_ours(out: Path, name: str, target: Path) -> None:
+    if target.exists() and (
+        not target.is_dir() or _noted(out).get(name, {}).get("content") != tree_digest(target)
+    ):
+        raise FileExistsError(
+            f"{target} is there, and not as make_toybox.py wrote it: move it away, name another "
+            "--out, or add --force to replace it"
+        )
+
+
+def _noted(out: Path) -> dict:
+    try:
+        found = json.loads((out / NOTE).read_text())
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 @contextmanager
@@ -78,10 +102,10 @@ def _alone(out: Path) -> Iterator[None]:
 
 
 def _dead(place: Path) -> bool:
-    """Whether nobody holds the folder's lock any more."""
+    """Whether nobody holds the folder's lock any more. A folder without one is no workplace."""
     try:
-        lock = os.open(place / "lock", os.O_CREAT | os.O_RDWR)
-    except OSError:  # its run is removing it
+        lock = os.open(place / "lock", os.O_RDWR)
+    except OSError:  # or its run is removing it
         return False
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,0 +1,61 @@
+"""The toy DINO: DINOv2's architecture with small numbers, and the projection head that only its
+training needs.
+"""
+
+import torch
+from torch import nn
+from torch.nn.functional import linear, normalize
+from transformers import Dinov2Config, Dinov2Model
+
+
+def make_vit(image: int = 96, patch: int = 6, width: int = 192, depth: int = 6) -> Dinov2Model:
+    """A `Dinov2Model` with heads of 32 channels; `image` and `patch` are pixels a side."""
+    config = Dinov2Config(
+        image_size=image,
+        patch_size=patch,
+        hidden_size=width,
+        num_hidden_layers=depth,
+        num_attention_heads=width // 32,
+        mlp_ratio=4,
+        layerscale_value=1.0,
+        use_mask_token=True,
+    )
+    return Dinov2Model(config)
+
+
+class Head(nn.Module):
+    """Tokens to logits over prototypes: three layers, unit length, then cosines with prototypes of
+    unit length.
+
+    *Source:* DINO's projection head; class and patch tokens share it, as in iBOT.
+    """
+
+    def __init__(self, width: int, prototypes: int = 1024, hidden: int = 512, middle: int = 128):
+        super().__init__()
+        self.layers = nn.Sequential(
+            nn.Linear(width, hidden),
+            nn.GELU(),
+            nn.Linear(hidden, hidden),
+            nn.GELU(),
+            nn.Linear(hidden, middle),
+        )
+        self.prototypes = nn.Parameter(torch.randn(prototypes, middle))
+        for layer in self.layers:
+            if isinstance(layer, nn.Linear):
+                nn.init.trunc_normal_(layer.weight, std=0.02)
+                nn.init.zeros_(layer.bias)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return linear(normalize(self.layers(x), dim=-1), normalize(self.prototypes, dim=-1))
+
+
+class Net(nn.Module):
+    """Student or teacher: the vision transformer and its head."""
+
+    def __init__(self, vit: Dinov2Model, head: Head):
+        super().__init__()
+        self.vit, self.head = vit, head
+
+    def forward(self, x: torch.Tensor, masks: torch.Tensor | None = None) -> torch.Tensor:
+        """Tokens after the last norm, class token first: b x (1 + patches) x width."""
+        return self.vit(pixel_values=x, bool_masked_pos=masks).last_hidden_state

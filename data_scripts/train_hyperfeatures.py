@@ -1,0 +1,184 @@
+"""Train the head of Diffusion Hyperfeatures on clicked keypoints.
+
+    T=data_scripts/train_hyperfeatures.py
+    python $T --only-plan       what it costs, nothing is run
+    python $T                   again after a kill: it goes on
+    python $T --out build/one-step --set steps=1 --set 'positions=(0,)'
+    python $T --preset official --device cuda --set load=64x64 --root SPair-71k --disk-gb 160
+                                as the paper did
+
+Every image is walked once and its maps are kept, as long as they fit into --disk-gb; those of the
+others are computed again at each step that needs them. The run is kept every --every steps in
+--out, with its curve, curve.csv. At the end there is --out/head.safetensors, which says what it is,
+and a card. Use it with: python -m corrlib evaluate --method hyperfeatures --set head=FILE
+"""
+
+import argparse
+import shlex
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from corrlib import data, methods  # noqa: E402
+from corrlib.backbones.skeletons import skeleton  # noqa: E402
+from corrlib.cli.common import setting  # noqa: E402
+from corrlib.heads import files  # noqa: E402
+from corrlib.heads.bank import Item, keypoints  # noqa: E402
+from corrlib.heads.training import Fit, train  # noqa: E402
+from corrlib.methods.base import Env  # noqa: E402
+from corrlib.methods.hyperfeatures import teaching  # noqa: E402
+from corrlib.methods.hyperfeatures.cost import cost  # noqa: E402
+from corrlib.methods.hyperfeatures.frozen import FrozenPath  # noqa: E402
+from corrlib.methods.hyperfeatures.method import new_head  # noqa: E402
+from corrlib.methods.hyperfeatures.settings import HyperfeatureSettings  # noqa: E402
+from corrlib.storage.atomic_write import atomic_write  # noqa: E402
+from corrlib.storage.tensor_store import TensorStore  # noqa: E402
+from corrlib.types import View  # noqa: E402
+from data_scripts.toytrain.head_card import write_card  # noqa: E402
+
+DTYPES = {"float16": torch.float16, "float32": torch.float32}
+
+
+def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--data", default="spair", help="the data set's name (default: spair)")
+    parser.add_argument("--root", type=Path, default=ROOT / "build/toybox/data/SPair-71k")
+    parser.add_argument("--split", default="trn", help="whose pairs are learned (default: trn)")
+    parser.add_argument("--preset", default="toybox", help="of the method hyperfeatures")
+    parser.add_argument(
+        "--set",
+        dest="settings",
+        type=setting,
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="replace a setting of the method",
+    )
+    parser.add_argument("--steps", type=int, default=5000, help="the paper's by default")
+    parser.add_argument("--pairs", type=int, default=1, help="pairs of images a step")
+    parser.add_argument("--rate", type=float, default=1e-3)
+    parser.add_argument("--released-cells", action="store_true", help="points half a cell off")
+    parser.add_argument("--every", type=int, default=200, help="steps between two that are kept")
+    parser.add_argument("--seed", type=int, default=0, help="of latents and of the pairs' order")
+    parser.add_argument("--disk-gb", type=float, default=10.0, help="for the maps of images")
+    parser.add_argument("--memory-gb", type=float, default=2.0, help="likewise")
+    parser.add_argument("--dtype", choices=DTYPES, default="float16", help="maps are rounded to")
+    parser.add_argument("--out", type=Path, default=ROOT / "build/hyperfeatures")
+    parser.add_argument("--device", default="cpu", help="cpu, cuda, mps")
+    parser.add_argument("--only-plan", action="store_true", help="only say what it costs")
+    return parser.parse_args(given)
+
+
+def plan(
+    settings: HyperfeatureSettings, env: Env, items: Sequence[Item], args: argparse.Namespace
+) -> dict[str, Any]:
+    """What a run costs, counted: images, calls of the network, multiply-adds, bytes."""
+    diffuser = env.diffuser(settings.model, settings.dtype)
+    one = cost(settings, skeleton(diffuser.unet), skeleton(diffuser.vae))
+    images = len({id for item in items for id in (item.source, item.target)})
+    return {
+        "images": images,
+        "pairs": len(items),
+        "points": sum(len(item.source_points) for item in items),
+        "steps": args.steps,
+        "calls of the U-Net": images * one.calls,
+        "multiply-adds of all images, T": images * one.frozen / 1e12,
+        "multiply-adds of all steps, T": one.training(0, args.steps, args.pairs) / 1e12,
+        "maps, GB": images * one.maps * DTYPES[args.dtype].itemsize / 1e9,
+    }
+
+
+class Curve:
+    """The mean loss of the steps since the last row, and the seconds of all starts so far."""
+
+    def __init__(self, path: Path):
+        self.path, self.begin = path, time.perf_counter()
+        before = pd.read_csv(path) if path.is_file() else pd.DataFrame()
+        self.rows = before.to_dict("records")
+        self.before = self.rows[-1]["seconds"] if self.rows else 0.0
+
+    def __call__(self, losses: list[float]) -> None:
+        """Add a row and write the file."""
+        last = self.rows[-1]["step"] if self.rows else 0
+        if len(losses) > last:
+            seconds = round(self.before + time.perf_counter() - self.begin, 1)
+            mean = sum(losses[last:]) / len(losses[last:])
+            self.rows.append({"step": len(losses), "loss": mean, "seconds": seconds})
+        with atomic_write(self.path) as part:
+            pd.DataFrame(self.rows).to_csv(part, index=False)
+
+
+def views_of(pairs: Any, items: Sequence[Item]) -> list[View]:
+    """The images of the items."""
+    wanted = {id for item in items for id in (item.source, item.target)}
+    return [view for view in pairs.views() if view.id in wanted]
+
+
+def run(args: argparse.Namespace, env: Env | None = None) -> Path | None:
+    """All of it; returns the head's file, or None of a plan."""
+    env = env or Env(args.device)
+    settings = methods.settings("hyperfeatures", args.preset, **dict(args.settings))
+    pairs = data.load(args.data, args.root, args.split)
+    items = keypoints(pairs)
+    counted = plan(settings, env, items, args)
+    print("; ".join(f"{name} {value:,.6g}" for name, value in counted.items()), flush=True)
+    if args.only_plan:
+        return None
+    args.out.mkdir(parents=True, exist_ok=True)
+    env.store = TensorStore(args.out / "maps")
+    env.store.require_space(int(min(args.disk_gb, counted["maps, GB"]) * 1e9))
+    bank = teaching.bank(
+        settings,
+        env,
+        views_of(pairs, items),
+        seed=args.seed,
+        disk_bytes=args.disk_gb * 1e9,
+        keep_bytes=int(args.memory_gb * 1e9),
+        dtype=DTYPES[args.dtype],
+    )
+    diffuser = env.diffuser(settings.model, settings.dtype)
+    head = new_head(settings, FrozenPath(settings, diffuser)).to(env.device)
+    fit = Fit(args.rate, pairs=args.pairs, seed=args.seed, released_cells=args.released_cells)
+    origin = teaching.origin(settings, env, seed=args.seed)
+    curve = Curve(args.out / "curve.csv")
+    losses = train(
+        head,
+        bank,
+        items,
+        args.steps,
+        fit,
+        checkpoint=args.out / "training.safetensors",
+        every=args.every,
+        observe=curve,
+        about={"features": list(origin), "dtype": args.dtype},
+    )
+    command = shlex.join(["python", "data_scripts/train_hyperfeatures.py", *sys.argv[1:]])
+    facts = {
+        "what": f"a head on {counted['pairs']} pairs of {counted['images']} images with "
+        f"{counted['points']} points: {args.data}, {args.split}",
+        "frozen maps": origin[0],
+        "model": f"{settings.model}, fingerprint {diffuser.fingerprint}",
+        "steps": f"{len(losses)}, the last one kept too; AdamW at {fit.learning_rate:g}, "
+        f"{fit.pairs} pairs a step, temperature {fit.temperature}",
+        "seed": str(args.seed),
+        "time": f"{curve.rows[-1]['seconds'] / 3600:.2f} hours on {args.device}, of the clock",
+        "train it again": f"`{command}`",
+    }
+    path = files.save(head, args.out / "head.safetensors", **facts)
+    write_card(args.out, head, curve.rows, facts)
+    print(f"wrote {path}; evaluate it with --method hyperfeatures --set head={path}")
+    return path
+
+
+if __name__ == "__main__":
+    run(arguments())
