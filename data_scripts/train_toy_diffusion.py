@@ -15,21 +15,18 @@ smaller pictures: --image 64 --out build/train64 --images 130000 first, then --b
 import argparse
 import json
 import os
-import platform
 import sys
 from pathlib import Path
 
 import torch
-from tqdm import tqdm
-from transformers import CLIPTokenizer
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from corrlib.toybox.things import CATEGORIES  # noqa: E402
-from data_scripts.toytrain import card, diffusion, export, latents, models, pool, vae  # noqa: E402
+from data_scripts.toytrain import latents, pool, run, vae  # noqa: E402
 from data_scripts.toytrain.begin import begin  # noqa: E402
-from data_scripts.toytrain.record import Observer  # noqa: E402
+from data_scripts.toytrain.diffusion import Recipe  # noqa: E402
 
 
 def arguments() -> argparse.Namespace:
@@ -87,46 +84,6 @@ def arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-@torch.no_grad()
-def make_latents(autoencoder, args: argparse.Namespace) -> None:
-    """Encode the pool once: posterior means in half precision, scaled to unit deviation, with the
-    captions' tokens.
-    """
-    target, means, spreads, lines = args.out / "latents.pt", [], [], []
-    if target.exists():
-        return
-    for i in tqdm(range(args.chunks), desc="encode", mininterval=10):
-        images, text = pool.load_chunk(args.out, i, args.device)
-        posteriors = [
-            autoencoder.encode(part.float() / 127.5 - 1).latent_dist for part in images.split(32)
-        ]
-        means += [p.mean.half() for p in posteriors]
-        spreads += [p.std.mean((0, 2, 3)) for p in posteriors]
-        lines += text
-    mean, spread = torch.cat(means), torch.stack(spreads).mean(0)
-    begun = args.out / "scale.json"  # weights that are taken over know latents of one scale
-    scale = json.loads(begun.read_text()) if begun.exists() else 1 / mean.float().std().item()
-    ids = models.tokens(tokenizer_of(args), lines).to(torch.int16)
-    checkpoint.save(
-        {
-            "mean": mean * scale,
-            "spread": (spread * scale)[:, None, None],
-            "ids": ids,
-            "scale": scale,
-        },
-        target,
-    )
-
-
-def tokenizer_of(args: argparse.Namespace):
-    """That of the run it began with, or learned from the first chunk's captions, which hold every
-    word of the grammar many times.
-    """
-    if (args.out / "tokenizer").is_dir():
-        return CLIPTokenizer.from_pretrained(args.out / "tokenizer")
-    return models.make_tokenizer(pool.load_chunk(args.out, 0, args.device)[1])
-
-
 def make_autoencoder(args: argparse.Namespace):
     ready = [i for i in range(args.chunks) if pool.chunk_path(args.out, i).exists()]
     images = torch.cat([pool.load_chunk(args.out, i, args.device)[0] for i in ready])
@@ -139,77 +96,6 @@ def make_autoencoder(args: argparse.Namespace):
     report = {**record, "kept_percent": vae.quality(autoencoder, held_out)}
     (args.out / "autoencoder.json").write_text(json.dumps(report))
     print("autoencoder keeps", report["kept_percent"], flush=True)
-
-
-def train_unet(args: argparse.Namespace, autoencoder) -> diffusion.Trainer:
-    data, tokenizer, device = (
-        latents.load(args.out, args.device),
-        latents.tokenizer_of(args.out),
-        args.device,
-    )
-    recipe = diffusion.Recipe(
-        images=args.images, batch=args.batch, rate=args.rate, cooldown=args.cooldown, ema=args.ema
-    )
-    torch.manual_seed(recipe.seed)
-    unet, text = models.make_unet(args.image), models.make_text_encoder(tokenizer)
-    alphas = models.make_scheduler().alphas_cumprod
-    trainer = diffusion.Trainer(
-        unet, text, alphas, models.tokens(tokenizer, [""])[0], recipe, device
-    )
-    if args.compile:
-        trainer.nets["unet"].compile()
-    if trainer.resume(args.out / "diffusion.pt"):
-        print(f"going on from {trainer.seen} images", flush=True)
-    if args.stage != "export":
-        observer = Observer(
-            autoencoder,
-            lambda s: models.tokens(tokenizer, s),
-            alphas,
-            latents.scale_of(args.out),
-            args.image,
-            device,
-        )
-        trainer.run(
-            data,
-            args.out / "diffusion.pt",
-            observe=observer,
-            seconds=args.seconds,
-            every=args.observe,
-        )
-    return trainer
-
-
-def export_all(args: argparse.Namespace, autoencoder, trainer: diffusion.Trainer) -> None:
-    autoencoder.register_to_config(scaling_factor=latents.scale_of(args.out))
-    average = trainer.average
-    export.write(
-        args.out / "diffusion",
-        autoencoder,
-        average["unet"],
-        average["text"],
-        latents.tokenizer_of(args.out),
-    )
-    hardware = (
-        torch.cuda.get_device_name()
-        if args.device == "cuda"
-        else f"{os.cpu_count()} cores of a {platform.machine()} CPU"
-    )
-    run = {
-        "recipe": vars(trainer.recipe),
-        "pool": trainer.history[-1]["pool"],
-        "hardware": hardware,
-        "torch": torch.__version__,
-    }
-    run |= {"images_seen": trainer.seen, "steps": trainer.steps, "seconds": round(trainer.seconds)}
-    run |= {"autoencoder": json.loads((args.out / "autoencoder.json").read_text())}
-    run |= {"history": trainer.history, "record": trainer.record, "curve": trainer.curve}
-    export.write_record(args.out / "diffusion", run)
-    sizes = {"autoencoder": autoencoder, "U-Net": average["unet"], "text encoder": average["text"]}
-    card.write_card(
-        args.out / "diffusion",
-        {name: sum(p.numel() for p in net.parameters()) for name, net in sizes.items()},
-    )
-    print(f"wrote {args.out / 'diffusion'}: {trainer.seen} images seen", flush=True)
 
 
 def main() -> None:
@@ -238,10 +124,19 @@ def main() -> None:
     autoencoder = vae.load(args.out, args.image, args.device)
     if "latents" in stages:
         latents.encode(autoencoder, args.out, args.chunks, args.device, shard)
-    if {"unet", "export"} & set(stages):
-        trainer = train_unet(args, autoencoder)
-        if trainer.rank == 0:
-            export_all(args, autoencoder, trainer)
+    if not {"unet", "export"} & set(stages):
+        return
+    recipe = Recipe(
+        images=args.images, batch=args.batch, rate=args.rate, cooldown=args.cooldown, ema=args.ema
+    )
+    trainer = run.trainer_of(args.out, recipe, args.image, args.device, compiled=args.compile)
+    if "unet" in stages:
+        data = latents.load(args.out, args.device)
+        observer = run.observer_of(args.out, autoencoder, args.image, args.device)
+        path = args.out / "diffusion.pt"
+        trainer.run(data, path, observe=observer, seconds=args.seconds, every=args.observe)
+    if trainer.rank == 0:
+        run.export_run(args.out, autoencoder, trainer)
 
 
 if __name__ == "__main__":

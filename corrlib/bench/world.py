@@ -1,6 +1,6 @@
 """How much a data set is like SPair-71k: boxes, views, cuts and points, side by side."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -57,8 +57,8 @@ def statistics(pairs: SPair) -> dict[str, Any]:
     views = np.array([record["viewpoint_variation"] for record in records])
     quantiles = np.quantile(fills, QUANTILES)
 
-    def share(of: Iterable[bool]) -> float:
-        return round(float(np.mean(list(of))), 3)
+    def share(of: Sequence[bool] | np.ndarray) -> float:
+        return round(float(np.mean(of)), 3)
 
     return {
         "pairs": len(records),
@@ -68,7 +68,7 @@ def statistics(pairs: SPair) -> dict[str, Any]:
             for q, v in zip(QUANTILES, quantiles, strict=True)
         },
         "viewpoint": {k: share(views == i) for i, k in enumerate(("easy", "medium", "hard"))},
-        "no_truncation": share(record["truncation"] == 0 for record in records),
-        "no_occlusion": share(record["occlusion"] == 0 for record in records),
+        "no_truncation": share([record["truncation"] == 0 for record in records]),
+        "no_occlusion": share([record["occlusion"] == 0 for record in records]),
         "points_a_pair": round(float(np.mean([len(record["src_kps"]) for record in records])), 2),
     }

@@ -75,9 +75,7 @@ class Maker:
         zero, one = torch.zeros_like(a), torch.ones_like(a)
 
         def matrix(*rows):
-            return torch.stack(
-                [torch.stack([torch.as_tensor(v) for v in row], -1) for row in rows], -2
-            )
+            return torch.stack([torch.stack(row, -1) for row in rows], -2)
 
         about_z = matrix((a.cos(), -a.sin(), zero), (a.sin(), a.cos(), zero), (zero, zero, one))
         about_y = matrix((b.cos(), zero, -b.sin()), (zero, one, zero), (b.sin(), zero, b.cos()))

@@ -98,14 +98,18 @@ def curve_with_band(
 
 
 def training_record(
-    axes: Sequence[Axes] | np.ndarray, record: Mapping[str, Any] | Sequence[Mapping[str, Any]]
+    axes: Sequence[Axes] | np.ndarray,
+    record: Mapping[str, Any] | Sequence[Mapping[str, Any]],
+    forecast: Any = None,
 ) -> np.ndarray:
     """When does correspondence emerge? The loss (first axes) and PCK (second) against images seen,
     in doublings. Returns the axes.
 
     `record` is a training record (or its list "record"): rows of images, loss and pck, a mapping
     from "layer@t" to percent. A layer's curve is its best timestep at each row that looked at it; a
-    "curve" of (images, loss) in the record is drawn thin behind the loss.
+    "curve" of (images, loss) in the record is drawn thin behind the loss. Where the world of the
+    validation pairs changes, curves begin anew and a line says so. `forecast` (as
+    `corrlib.experiments.forecast` gives) adds what the next doubling is expected to reach.
     """
     axes = np.asarray(axes, dtype=object).ravel()
     curve = record.get("curve", ()) if isinstance(record, Mapping) else ()
@@ -116,16 +120,27 @@ def training_record(
         axes[0].plot(seen, _smooth(loss), color=BLUE, alpha=0.35, linewidth=1.2)
     curve_with_band(axes[0], images, [row["loss"] for row in rows], color=BLUE)
     axes[0].set_ylabel("loss")
+    of_world = np.array([row.get("world", "hard") for row in rows])
+    worlds = list(dict.fromkeys(of_world.tolist()))
     layers = list(dict.fromkeys(name.split("@")[0] for name in rows[-1]["pck"]))
     for layer, color in zip(layers, CYCLE, strict=False):
         of = [[v for name, v in row["pck"].items() if name.split("@")[0] == layer] for row in rows]
-        looked = np.array([bool(values) for values in of])
-        curve_with_band(
-            axes[1],
-            images[looked],
-            [max(values) for values in of if values],
-            label=layer,
-            color=color,
+        best = np.array([max(values, default=np.nan) for values in of])
+        for k, world in enumerate(worlds):
+            taken = np.isfinite(best) & (of_world == world)
+            name = layer if k == 0 else "_" + layer
+            curve_with_band(axes[1], images[taken], best[taken], label=name, color=color)
+        if forecast is not None and forecast.layer == layer:
+            reach = [[forecast.next - forecast.next_low], [forecast.next_high - forecast.next]]
+            axes[1].errorbar(
+                forecast.images, forecast.next, reach, fmt="o", mfc="none", color=color, capsize=3
+            )
+    for ax in axes[: 2 * (len(worlds) > 1)]:
+        ax.axvline(images[of_world == worlds[-1]][0], color=GREY, linestyle=":", linewidth=1)
+    if len(worlds) > 1:
+        place = (images[of_world == worlds[-1]][0], 0.02)
+        axes[1].annotate(
+            f"{worlds[-1]} ", place, xycoords=("data", "axes fraction"), ha="right", fontsize=9
         )
     axes[1].set_ylabel("PCK@0.1, percent")
     axes[1].set_ylim(0, 1.4 * max(max(row["pck"].values()) for row in rows))  # room for the legend

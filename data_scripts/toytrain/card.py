@@ -26,12 +26,12 @@ correspondence was ever shown to it. Weights are stored in half precision.
 
 ![Loss and DIFT's accuracy on validation pairs while it trained](training.png)
 
-| pictures seen | loss | {layers} |
-| ---: | ---: | {rule} |
+| pictures seen | world of the pairs | loss | {layers} |
+| ---: | --- | ---: | {rule} |
 {rows}
 
 Loss: the mean of the last 200 steps, weighted. The other columns: PCK@0.1 of the target box in percent, per point, on all
-ordered pairs of four validation pictures a category, one noise, the best of t = {timesteps}. The whole record is `training.json`.
+ordered pairs of the validation pictures of a category (eight of the calibrated world, four of the hard one), one noise, the best of t = {timesteps}. The whole record is `training.json`.
 """
 
 
@@ -50,7 +50,7 @@ def write_card(folder: Path, sizes: dict[str, int]) -> None:
             for layer in layers
         ]
         rows.append(
-            f"| {row['images']:,} | {row['loss']:.4f} | "
+            f"| {row['images']:,} | {row.get('world', 'hard')} | {row['loss']:.4f} | "
             + " | ".join(f"{max(v):.1f}" if v else "" for v in of)
             + " |"
         )

@@ -4,6 +4,7 @@ dropout; resumable.
 
 import copy
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -176,10 +177,13 @@ class Trainer:
         seconds: float = float("inf"),
         save_every: float = 120.0,
         every: int | None = None,
+        clock: Callable[[], float] = time.time,
     ) -> None:
-        """Train until the recipe's images are seen or `seconds` have passed; `observe(self)` before
-        the first step in a new world, at each doubling of images seen, and each `every` images.
+        """Train until the recipe's images are seen or `seconds` of `clock` have passed;
+        `observe(self)` before the first step in a new world, at each doubling of images seen, and
+        each `every` images.
         """
+        until = clock() + seconds
         started = saved = shown = time.time()
         already, spent = self.seen, self.seconds
         side = self.nets["unet"].config.sample_size
@@ -197,7 +201,7 @@ class Trainer:
         due = due_after(self.seen, every)
         if self.rank == 0 and self.record and self.record[-1].get("world") != observe.world:
             self.note(observe)  # the same weights as in the last line, seen by new pictures
-        while self.seen < self.recipe.images and time.time() - started < seconds:
+        while self.seen < self.recipe.images and clock() < until:
             loss = self.step(data)
             self.seconds = spent + time.time() - started
             if self.steps % 10 == 0 or not self.curve:

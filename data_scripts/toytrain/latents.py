@@ -42,26 +42,41 @@ def encode(
     todo = [i for i in range(shard[0], chunks, shard[1]) if not _path(out, i).exists()]
     for i in tqdm(todo, desc="encode", mininterval=10):
         images, lines = pool.load_chunk(out, i, device)
-        parts = [
-            autoencoder.encode(part.float() / 127.5 - 1).latent_dist for part in images.split(32)
-        ]
-        state = {
-            "mean": torch.cat([part.mean for part in parts]).half(),
-            "spread": torch.cat([part.std.mean((2, 3)) for part in parts]).mean(0),
-            "ids": models.tokens(tokenizer, lines).to(torch.int16),
-        }
+        mean, spread = posteriors(autoencoder, images)
+        state = {"mean": mean, "spread": spread, "ids": ids_of(tokenizer, lines, "cpu")}
         checkpoint.save(state, _path(out, i))
 
 
+@torch.no_grad()
+def posteriors(autoencoder, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Of uint8 pictures: the means in half precision, and the mean spread of each channel."""
+    parts = [autoencoder.encode(x.float() / 127.5 - 1).latent_dist for x in images.split(32)]
+    mean = torch.cat([part.mean for part in parts]).half()
+    return mean, torch.cat([part.std.mean((2, 3)) for part in parts]).mean(0)
+
+
+def ids_of(tokenizer: CLIPTokenizer, lines: list[str], device: str) -> torch.Tensor:
+    """Captions' tokens (n x 77), as small as they can be kept."""
+    return models.tokens(tokenizer, lines).to(torch.int16).to(device)
+
+
 def load(out: Path, device: str) -> Latents:
-    """All chunks that are encoded, scaled. Raises FileNotFoundError where there is none."""
+    """All chunks that are encoded. Raises FileNotFoundError where there is none."""
     paths = sorted((out / "latents").glob("*.pt"))
     if not paths:
         raise FileNotFoundError(f"{out / 'latents'} is empty; run this script with --stage latents")
-    chunks, scale = [checkpoint.load(path, device) for path in paths], scale_of(out)
-    mean = torch.cat([chunk["mean"] for chunk in chunks]) * scale
-    spread = torch.stack([chunk["spread"] for chunk in chunks]).mean(0) * scale
-    return Latents(mean, spread[:, None, None], torch.cat([chunk["ids"] for chunk in chunks]))
+    chunks = [checkpoint.load(path, device) for path in paths]
+    means, spreads, ids = ([chunk[key] for chunk in chunks] for key in ("mean", "spread", "ids"))
+    return scaled(means, spreads, torch.cat(ids), out)
+
+
+def scaled(
+    means: list[torch.Tensor], spreads: list[torch.Tensor], ids: torch.Tensor, out: Path
+) -> Latents:
+    """The chunks as one pool, in the scale of the run in `out`."""
+    scale = scale_of(out)
+    spread = torch.stack(spreads).mean(0) * scale
+    return Latents(torch.cat(means) * scale, spread[:, None, None], ids)
 
 
 def _path(out: Path, index: int) -> Path:

@@ -56,12 +56,14 @@ def render_chunks(
     """
     todo = [i for i in range(shard[0], count, shard[1]) if not chunk_path(folder, i).exists()]
     for i in tqdm(todo, desc="render", mininterval=10):
-        parts = [pictures(category, EACH, size, i, device=device) for category in CATEGORIES]
-        lines = [line for _, text in parts for line in text]
-        checkpoint.save(
-            {"images": torch.cat([rgb for rgb, _ in parts]).cpu(), "captions": lines},
-            chunk_path(folder, i),
-        )
+        images, lines = chunk(i, size, device)
+        checkpoint.save({"images": images.cpu(), "captions": lines}, chunk_path(folder, i))
+
+
+def chunk(index: int, size: int, device: str) -> tuple[torch.Tensor, list[str]]:
+    """One chunk's pictures, on the device, and captions: EACH of every category."""
+    parts = [pictures(category, EACH, size, index, device=device) for category in CATEGORIES]
+    return torch.cat([rgb for rgb, _ in parts]), [line for _, text in parts for line in text]
 
 
 def load_chunk(folder: Path, index: int, device: str) -> tuple[torch.Tensor, list[str]]:

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 import torch
 
+from corrlib.toybox.captions import captions
 from corrlib.toybox.items import generator_for, item, item_of, photo
 from corrlib.toybox.photograph import FILL, SHAPES, photograph
-from corrlib.toybox.render import outline, render
+from corrlib.toybox.render import outline, picture, render
 from corrlib.toybox.scene import Knobs, draw
 from corrlib.toybox.things import CATEGORIES
 from corrlib.toybox.truth import flags, toy_box
@@ -92,3 +93,14 @@ def test_items_of_both_worlds():
     assert not torch.equal(hard.azimuth, scene.azimuth)
     with pytest.raises(ValueError, match="no toy world 'easy'; there are calibrated, hard"):
         item_of("easy", "val", "cat", 1, 0)
+
+
+@pytest.mark.parametrize("category", CATEGORIES)
+def test_pictures_are_drawn_on_the_device_of_their_generator(category):
+    # a tensor that a function makes without saying where lands on "meta", and cannot meet the rest
+    with torch.device("meta"):
+        generator = torch.Generator("cpu").manual_seed(0)
+        scene, size = photograph(category, 2, generator)
+        drawn = picture(scene, (8, 8), aspect=size[:, 0] / size[:, 1])
+        lines = captions(scene, generator)
+    assert drawn.device.type == size.device.type == "cpu" and len(lines) == 2

@@ -6,6 +6,8 @@ import matplotlib
 
 matplotlib.use("Agg")
 
+from types import SimpleNamespace
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -215,6 +217,22 @@ def test_training_record_draws_the_best_timestep_of_each_layer():
     assert curves == {"up.0": [0, 2, 4, 6], "up.1": [9, 9, 9, 9]}
     assert axes[0].get_xscale() == "log" and len(axes[0].lines) == 2
     assert viz.training_record(plt.figure().subplots(1, 2), rows)[0].lines[0].get_ydata()[1] == 0.5
+
+
+def test_training_record_marks_a_change_of_world_and_the_next_doubling():
+    rows = [
+        {"images": 1000 * 2**i, "loss": 1.0, "pck": {"up.0@51": 2.0 * i}, "world": world}
+        for i, world in ((0, "hard"), (1, "hard"), (1, "calibrated"), (2, "calibrated"))
+    ]
+    expected = SimpleNamespace(layer="up.0", images=8000, next=6.0, next_low=5.0, next_high=8.0)
+    axes = viz.training_record(plt.figure().subplots(1, 2), rows, expected)
+    curves = [list(line.get_xdata()) for line in axes[1].lines]
+    assert [1000, 2000] in curves and [2000, 4000] in curves  # two lines, not one
+    assert axes[1].get_legend_handles_labels()[1] == ["up.0"]
+    assert axes[1].texts[0].get_text() == "calibrated "
+    (bar,) = axes[1].containers
+    assert bar.lines[0].get_xydata().tolist() == [[8000, 6]]
+    assert [line.get_ydata().tolist() for line in bar.lines[1]] == [[5.0], [8.0]]
 
 
 def test_curve_with_band_accepts_tensors():
