@@ -160,7 +160,9 @@ def run_sources(name):
     return sources(f"run-{name}", *start, without=COUNT, also=COMMAND, methods=[run["method"]], sections=shared, run=run)
 
 
-STUDIES = PROFILE.get("studies") or {}
+# A study that has a record is not computed again: a sample of its record is.
+RECORDS = {name: entry for name, entry in (PROFILE.get("records") or {}).items() if os.path.isfile(f"book/records/{name}/run.json")}
+STUDIES = {name: study for name, study in (PROFILE.get("studies") or {}).items() if name not in RECORDS}
 
 
 def study_sources(name):
@@ -221,9 +223,6 @@ for name in STUDIES:
 
 # ---------------------------------------------------------------- records: slow results that are kept; of each a sample is computed again
 
-RECORDS = {name: entry for name, entry in (PROFILE.get("records") or {}).items() if os.path.isfile(f"book/records/{name}/run.json")}
-
-
 def record_sources(name):
     """What a check of a record depends on: the record, and what its rows do."""
     entry = RECORDS[name]
@@ -269,7 +268,7 @@ def notebook_sources(name):
     """A notebook, the modules that it imports, and the sections of the profile whose names stand in it or in them as strings."""
     path = f"notebooks/{name}.ipynb"
     text = "\n".join(depends.code_of(file) for file in depends.closure(ROOT, path))
-    kept = {"paper_numbers": "book/paper_numbers", "run.record(": "book/records", "shipped()": "corrlib/assets/toybox/labels"}
+    kept = {"paper_numbers": "book/paper_numbers", "run.record(": "book/records", "run.matches(": "book/records", "shipped()": "corrlib/assets/toybox/labels"}
     numbers = [folder for words, folder in kept.items() if words in text]
     return sources(f"notebook-{name}", path, also=["book/fit.py", *numbers], sections=[key for key in PROFILE if f'"{key}"' in text or f"'{key}'" in text])
 
@@ -279,7 +278,7 @@ def reads(name):
     code = depends.code_of(ROOT / f"notebooks/{name}.ipynb")
     runs = [*rules.tables.output, *MATCHES] if any(f'run.need("{folder}"' in code for folder in ("tables", "matches")) else []
     runs += [done for study, steps in TRIALS.items() if f'"{study}"' in code for done in steps]
-    return runs + [done for record, done in zip(RECORDS, CHECKED) if f'run.record("{record}")' in code]
+    return runs + [done for record, done in zip(RECORDS, CHECKED) if f'"{record}"' in code]
 
 
 READS = {name: reads(name) for name in NOTEBOOKS}

@@ -105,6 +105,19 @@ class Run:
         checked = self.profile.build("records", f"{name}.json")
         return Record.open(self.profile.path("book", "records", name), checked)
 
+    def matches(self, name: str) -> Any:
+        """The matches of the study `name`, a table with a column `trial`, and a line on where they
+        come from: its record, where one is kept, else what this build computed.
+        """
+        from corrlib.experiments.evaluate import read
+
+        if self.profile.path("book", "records", name, "run.json").is_file():
+            kept = self.record(name)
+            if kept.run["described"].get("profile") == self.profile.name:
+                return kept.table, kept.line()
+        table = read(self.need("matches", name))
+        return table, f"*{name}*: computed by this build. {table['subset'].iloc[0]}".strip()
+
     def _record(self) -> None:
         record = {
             "notebook": self.name,

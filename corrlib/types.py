@@ -83,12 +83,14 @@ class View:
 
     def digest(self) -> str:
         """Sixteen hex digits of the image's content: a replaced file is never taken for the older
-        one. A file is read once a process, and again when its size or time has changed.
+        one, nor a turned picture for the stored one. A file is read once a process, and again when
+        its size or time has changed.
         """
         if self.path is None:
             return hashlib.sha256(self.image().tobytes()).hexdigest()[:16]
         stat = self.path.stat()
-        return _file_digest(self.path, stat.st_size, stat.st_mtime_ns, stat.st_ino)
+        found = _file_digest(self.path, stat.st_size, stat.st_mtime_ns, stat.st_ino)
+        return hashlib.sha256(f"{found} upright".encode()).hexdigest()[:16] if self.own else found
 
     def key(self) -> tuple["View", str]:
         """What a cache in memory keeps an answer under: the view and its content, since equal ids

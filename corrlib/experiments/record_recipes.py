@@ -6,24 +6,23 @@
 
 `study` is a study as `trials` has it, `counts` a measurement of times, of which only the counts are
 compared (a function that the caller hands in, see `corrlib.cli.record`). `sample` is the number of
-blocks that every build computes again, `elsewhere` what another kind of machine is granted: `within` so many
-pixels, and a `share` of the rows that may be farther off.
+blocks that every build computes again, `elsewhere` what another kind of machine is granted:
+`within` so many pixels, and a `share` of the rows that may be farther off.
 """
 
-import hashlib
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from corrlib.experiments.evaluate import labels_of
+from corrlib.experiments.evaluate import content_of, described, labels_of
 from corrlib.experiments.profiles import Profile
 from corrlib.experiments.records import Recipe, Tolerance
 from corrlib.experiments.studies import Study
 from corrlib.experiments.trials import block_rows, blocks
-from corrlib.types import Pair
+from corrlib.storage.content import digest_of
 
 NUMBERS = ("source", "target", "predicted")
 
@@ -68,15 +67,17 @@ def of_study(name: str, study: Study, elsewhere: Tolerance) -> Recipe:
         trial: {**labels_of(method, study.pairs, flat, study.profile.name), "trial": trial}
         for trial, method in loaded.items()
     }
-    described = {
-        "settings": {trial: repr(method.settings) for trial, method in loaded.items()},
-        "weights": sorted({getattr(method, "weights", "") for method in loaded.values()}),
+    each = {trial: described(method, study.seed) for trial, method in loaded.items()}
+    decides = {
+        "settings": {trial: one["settings"] for trial, one in each.items()},
+        "weights": {trial: one["weights"] for trial, one in each.items()},
         "seed": study.seed,
         "points": points,
         "block": few.get("block", 1),
         "profile": study.profile.name,
-        "pairs": hashlib.sha256("\n".join(_names(study.pairs, flat)).encode()).hexdigest()[:16],
+        "pairs": len(flat),
     }
+    code = " ".join(sorted({one["source"] for one in each.values()}))
 
     def block(number: int) -> pd.DataFrame:
         pairs = [study.pairs[i] for i in chosen[number]]
@@ -84,31 +85,15 @@ def of_study(name: str, study: Study, elsewhere: Tolerance) -> Recipe:
 
     return Recipe(
         name,
-        described,
-        data_digest(study.pairs, flat),
+        decides,
+        digest_of(content_of(study.pairs, flat)),
         len(chosen),
         block,
         keys=("trial", "pair", "keypoint"),
         numbers=tuple(f"{of}_{axis}" for of in NUMBERS for axis in "xy"),
         elsewhere=elsewhere,
+        code=code,
     )
-
-
-def data_digest(pairs: Sequence[Pair], chosen: Sequence[int]) -> str:
-    """Sixteen hex digits of the chosen pairs' pictures and points."""
-    state, seen = hashlib.sha256(), set()
-    for pair in (pairs[i] for i in chosen):
-        for view, points in ((pair.source, pair.source_points), (pair.target, pair.target_points)):
-            if view.id not in seen:
-                seen.add(view.id)
-                state.update(view.image().tobytes())
-            state.update(points.numpy().tobytes())
-    return state.hexdigest()[:16]
-
-
-def _names(pairs: Sequence[Pair], chosen: Sequence[int]) -> list[str]:
-    names = getattr(pairs, "names", None)
-    return [names[i] if names else pairs[i].id for i in chosen]
 
 
 _KEPT: list[tempfile.TemporaryDirectory] = []  # until the process ends

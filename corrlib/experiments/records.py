@@ -48,7 +48,8 @@ class Recipe:
     compared in the `numbers`; what is in no list (a time) is not compared.
 
     `described`: what decides the rows and is the same on every machine. `data`: a digest of what
-    they were computed from. `whole`: the table at once, for what cannot be cut into blocks.
+    they were computed from, `code` one of what computes them: a killed `make` goes on under the
+    same. `whole`: the table at once, for what cannot be cut into blocks.
     """
 
     name: str
@@ -60,6 +61,7 @@ class Recipe:
     numbers: tuple[str, ...]
     elsewhere: Tolerance = field(default_factory=lambda: Tolerance(0.5, 0.05))
     whole: Callable[[], pd.DataFrame] | None = None
+    code: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,7 +126,7 @@ def make(recipe: Recipe, folder: str | Path, work: str | Path, command: str = ""
         table = recipe.whole()
         seconds = time.process_time() - start
     else:
-        run = {**recipe.described, "data": recipe.data}
+        run = {**recipe.described, "data": recipe.data, "code": recipe.code}
         parts = ResultFolder.start(work, run, recipe.count)
         for part in parts.todo((0, 1)):
             start = time.process_time()
@@ -155,7 +157,7 @@ def make(recipe: Recipe, folder: str | Path, work: str | Path, command: str = ""
 
 def check(recipe: Recipe, folder: str | Path, size: int, key: str | None = None) -> dict[str, Any]:
     """Compute `size` blocks of a record again, those that a hash of `key` (default: the library's
-    sources) chooses, and compare; returns blocks, rows, worst, beyond, within, same_machine, seconds.
+    sources) chooses, and compare; returns blocks, rows, worst, beyond, within, seconds and more.
 
     Raises ValueError, with the command that makes the record anew, where what decides it has
     changed or rows differ.

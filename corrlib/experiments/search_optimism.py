@@ -26,6 +26,8 @@ more trials and the fewer points, the more of it is chance. Four numbers are tol
     resample knows fewer pictures and chooses worse: it errs on the side of caution. Leaving out one
     pair at a time has no such bias, and several times the standard error. *Interval:* jackknife
     over ten groups of pictures.
+    Resampling stays here, where other intervals are formulas (`metrics.pck_interval`): the best of n
+    is no smooth function of the pictures, and which pairs a choice did not see must be known.
 `luck`. What the best of n would report if all trials were equal in truth: on each source picture,
     the trials' results are shuffled among them. What is found once for a source serves all its
     pairs, so these are shuffled together.

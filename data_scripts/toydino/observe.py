@@ -8,6 +8,7 @@ from torch.nn.functional import pad, unfold
 from corrlib.backbones.vit import ViT
 from data_scripts.toytrain.validation import Validation
 
+IMAGES = 4  # a category: twelve maps are scored each time
 STRIDE, WINDOW = 4, 8  # of the raw pixels: those of method `pixels`
 
 
@@ -17,7 +18,7 @@ class Observer:
     """
 
     def __init__(self, size: int, device: str):
-        self.validation, self.device = Validation(size), device
+        self.validation, self.device = Validation(size, each=IMAGES), device
         self.pixels = self.validation.score(_patches(self.validation.images * 2 - 1))
 
     def __call__(self, trainer) -> dict:

@@ -20,14 +20,14 @@ ALPHA = 0.1
 
 
 class Validation:
-    """Validation pictures (`images`: n x 3 x size x size in [0, 1]) of a world, with their
-    keypoints.
+    """Validation pictures (`images`: n x 3 x size x size in [0, 1]) of a world, `each` a category,
+    with their keypoints.
     """
 
-    def __init__(self, size: int, world: str = "calibrated"):
+    def __init__(self, size: int, world: str = "calibrated", each: int | None = None):
         self.items, pictures = [], []
         for category in CATEGORIES:
-            for index in range(IMAGES[world]):
+            for index in range(each or IMAGES[world]):
                 scene, shape = item_of(world, "val", category, index, 0)
                 drawn = render(scene, shape)
                 self.items.append((category, shape, keypoint_truth(scene, shape), toy_box(drawn)))

@@ -127,7 +127,7 @@ def small_world(monkeypatch):
     monkeypatch.setattr(pool, "EACH", 1)
     for module in (pool, validation):
         monkeypatch.setattr(module, "CATEGORIES", ("cat", "bus"))
-    monkeypatch.setitem(validation.IMAGES, "calibrated", 2)
+    monkeypatch.setattr(observe, "IMAGES", 2)
 
 
 def test_one_command_trains_resumes_and_writes_a_folder_that_loads_offline(

@@ -156,6 +156,7 @@ PRESETS = {
         upsample="chain",
         points="corners",
         border="open",
+        at_once=4,
     ),
     "toybox": replace(
         PAPER,
