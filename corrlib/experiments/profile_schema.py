@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from corrlib.validation.kinds import Count, Name, Natural
+from corrlib.validation.kinds import Count, Name, Natural, NotNegative, Share
 
 
 class Section(BaseModel, extra="forbid", strict=True):
@@ -64,6 +64,22 @@ class Study(Section):
     across: dict[str, Any] = {}
 
 
+class Granted(Section):
+    """What another kind of machine may differ by: pixels, and a share of rows farther off."""
+
+    within: NotNegative
+    share: Share
+
+
+class Record(Section):
+    """A slow result that is kept: of a `study`, or of a measurement whose `counts` are compared."""
+
+    counts: Name = ""
+    study: Study = Study(method="dift")
+    sample: Count = 1
+    elsewhere: Granted = Granted(within=0, share=0)
+
+
 class Sections(Section):
     """A whole profile; a command asks for the sections that it needs."""
 
@@ -83,4 +99,5 @@ class Sections(Section):
     resources: dict[str, int | str] = {}
     runs: dict[str, Run] = {}
     studies: dict[str, Study] | None = None
+    records: dict[str, Record] | None = None
     front: dict[str, str] = {}

@@ -33,7 +33,9 @@ def settled(kind: Any) -> Any:
     origin, args = get_origin(kind), get_args(kind)
     if origin in (Union, UnionType):
         return functools.reduce(operator.or_, map(settled, args))
-    return tuple[args[0], ...] if origin in (Collection, Sequence) else kind
+    if kind is list:
+        return tuple[Any, ...]
+    return tuple[args[0], ...] if origin in (Collection, Sequence, list) else kind
 
 
 def takes_text(kind: Any) -> bool:
