@@ -4,6 +4,7 @@ takes beside other methods.
 
 import inspect
 import statistics
+from collections.abc import Sequence
 from dataclasses import fields, replace
 from typing import Annotated, Any
 

@@ -12,7 +12,8 @@ REPRS = (Path(__file__).parent / "preset_reprs.txt").read_text().splitlines()
 
 def test_the_repr_of_every_preset_is_what_it_was():
     """A repr is part of cache keys and of run.json: one that changes makes stored results
-    strangers. A new method or preset adds its line to preset_reprs.txt; a line there never changes.
+    strangers. A new method or preset adds its line to preset_reprs.txt; a line there changes only
+    where results are to be computed anew.
     """
     now = [
         f"{name} {preset}: {settings!r}"
