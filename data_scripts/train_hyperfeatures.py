@@ -176,7 +176,12 @@ def run(args: argparse.Namespace, env: Env | None = None) -> Path | None:
     }
     path = files.save(head, args.out / "head.safetensors", **facts)
     write_card(args.out, head, curve.rows, facts)
-    print(f"wrote {path}; evaluate it with --method hyperfeatures --set head={path}")
+    given = [f"{name}={value}" for name, value in args.settings if name != "head"]
+    words = [word for text in (*given, f"head={path}") for word in ("--set", text)]
+    print(
+        f"wrote {path}; count it with: python -m corrlib evaluate --method hyperfeatures --preset "
+        f"{args.preset} {shlex.join(words)}"
+    )
     return path
 
 

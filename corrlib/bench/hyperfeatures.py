@@ -154,6 +154,7 @@ def bench_hyperfeatures(
         "threads": 1,
         "images": images,
         "pairs": len(pairs),
+        "pairs_an_image": 2 * (images - 1),
         "straightforward_pairs_measured": len(theirs),
         "seconds": described + matched,
         "seconds_an_image": described / images,

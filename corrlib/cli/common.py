@@ -195,7 +195,7 @@ def require_points(pairs: Any) -> None:
     from corrlib.experiments.evaluate import protocol_for
 
     protocol_for(pairs)  # says what is published instead of a data set that is not counted by PCK
-    if not len(pairs) or not len(pairs[0].source_points):
+    if not any(len(pair.source_points) for pair in pairs):  # which stops at the first that has some
         have = "has no keypoints to ask for" if len(pairs) else "is empty"
         raise ValueError(f"{pairs!r} {have}: there is no PCK to evaluate")
 

@@ -1,5 +1,5 @@
-"""`python -m corrlib evaluate`: match all pairs, then count. Typed again after a kill it goes on;
-shards run side by side.
+"""`python -m corrlib evaluate`: ask a method about all of a benchmark, then count as the benchmark
+does. Typed again after a kill it goes on; shards run side by side.
 """
 
 import argparse
@@ -7,8 +7,9 @@ import hashlib
 from pathlib import Path
 from typing import Annotated
 
-from corrlib.cli.common import add_data, add_method, add_profile, typed
+from corrlib.cli.common import add_data, add_method, add_profile, by_name, setting, typed
 from corrlib.validation import checked
+from corrlib.validation.check import checked_fields
 from corrlib.validation.kinds import DIFFERENT, SOME, Timestep
 
 Layers = Annotated[tuple[str, ...], SOME, DIFFERENT]
@@ -25,6 +26,16 @@ def add(parser: argparse.ArgumentParser) -> None:
         type=Path,
         help="folder of the matches (default: build/PROFILE/matches/SPLIT-METHOD, or, with "
         "other data or settings than the profile's, a folder of its own under build/PROFILE/other)",
+    )
+    parser.add_argument(
+        "--task",
+        type=setting,
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        dest="task",
+        help="a setting of what TSS, HPatches, DAVIS and JHMDB ask for, for example --task "
+        "context=7; may be repeated",
     )
     parser.add_argument(
         "--store",
@@ -44,7 +55,7 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Write matches; when all are there, print PCK."""
+    """Write answers; when all are there, print what the benchmark publishes."""
     from corrlib.cli.common import (
         label,
         open_method,
@@ -56,12 +67,15 @@ def run(args: argparse.Namespace) -> None:
     )
     from corrlib.experiments.evaluate import match_pairs, score
     from corrlib.experiments.sweep import sweep
+    from corrlib.experiments.tasks import answer, report, task_of
     from corrlib.storage.result_folder import ResultFolder
 
     profile = open_profile(args)
     require_method(args, profile)
     pairs = open_pairs(args, profile)
-    require_points(pairs)
+    if (task := task_of(pairs)) is None:
+        require_points(pairs)
+    asked = _task_settings(args, task, pairs)
     store = None
     if args.store:
         from corrlib.storage.tensor_store import TensorStore
@@ -75,7 +89,9 @@ def run(args: argparse.Namespace) -> None:
         "profile": label(args, profile, method, pairs),
     }
     out = args.out or _folder(args, profile, method)
-    if args.layers or args.timesteps:
+    if task is not None:
+        parts = answer(task, method, pairs, out, settings=asked, **options)
+    elif args.layers or args.timesteps:
         layers, timesteps = _cells(args, method)
         sweep(method, pairs, layers, timesteps, out=out, **options)
         parts = ResultFolder.open(out)
@@ -87,8 +103,29 @@ def run(args: argparse.Namespace) -> None:
             "shards write the rest"
         )
         return
-    report(score(parts.read()))
+    if task is not None:
+        print("\n".join(report(task, parts, pairs)))
+    else:
+        print_pck(score(parts.read()), parts.run.get("pairs"))
     print(out)
+
+
+def _task_settings(args: argparse.Namespace, task, data):
+    """The settings of the data set's task. Raises ValueError on one that it has not."""
+    if task is None:
+        if args.task:
+            raise ValueError(
+                f"{data.title} publishes PCK of points, which has no --task {args.task[0][0]}; its "
+                "rules are --option"
+            )
+        return None
+    if args.layers or args.timesteps:
+        raise ValueError(
+            f"--layers and --timesteps sweep PCK of points; {data.title} publishes something else: "
+            "evaluate it once for each --set layer=... --set timestep=..."
+        )
+    what = f"the task of {data.title} has no setting"
+    return task.settings(**checked_fields(task.settings, by_name(args.task), what))
 
 
 def _folder(args: argparse.Namespace, profile, method) -> Path:
@@ -106,6 +143,7 @@ def _folder(args: argparse.Namespace, profile, method) -> Path:
         args.limit,
         args.layers,
         args.timesteps,
+        args.task,
     )
     if not any(change not in (None, []) for change in changes):
         return profile.build("matches", name)
@@ -130,8 +168,10 @@ def _cells(args: argparse.Namespace, method) -> tuple[list[str], list[int]]:
     return layers, list(args.timesteps or [method.settings.timestep])
 
 
-def report(table) -> None:
-    """Print PCK of a keypoint table in few lines: what was run, on what, counted how."""
+def print_pck(table, asked: int | None = None) -> None:
+    """Print PCK of a keypoint table in few lines: what was run, on what, counted how; of `asked`
+    pairs those without a common point are said.
+    """
     from corrlib import metrics
     from corrlib.experiments.evaluate import protocol_of
 
@@ -139,7 +179,9 @@ def report(table) -> None:
     subset = f"; a subset: {first['subset']}" if first["subset"] else ""
     print(f"{first['method']} ({first['preset']}), profile {first['profile']}{subset}")
     points = len(table.drop_duplicates(["pair", "keypoint"]))
-    print(f"{first.get('data', 'data')}: {table['pair'].nunique()} pairs, {points} keypoints")
+    pairs = table["pair"].nunique()
+    without = f"; {asked - pairs} more have no point" if asked and asked > pairs else ""
+    print(f"{first.get('data', 'data')}: {pairs} pairs, {points} keypoints{without}")
     print(f"{rules}; in percent")
     if "layer" in table:
         from corrlib.experiments.sweep import grid

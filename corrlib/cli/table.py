@@ -64,6 +64,8 @@ def run(args: argparse.Namespace) -> None:
         )
     runs = {name: ResultFolder.open(folder) for name, folder in named(folders).items()}
     tables = {}
+    for name in [name for name, parts in runs.items() if "task" in parts.run]:
+        _print_task(name, runs.pop(name))
     for name, parts in runs.items():
         try:
             tables[name] = score(parts.read())
@@ -96,6 +98,19 @@ def run(args: argparse.Namespace) -> None:
         for table in files.values():
             for path in table.export(args.out):
                 print(path)
+
+
+def _print_task(name: str, parts) -> None:
+    """Print what `evaluate` counted of a benchmark that is not counted by PCK."""
+    import pandas as pd
+
+    run = parts.run
+    print(f"{name}: {run['method']} ({run['preset']}) on {run['data']}, {run['subset'] or 'whole'}")
+    files = sorted(parts.root.glob("*.csv"))
+    if not files:
+        print("not counted yet; the command that began it, typed again, does it")
+    for path in files:
+        print(f"{path.stem}\n{pd.read_csv(path).round(1).to_string(index=False)}")
 
 
 def named(folders: Sequence[Path]) -> dict[str, Path]:

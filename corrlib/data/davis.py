@@ -46,6 +46,7 @@ class Davis(Selection[Video]):
     """
 
     title = "DAVIS-2017"
+    task = "masks"
     unit = "videos"
     splits = ("train", "val", "test", "test-dev", "test-challenge")
     tags = ("frames", "objects")

@@ -57,6 +57,7 @@ class HPatches(Selection[DensePair]):
     """
 
     title = "HPatches"
+    task = "planes"
     tags = ("sequence", "k")
     published = None
     measure = (

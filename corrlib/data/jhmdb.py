@@ -36,6 +36,7 @@ class JHMDB(Selection[Video]):
     """
 
     title = "JHMDB"
+    task = "joints"
     unit = "clips"
     splits = ("train", "test")
     tags = ("frames", "annotated")

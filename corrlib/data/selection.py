@@ -37,6 +37,7 @@ class Selection(Sequence):
     splits: ClassVar[tuple[str, ...]] = ("test",)
     tags: ClassVar[tuple[str, ...]] = ()  # what `filter` knows beside the category
     published: ClassVar[Protocol | None] = Protocol()  # None: it is not counted by PCK
+    task: ClassVar[str] = ""  # of corrlib.experiments.tasks, where PCK of points is not published
     measure: ClassVar[str] = (
         ""  # what is published of a data set that is not counted by PCK, in words
     )

@@ -48,6 +48,7 @@ class TSS(Selection[DensePair]):
     """
 
     title = "TSS"
+    task = "flow"
     unit = "directions"
     tags = ("flip", "group", "direction", "object", "source_name", "target_name")
     published = Protocol(base="image", by="image", alphas=(0.05,), origin=1)

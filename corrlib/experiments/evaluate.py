@@ -71,7 +71,7 @@ def match_pairs(
             for pair in (pairs[i] for i in chunks[part]):
                 rows.append(rows_of(pair, ask(method, pair, seed), labels))
                 bar.update()
-            parts.write(part, pd.concat(rows, ignore_index=True))
+            parts.write(part, joined(rows))
     return parts
 
 
@@ -141,7 +141,12 @@ def evaluate(
         for pair in (pairs[i] for i in chosen):
             rows.append(rows_of(pair, ask(method, pair, seed), labels))
             bar.update()
-    return score(pd.concat(rows, ignore_index=True))
+    return score(joined(rows))
+
+
+def joined(rows: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """The rows of several pairs as one table; pairs without a point have none."""
+    return pd.concat([part for part in rows if len(part)] or rows[:1], ignore_index=True)
 
 
 def store_features(
@@ -169,7 +174,11 @@ def store_features(
 
 
 def ask(method: Method, pair: Pair, seed: int) -> Matches:
-    """The method's matches of a pair; an error of the method then says of which pair it is."""
+    """The method's matches of a pair; an error of the method then says of which pair it is. Where
+    there is nothing to ask for, the method is not asked.
+    """
+    if not len(pair.source_points):
+        return Matches(pair.source_points, pair.source_points.new_zeros(0))
     try:
         return method(pair.source, pair.target, pair.source_points, seed=seed)
     except Exception as error:
@@ -223,11 +232,17 @@ def rows_of(pair: Pair, matches: Matches, labels: dict[str, Any]) -> pd.DataFram
 def labels_of(
     method: Any, pairs: Sequence[Pair], chosen: list[int], profile: str
 ) -> dict[str, Any]:
+    """What every row of a keypoint table carries: `names_of`, and the rules of counting."""
+    return {**names_of(method, pairs, chosen, profile), **protocol_for(pairs, chosen).labels()}
+
+
+def names_of(method: Any, pairs: Sequence, chosen: list[int], profile: str) -> dict[str, Any]:
     """What every row of a result carries: method, preset, profile, "20 of 400 pairs" with their
-    views where a subset was looked at, the data set and the rules of counting."""
+    views where a subset was looked at, and the data set."""
     of = getattr(pairs, "of", len(pairs))
-    subset = "" if len(chosen) == of else f"{len(chosen)} of {of} pairs"
-    if len(chosen) < len(pairs) and (views := mix(pairs, chosen)):
+    subset = "" if len(chosen) == of else f"{len(chosen)} of {of} {getattr(pairs, 'unit', 'pairs')}"
+    seen = "viewpoint" in getattr(pairs, "tags", ("viewpoint",))
+    if len(chosen) < len(pairs) and seen and (views := mix(pairs, chosen)):
         subset += f"; {views}"
     data = pairs.heading() if hasattr(pairs, "heading") else "pairs"
     names = {
@@ -235,7 +250,7 @@ def labels_of(
         "preset": getattr(method, "preset", ""),
         "profile": profile,
     }
-    return {**names, "subset": subset, "data": data, **protocol_for(pairs, chosen).labels()}
+    return {**names, "subset": subset, "data": data}
 
 
 def protocol_for(pairs: Sequence[Pair], chosen: Sequence[int] = (0,)) -> Protocol:
@@ -248,7 +263,7 @@ def protocol_for(pairs: Sequence[Pair], chosen: Sequence[int] = (0,)) -> Protoco
     if measure := getattr(pairs, "measure", ""):
         raise ValueError(
             f"{pairs!r} has no pairs of keypoints to match; published is {measure}. See "
-            "corrlib.metrics"
+            "corrlib.experiments.tasks"
         )
     if (protocol := getattr(pairs, "protocol", None)) is not None:
         return protocol

@@ -1,5 +1,5 @@
 """Hyperfeatures at Stable Diffusion 1.5's real size with random weights: taps, head, two steps of
-inversion. Minutes and 9 GB.
+inversion. Minutes and 6 GB.
 
 ./run python -m pytest -m slow -s
 """
