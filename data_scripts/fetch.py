@@ -18,12 +18,12 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from corrlib.backbones import weights  # noqa: E402
-from corrlib.cli import add_debug, answer  # noqa: E402
-from corrlib.data.sources import HOME, Benchmark, Part, human  # noqa: E402
-from corrlib.data.sources.table import BENCHMARKS  # noqa: E402
-from corrlib.storage.outputs import require_folder  # noqa: E402
-from data_scripts.fetching import FetchError, assemble  # noqa: E402
+from corrlib.backbones import weights
+from corrlib.cli import add_debug, answer
+from corrlib.data.sources import HOME, Benchmark, Part, human
+from corrlib.data.sources.table import BENCHMARKS
+from corrlib.storage.outputs import require_folder
+from data_scripts.fetching import FetchError, assemble
 
 
 def parse(argv: list[str] | None = None) -> argparse.Namespace:

@@ -26,11 +26,11 @@ from tqdm import tqdm
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from corrlib.cli import add_debug, answer  # noqa: E402
-from corrlib.storage.outputs import make_folder  # noqa: E402
-from corrlib.toybox.sets import SETS  # noqa: E402
-from corrlib.toybox.sets.base import Load  # noqa: E402
-from corrlib.toybox.sets.place import publish, require_ours, workplace  # noqa: E402
+from corrlib.cli import add_debug, answer
+from corrlib.storage.outputs import make_folder
+from corrlib.toybox.sets import SETS
+from corrlib.toybox.sets.base import Load
+from corrlib.toybox.sets.place import publish, require_ours, workplace
 
 
 def choose(words: str) -> list[str]:

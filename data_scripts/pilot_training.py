@@ -26,10 +26,10 @@ import torch
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from corrlib.storage.atomic_write import atomic_write  # noqa: E402
-from data_scripts.toytrain import latents, pool, run, vae  # noqa: E402
-from data_scripts.toytrain.begin import begin  # noqa: E402
-from data_scripts.toytrain.diffusion import Recipe  # noqa: E402
+from corrlib.storage.atomic_write import atomic_write
+from data_scripts.toytrain import latents, pool, run, vae
+from data_scripts.toytrain.begin import begin
+from data_scripts.toytrain.diffusion import Recipe
 
 SHIPPED = ROOT / "corrlib/assets/toybox/diffusion"
 TRIALS = {  # pixels a side, and whether it trains

@@ -27,22 +27,24 @@ import torch
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from corrlib import data, methods  # noqa: E402
-from corrlib.backbones.skeletons import skeleton  # noqa: E402
-from corrlib.cli.common import setting  # noqa: E402
-from corrlib.heads import files  # noqa: E402
-from corrlib.heads.bank import Item, keypoints  # noqa: E402
-from corrlib.heads.training import Fit, train  # noqa: E402
-from corrlib.methods.base import Env  # noqa: E402
-from corrlib.methods.hyperfeatures import teaching  # noqa: E402
-from corrlib.methods.hyperfeatures.cost import cost  # noqa: E402
-from corrlib.methods.hyperfeatures.frozen import FrozenPath  # noqa: E402
-from corrlib.methods.hyperfeatures.method import new_head  # noqa: E402
-from corrlib.methods.hyperfeatures.settings import HyperfeatureSettings  # noqa: E402
-from corrlib.storage.atomic_write import atomic_write  # noqa: E402
-from corrlib.storage.tensor_store import TensorStore  # noqa: E402
-from corrlib.types import View  # noqa: E402
-from data_scripts.toytrain.head_card import write_card  # noqa: E402
+from corrlib import data, methods
+from corrlib.backbones.skeletons import skeleton
+from corrlib.cli import add_debug, answer
+from corrlib.cli.common import setting
+from corrlib.heads import files
+from corrlib.heads.bank import Item, keypoints
+from corrlib.heads.training import Fit, train
+from corrlib.methods.base import Env
+from corrlib.methods.hyperfeatures import teaching
+from corrlib.methods.hyperfeatures.cost import cost
+from corrlib.methods.hyperfeatures.frozen import FrozenPath
+from corrlib.methods.hyperfeatures.method import new_head
+from corrlib.methods.hyperfeatures.settings import HyperfeatureSettings
+from corrlib.storage.atomic_write import atomic_write
+from corrlib.storage.outputs import claim_folder
+from corrlib.storage.tensor_store import TensorStore
+from corrlib.types import View
+from data_scripts.toytrain.head_card import write_card
 
 DTYPES = {"float16": torch.float16, "float32": torch.float32}
 
@@ -76,6 +78,10 @@ def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--out", type=Path, default=ROOT / "build/hyperfeatures")
     parser.add_argument("--device", default="cpu", help="cpu, cuda, mps")
     parser.add_argument("--only-plan", action="store_true", help="only say what it costs")
+    parser.add_argument(
+        "--force", action="store_true", help="go on in an --out that this script did not begin"
+    )
+    add_debug(parser)
     return parser.parse_args(given)
 
 
@@ -134,7 +140,7 @@ def run(args: argparse.Namespace, env: Env | None = None) -> Path | None:
     print("; ".join(f"{name} {value:,.6g}" for name, value in counted.items()), flush=True)
     if args.only_plan:
         return None
-    args.out.mkdir(parents=True, exist_ok=True)
+    claim_folder(args.out, force=args.force)
     env.store = TensorStore(args.out / "maps")
     env.store.require_space(int(min(args.disk_gb, counted["maps, GB"]) * 1e9))
     bank = teaching.bank(
@@ -185,5 +191,15 @@ def run(args: argparse.Namespace, env: Env | None = None) -> Path | None:
     return path
 
 
+def main(given: Sequence[str] | None = None) -> int:
+    """The command; returns the exit code."""
+    args = arguments(given)
+
+    def work() -> None:
+        run(args)
+
+    return answer(work, args)
+
+
 if __name__ == "__main__":
-    run(arguments())
+    sys.exit(main())

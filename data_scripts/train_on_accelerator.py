@@ -21,9 +21,11 @@ import torch
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from data_scripts.toytrain import latents, pool, run, vae  # noqa: E402
-from data_scripts.toytrain.begin import begin  # noqa: E402
-from data_scripts.toytrain.diffusion import Latents, Recipe, Trainer  # noqa: E402
+from corrlib.cli import add_debug, answer
+from corrlib.storage.outputs import claim_folder
+from data_scripts.toytrain import latents, pool, run, vae
+from data_scripts.toytrain.begin import begin
+from data_scripts.toytrain.diffusion import Latents, Recipe, Trainer
 
 SHIPPED = ROOT / "corrlib/assets/toybox/diffusion"
 POOL, END = 0.25, 0.06  # shares of the time: for the pool at most, and kept for the export
@@ -44,6 +46,10 @@ def arguments(given: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--cooldown", type=float, default=0.35, help="of the pictures of this run")
     parser.add_argument("--no-compile", action="store_true")
     parser.add_argument("--device", default="cuda")
+    parser.add_argument(
+        "--force", action="store_true", help="go on in an --out that this script did not begin"
+    )
+    add_debug(parser)
     args = parser.parse_args(given)
     if args.device.startswith("cuda") and not torch.cuda.is_available():
         parser.error("no GPU is here; to rehearse: --device cpu --batch 4 --chunks 1 --no-compile")
@@ -83,10 +89,16 @@ def fitting(
     return replace(trainer.recipe, images=images, cooldown=args.cooldown * fresh / images)
 
 
-def main(given: list[str] | None = None) -> None:
+def main(given: list[str] | None = None) -> int:
+    """The command; returns the exit code."""
     started, args = time.time(), arguments(given)
+    return answer(lambda: work(args, started), args)
+
+
+def work(args: argparse.Namespace, started: float) -> None:
+    """All of it, in `args.minutes` since `started` (seconds, as `time.time` has them)."""
     whole = 60 * args.minutes
-    args.out.mkdir(parents=True, exist_ok=True)
+    claim_folder(args.out, force=args.force)
     if args.device.startswith("cuda"):
         torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = True
         if not args.no_compile:
@@ -110,4 +122,4 @@ def main(given: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

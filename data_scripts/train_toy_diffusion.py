@@ -16,6 +16,7 @@ import argparse
 import json
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -23,13 +24,15 @@ import torch
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from corrlib.toybox.things import CATEGORIES  # noqa: E402
-from data_scripts.toytrain import latents, pool, run, vae  # noqa: E402
-from data_scripts.toytrain.begin import begin  # noqa: E402
-from data_scripts.toytrain.diffusion import Recipe  # noqa: E402
+from corrlib.cli import add_debug, answer
+from corrlib.storage.outputs import claim_folder
+from corrlib.toybox.things import CATEGORIES
+from data_scripts.toytrain import latents, pool, run, vae
+from data_scripts.toytrain.begin import begin
+from data_scripts.toytrain.diffusion import Recipe
 
 
-def arguments() -> argparse.Namespace:
+def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -81,7 +84,11 @@ def arguments() -> argparse.Namespace:
         help="compile the nets (a GPU's first minute, then faster)",
     )
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
-    return parser.parse_args()
+    parser.add_argument(
+        "--force", action="store_true", help="go on in an --out that this script did not begin"
+    )
+    add_debug(parser)
+    return parser.parse_args(given)
 
 
 def make_autoencoder(args: argparse.Namespace):
@@ -98,9 +105,15 @@ def make_autoencoder(args: argparse.Namespace):
     print("autoencoder keeps", report["kept_percent"], flush=True)
 
 
-def main() -> None:
-    args = arguments()
-    args.out.mkdir(parents=True, exist_ok=True)
+def main(given: Sequence[str] | None = None) -> int:
+    """The command; returns the exit code."""
+    args = arguments(given)
+    return answer(lambda: work(args), args)
+
+
+def work(args: argparse.Namespace) -> None:
+    """The stages that are asked for, each gone on with where it stopped."""
+    claim_folder(args.out, force=args.force)
     if "RANK" in os.environ:  # started by torchrun
         torch.distributed.init_process_group("nccl" if args.device == "cuda" else "gloo")
     if args.threads:
@@ -140,4 +153,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -14,6 +14,7 @@ import json
 import os
 import platform
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -22,14 +23,16 @@ import torch
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from data_scripts.toydino import card  # noqa: E402
-from data_scripts.toydino.model import Head, make_vit  # noqa: E402
-from data_scripts.toydino.observe import Observer  # noqa: E402
-from data_scripts.toydino.training import Recipe, Trainer  # noqa: E402
-from data_scripts.toytrain import pool  # noqa: E402
+from corrlib.cli import add_debug, answer
+from corrlib.storage.outputs import claim_folder
+from data_scripts.toydino import card
+from data_scripts.toydino.model import Head, make_vit
+from data_scripts.toydino.observe import Observer
+from data_scripts.toydino.training import Recipe, Trainer
+from data_scripts.toytrain import pool
 
 
-def arguments() -> argparse.Namespace:
+def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -51,7 +54,9 @@ def arguments() -> argparse.Namespace:
     add("--seconds", type=float, default=float("inf"), help="stop after so long (start to go on)")
     add("--threads", type=int, default=0, help="CPU threads; 0 leaves torch's choice")
     add("--device", default="cuda" if torch.cuda.is_available() else "cpu")
-    return parser.parse_args()
+    add("--force", action="store_true", help="go on in an --out that this script did not begin")
+    add_debug(parser)
+    return parser.parse_args(given)
 
 
 def make_trainer(args: argparse.Namespace) -> Trainer:
@@ -87,9 +92,14 @@ def export(args: argparse.Namespace, trainer: Trainer) -> None:
     print(f"wrote {folder}: {trainer.seen} images seen", flush=True)
 
 
-def main() -> None:
-    args = arguments()
-    args.out.mkdir(parents=True, exist_ok=True)
+def main(given: Sequence[str] | None = None) -> int:
+    args = arguments(given)
+    return answer(lambda: run(args), args)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Render, train and export, or the stage that is asked for, each from where it stopped."""
+    claim_folder(args.out, force=args.force)
     folder = args.pool or args.out
     if args.threads:
         torch.set_num_threads(args.threads)
@@ -112,4 +122,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

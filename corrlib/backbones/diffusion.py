@@ -67,12 +67,8 @@ class Diffuser:
         name="",
         fingerprint="",
     ):
-        self.device, self.dtype, self.name, self.fingerprint = (
-            torch.device(device),
-            dtype,
-            name,
-            fingerprint,
-        )
+        self.device, self.dtype = torch.device(device), dtype
+        self.name, self.fingerprint = name, fingerprint
         for net in (vae, unet, text_encoder):
             net.to(device).eval().requires_grad_(False)
             if net.dtype != dtype:
@@ -244,13 +240,10 @@ class Diffuser:
         return result
 
     def require_size(self, size: Size) -> None:
-        """Raise ValueError unless both sides of `size` are positive multiples of `factor`, and the
-        autoencoder's first layer fits into memory.
-        """
+        """Raise ValueError unless sides are positive multiples of `factor`, and memory suffices."""
         if all(side > 0 and side % self.factor == 0 for side in size):
-            widest = self.vae.config.block_out_channels[0] * self.dtype.itemsize
-            require_memory("size", f"{size[0]}x{size[1]}", size[0] * size[1] * widest, self.device)
-            return
+            first = self.vae.config.block_out_channels[0]
+            return require_memory(size, first * self.dtype.itemsize, self.device)
         near = tuple(max(self.factor, round(side / self.factor) * self.factor) for side in size)
         raise ValueError(
             f"input size is {size[0]} x {size[1]}; this model wants multiples of {self.factor}, "

@@ -4,6 +4,8 @@ import os
 
 import torch
 
+from corrlib.coords import Size
+
 GIB = 2**30
 
 
@@ -14,12 +16,14 @@ def total(device: torch.device | str) -> int:
     return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
 
 
-def require_memory(name: str, value: str, needed: int, device: torch.device | str) -> None:
-    """Raise ValueError where `needed` bytes are more than `device` has; `name` is the setting whose
-    `value` asks for them.
+def require_memory(size: Size, each: int, device: torch.device | str) -> None:
+    """Raise ValueError where `each` bytes for every pixel of an input of `size` are more than
+    `device` has.
     """
-    if needed > (there := total(device)):
+    needed, there = size[0] * size[1] * each, total(device)
+    if needed > there:
         raise ValueError(
-            f"{name} is {value}, of which one layer alone takes {needed / GIB:,.0f} GiB of memory; "
-            f"{device} has {there / GIB:,.0f} GiB, choose a smaller {name}"
+            f"size is {size[0]}x{size[1]}, of which the first layer alone takes "
+            f"{needed / GIB:,.0f} GiB of memory; {device} has {there / GIB:,.0f} GiB, choose a "
+            "smaller size"
         )

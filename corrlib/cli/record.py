@@ -47,7 +47,9 @@ def run(args: argparse.Namespace) -> None:
     how = {"device": args.device, "counts": {"prompt_cost": _prompt_cost}}
     if args.what == "make":
         recipe = record_recipes.recipe(profile, args.name, store=work / ".store", **how)
-        print(records.make(recipe, folder, work / "parts").line())
+        typed = f"{records.COMMAND} {args.name}"
+        typed += "" if profile.name == "toybox" else f" --profile {profile.name}"
+        print(records.make(recipe, folder, work / "parts", typed).line())
         return
     recipe = record_recipes.recipe(profile, args.name, **how)
     size = args.blocks if args.blocks is not None else int(entry.get("sample", 1))

@@ -233,7 +233,10 @@ def labels_of(
     method: Any, pairs: Sequence[Pair], chosen: list[int], profile: str
 ) -> dict[str, Any]:
     """What every row of a keypoint table carries: `names_of`, and the rules of counting."""
-    return {**names_of(method, pairs, chosen, profile), **protocol_for(pairs, chosen).labels()}
+    names, rules = names_of(method, pairs, chosen, profile), protocol_for(pairs, chosen)
+    if getattr(pairs, "task", ""):  # TSS has clicked points too, of which nothing is published
+        names["data"] += ", its clicked points, not its published measure"
+    return {**names, **rules.labels()}
 
 
 def names_of(method: Any, pairs: Sequence, chosen: list[int], profile: str) -> dict[str, Any]:

@@ -76,7 +76,7 @@ def train(
         )
     adam = torch.optim.AdamW(head.parameters(), fit.learning_rate, weight_decay=fit.weight_decay)
     run = {"head": repr(head.settings), "fit": asdict(fit), "items": _digest(items)}
-    run |= {"features": _digest_bank(bank, items)} if checkpoint else {}
+    run |= {"maps": _digest_bank(bank, items)} if checkpoint else {}
     run |= about or {}
     losses = (
         _resume(Path(checkpoint), head, adam, run)

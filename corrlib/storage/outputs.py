@@ -8,7 +8,7 @@ from pathlib import Path
 
 from corrlib.storage.atomic_write import atomic_write
 
-LIST = ".corrlib-files"  # in a folder of results: the names of those that were written there
+LIST = ".corrlib-files"  # marks a folder of results, and names those of its files that are ours
 
 
 def require_new(path: Path, *, force: bool = False, inputs: Iterable[Path] = ()) -> None:
@@ -40,6 +40,23 @@ def claim_files(folder: Path, names: Iterable[str], *, force: bool = False) -> N
             require_new(folder / name, force=force)
     with atomic_write(listed) as part:
         part.write_text("\n".join(sorted({*ours, *names} - {""})) + "\n", encoding="utf-8")
+
+
+def claim_folder(folder: Path, *, force: bool = False) -> None:
+    """Make `folder` and mark it as ours, to be filled now and gone on with later.
+
+    Raises FileExistsError where it holds files and no mark, unless `force`; NotADirectoryError
+    where it is a file.
+    """
+    make_folder(folder)
+    # the mark of another process that begins the same folder has its name when it is whole
+    there = sorted(path for path in folder.iterdir() if LIST not in path.name)
+    if there and not force and not (folder / LIST).is_file():
+        raise FileExistsError(
+            f"{folder} holds {there[0].name} and was not begun by this command; name another "
+            "--out, or add --force to go on in it"
+        )
+    claim_files(folder, [])
 
 
 def make_folder(folder: Path) -> None:

@@ -52,8 +52,14 @@ def render_chunks(
     folder: Path, count: int, size: int, *, device: str, shard: tuple[int, int] = (0, 1)
 ) -> None:
     """Render the chunks of a pool that are not there yet; `shard` (i, n) takes every n-th, for
-    several processes side by side.
+    several processes side by side. Raises ValueError where the pool is of another size.
     """
+    there = next((i for i in range(count) if chunk_path(folder, i).exists()), None)
+    if there is not None and (found := load_chunk(folder, there, "cpu")[0].shape[-1]) != size:
+        raise ValueError(
+            f"{chunk_path(folder, there)} holds pictures of {found} pixels, wanted {size}; name "
+            f"another --out, or type --image {found}"
+        )
     todo = [i for i in range(shard[0], count, shard[1]) if not chunk_path(folder, i).exists()]
     for i in tqdm(todo, desc="render", mininterval=10):
         images, lines = chunk(i, size, device)

@@ -185,7 +185,8 @@ def test_both_profiles_have_the_same_sections():
         {re.sub(r"^size-\d+$", "size", name) for name in profile["runs"]}
         for profile in (toybox, paper)
     ]
-    assert names[0] == names[1], "the same notebooks read the same runs"
+    # the toybox has an exam of its own besides
+    assert names[0] - {"hard-dift"} == names[1], "the same notebooks read the same runs"
     assert set(toybox["front"]) <= set(toybox["runs"])
 
 

@@ -94,7 +94,7 @@ def test_another_kind_of_machine_is_granted_what_the_recipe_says(tmp_path, monke
     assert not found["same_machine"] and found["beyond"] == 1 and found["within"] == 0.5
     with pytest.raises(ValueError, match="2 of 18 rows"):
         records.check(replace(drifts, block=lambda i: block(i, 5.0 * (i < 2))), folder, 6)
-    assert not records.check(replace(drifts, data="rendered there"), folder, 1)["same_machine"]
+    assert not records.check(recipe(data="rendered there"), folder, 6)["same_machine"]
 
 
 def test_a_killed_make_goes_on(tmp_path):

@@ -1,92 +1,18 @@
-"""What benchmarks publish beside PCK: answers whose score is known beforehand, from question to
-printed table.
-"""
+"""Flow and planes: answers whose score is known beforehand, from question to printed table."""
 
-import math
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import replace
 
-import numpy as np
-import pandas as pd
 import pytest
 import torch
 from PIL import Image
 
-from corrlib.coords import Frame
-from corrlib.data.masks import read_mask
-from corrlib.data.selection import Selection
-from corrlib.experiments.tasks import TASKS, answer, report, task_of
-from corrlib.experiments.tasks.joints import JointSettings
-from corrlib.experiments.tasks.masks import voc_colours
+from corrlib.experiments.evaluate import evaluate
+from corrlib.experiments.tasks import TASKS, answer, task_of
 from corrlib.matching.keypoints import corners
-from corrlib.matching.propagation import Rule
-from corrlib.storage.result_folder import ResultFolder
-from corrlib.types import DensePair, FeatureMap, Matches, Video, View
+from corrlib.types import DensePair, FeatureMap
+from tests.experiments.task_items import Items, Points, Sides, Told, noise, run, view
 
 NONE = torch.zeros(0, 2)
-
-
-@dataclass(frozen=True)
-class Nothing:
-    """Settings of the methods here."""
-
-
-class Told:
-    """A method whose features are the pictures' own colours, one cell a pixel, and which moves
-    every point by `shift`.
-    """
-
-    name, preset, settings = "told", "test", Nothing()
-
-    def __init__(self, shift=(0.0, 0.0)):
-        self.shift = shift
-
-    def features(self, view, *, seed=0):
-        values = torch.from_numpy(np.array(view.image())).permute(2, 0, 1).float()
-        place = torch.stack(torch.meshgrid(*map(torch.arange, values.shape[1:]), indexing="ij"))
-        return FeatureMap(torch.cat([values - 127, 0.01 * place]), Frame(view.size, view.size))
-
-    def __call__(self, source, target, queries, *, seed=0):
-        return Matches(queries + torch.tensor(self.shift), torch.zeros(len(queries)))
-
-
-class Points(Told):
-    """The same without features of a view."""
-
-    features = None
-
-
-class Items(Selection):
-    """A benchmark in memory."""
-
-    title, unit, published = "Items", "things", None
-
-    def __init__(self, task, items):
-        self.task, self.items = task, {item.id: item for item in items}
-        super().__init__(Path("memory"), "test", list(self.items))
-
-    def category_of(self, name):
-        return self.items[name].category
-
-    def item(self, name):
-        return self.items[name]
-
-
-def noise(seed, size=(24, 16)) -> Image.Image:
-    pixels = np.random.default_rng(seed).integers(0, 256, (*size[::-1], 3), dtype=np.uint8)
-    return Image.fromarray(pixels)
-
-
-def view(id, image) -> View:
-    return View(id, image.size, None, pixels=image)
-
-
-def run(task, method, data, out, **options) -> tuple[ResultFolder, dict[str, pd.DataFrame], str]:
-    parts = answer(task, method, data, out, progress=False, **options)
-    return parts, task.count(parts.read(), data, parts.root), "\n".join(report(task, parts, data))
-
-
-# ---------------- flow
 
 
 def directions() -> Items:
@@ -134,8 +60,18 @@ def test_a_method_without_maps_is_asked_at_a_grid_that_is_named(tmp_path):
     _, tables, said = run(task, Points((2.0, 1.0)), data, tmp_path / "out", settings=settings)
     assert tables["flow"].loc[("mean", "Average"), "T5"] == 100 and "grid (6, 4)" in said
     for name in ("planes", "masks", "joints"):
-        with pytest.raises(TypeError, match="told answers points .* has no feature map of a view"):
-            answer(TASKS[name], Points(), data, tmp_path / "no")
+        for method in (Points(), Sides()):
+            with pytest.raises(TypeError, match="told answers points .* has no feature map of a v"):
+                answer(TASKS[name], method, data, tmp_path / "no")
+    assert not (tmp_path / "no").exists()
+
+
+def test_clicked_points_of_tss_are_said_to_be_no_published_measure():
+    pair = directions()[0]
+    clicked = replace(pair, source_points=torch.ones(1, 2), target_points=torch.ones(1, 2))
+    data = Items("flow", [replace(clicked, keypoints=("0",), flow=None)])
+    table = evaluate(Told(), data, progress=False)
+    assert set(table["data"]) == {"Items, test, its clicked points, not its published measure"}
 
 
 def test_shards_a_subset_and_a_run_that_goes_on(tmp_path):
@@ -148,9 +84,6 @@ def test_shards_a_subset_and_a_run_that_goes_on(tmp_path):
     assert set(some.read()["subset"]) == {"2 of 3 things"}
     with pytest.raises(ValueError, match="another run .task: 'grid None' there"):
         answer(task, Told(), data, tmp_path / "whole", settings=task.settings(grid=(3, 3)))
-
-
-# ---------------- planes
 
 
 def test_the_homography_of_a_shifted_picture(tmp_path):
@@ -226,84 +159,6 @@ def test_published_keypoints_are_read_from_their_lists(tmp_path):
     (tmp_path / "v_x-2.kp").unlink()
     with pytest.raises(FileNotFoundError, match="v_x-2.kp"):
         task.ask(Told(), pair, settings, 0, tmp_path)
-
-
-# ---------------- masks and joints
-
-
-def film(void=False) -> tuple[Video, list[np.ndarray]]:
-    """A red and a green square on a grey ground, which move by a pixel a frame."""
-    frames, masks = [], []
-    for i in range(5):
-        pixels, ids = np.full((16, 24, 3), 90, np.uint8), np.zeros((16, 24), np.uint8)
-        for id, (x, y), colour in ((1, (2, 2), (255, 0, 0)), (2, (14, 8), (0, 255, 0))):
-            pixels[y : y + 5, x + i : x + i + 5], ids[y : y + 5, x + i : x + i + 5] = colour, id
-        if void and i == 0:
-            ids[0] = 255
-        frames.append(view(f"film/{i:05d}", Image.fromarray(pixels)))
-        masks.append(ids)
-    return Video("film", tuple(frames), "film", lambda i: torch.from_numpy(masks[i])), masks
-
-
-@pytest.mark.parametrize("void", [False, True])
-def test_masks_of_squares_that_keep_their_colour(tmp_path, void):
-    video, masks = film(void)
-    data = Items("masks", [video])
-    settings = Rule(temperature=0.01, top=3, context=2, radius=3)
-    _, tables, said = run(TASKS["masks"], Told(), data, tmp_path / "out", settings=settings)
-    mean = tables["masks"].iloc[0]
-    assert mean["J"] > 95 and mean["F"] == 100 and mean["objects"] == 2
-    assert "J&F" in said and list(tables["objects"].index) == [("film", 1), ("film", 2)]
-    files = sorted((tmp_path / "out/masks/film").iterdir())  # as the official evaluation wants
-    assert [f.name for f in files] == [f"{i:05d}.png" for i in range(5)]
-    assert np.array_equal(read_mask(files[0]), np.where(masks[0] == 255, 0, masks[0]))
-    with Image.open(files[1]) as image:
-        assert image.mode == "P" and image.getpalette()[:9] == [0, 0, 0, 128, 0, 0, 0, 128, 0]
-
-
-def test_the_palette_is_that_of_voc():
-    assert voc_colours()[[3, 4, 9, 15]].tolist() == [
-        [128, 128, 0],
-        [0, 0, 128],
-        [192, 0, 0],
-        [192, 128, 128],
-    ]
-
-
-def test_a_split_without_truth_is_answered_and_not_scored(tmp_path):
-    video, _ = film()
-
-    def first_only(i):
-        if i:
-            raise FileNotFoundError(f"no mask {i:05d}.png")
-        return video.masks(i)
-
-    hidden = Video("film", video.frames, "film", first_only)
-    data = Items("masks", [hidden])
-    data.split = "test-dev"
-    parts, tables, said = run(TASKS["masks"], Told(), data, tmp_path / "out")
-    assert tables == {} and "is not published; the answers are in" in said
-    assert len(list((tmp_path / "out/masks/film").iterdir())) == 5 and not parts.todo((0, 1))
-
-
-def test_joints_that_keep_their_colour(tmp_path):
-    video, _ = film()
-    places = [[[4.0 + i, 4], [16.0 + i, 10], [math.nan, math.nan]] for i in range(5)]
-    clip = Video("film", video.frames, "jump", joints=torch.tensor(places), objects=("a", "b", "c"))
-    data = Items("joints", [clip])
-    settings = JointSettings(temperature=0.01, top=1, context=1, radius=3, sigma=0.5)
-    method = Told()
-    flat = method.features
-
-    def corners_differ(view, *, seed=0):  # colours alone: squares have no inside
-        fm = flat(view)
-        return FeatureMap(torch.cat([fm.values[:3], fm.values[3:] * 100]), fm.frame)
-
-    method.features = corners_differ
-    _, tables, said = run(TASKS["joints"], method, data, tmp_path / "out", settings=settings)
-    assert tables["poses"].loc["mean", "0.5"] == 100 and tables["poses"].loc["mean", "count"] == 8
-    assert tables["poses"].loc["as published", "missing"] == 0 and "body" not in said[:40]
-    assert list(tables["joints"].index) == ["a", "b", "c"]
 
 
 def test_every_task_belongs_to_a_data_set():

@@ -246,7 +246,7 @@ def test_a_run_that_was_stopped_ends_in_the_same_bits(pairs, tmp_path):
     )
     with pytest.raises(ValueError, match="another training: items"):
         train(AggregationHead(SMALL), bank, todo[:2], 9, fit, checkpoint=file, progress=False)
-    with pytest.raises(ValueError, match="another training: features differ"):
+    with pytest.raises(ValueError, match="another training: maps differ"):
         other = bank_of("abc", seed=1)
         train(AggregationHead(SMALL), other, todo, 9, fit, checkpoint=file, progress=False)
     assert [path.name for path in file.parent.iterdir()] == [file.name]

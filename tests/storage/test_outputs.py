@@ -5,7 +5,7 @@ import os
 import pytest
 
 from corrlib.storage import atomic_write
-from corrlib.storage.outputs import LIST, claim_files, require_new, tree_digest
+from corrlib.storage.outputs import LIST, claim_files, claim_folder, require_new, tree_digest
 
 
 def test_a_file_that_is_there_needs_force_and_an_input_is_never_overwritten(tmp_path):
@@ -33,6 +33,16 @@ def test_files_that_were_written_here_are_written_again(tmp_path):
     assert "d.csv" not in (out / LIST).read_text(), "nothing is claimed of a refused table"
     claim_files(out, ["c.csv"], force=True)
     claim_files(out, ["c.csv"])
+
+
+def test_a_folder_is_filled_by_who_began_it(tmp_path):
+    claim_folder(tmp_path / "new")
+    (tmp_path / "new/half").write_text("ours")
+    claim_folder(tmp_path / "new")
+    with pytest.raises(FileExistsError, match="holds new and was not begun by this command"):
+        claim_folder(tmp_path)
+    claim_folder(tmp_path, force=True)
+    claim_folder(tmp_path)
 
 
 def test_a_folder_is_known_by_every_byte(tmp_path):

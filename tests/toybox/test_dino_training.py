@@ -140,9 +140,9 @@ def test_one_command_trains_resumes_and_writes_a_folder_that_loads_offline(
     options = [f"--{name}={value}" for name, value in (sizes | work).items()]
     run = ["train_toy_dino.py", f"--out={tmp_path / 'out'}", "--device=cpu", *options]
     monkeypatch.setattr(sys, "argv", [*run, "--seconds=0"])
-    train_toy_dino.main()
+    assert train_toy_dino.main() == 0
     monkeypatch.setattr(sys, "argv", run)
-    train_toy_dino.main()
+    assert train_toy_dino.main() == 0
     assert "going on from 0 images" in capsys.readouterr().out
     folder = tmp_path / "out" / "dino"
     record = json.loads((folder / "training.json").read_text())

@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import nn
 
+from data_scripts import train_on_accelerator, train_toy_diffusion, train_toy_dino
 from data_scripts.toytrain import checkpoint, export, latents, models, pool
 from data_scripts.toytrain.begin import begin
 from data_scripts.toytrain.diffusion import Latents, Recipe, Trainer, due_after
@@ -172,6 +173,8 @@ def test_latents_are_encoded_chunk_by_chunk(tmp_path, monkeypatch):
     monkeypatch.setattr(pool, "EACH", 2)
     monkeypatch.setattr(pool, "CATEGORIES", ("cat",))
     pool.render_chunks(tmp_path, 2, 16, device="cpu")
+    with pytest.raises(ValueError, match="0000.pt holds pictures of 16 pixels, wanted 24; name"):
+        pool.render_chunks(tmp_path, 2, 24, device="cpu")
     vae = models.make_vae(16).eval()
     with pytest.raises(FileNotFoundError, match="--stage latents"):
         latents.load(tmp_path, "cpu")
@@ -237,3 +240,17 @@ def test_the_tokenizer_is_learned_from_the_captions():
         and ids[0, 0] == tokenizer.bos_token_id
         and ids[0, 1] == tokenizer.eos_token_id
     )
+
+
+@pytest.mark.parametrize(
+    "script", [train_toy_diffusion, train_on_accelerator, train_toy_dino], ids=lambda m: m.__name__
+)
+def test_a_folder_of_one_s_own_is_left_alone(script, tmp_path, capsys):
+    (tmp_path / "vae.pt").write_text("mine")
+    assert script.main(["--out", str(tmp_path), "--device", "cpu"]) == 2
+    said = capsys.readouterr().err
+    assert "holds vae.pt and was not begun by this command" in said and said.count("\n") == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["vae.pt"]
+    (tmp_path / "out").write_text("mine")
+    assert script.main(["--out", str(tmp_path / "out"), "--device", "cpu"]) == 2
+    assert "out is a file; wanted a folder" in capsys.readouterr().err

@@ -11,7 +11,7 @@ import torch
 from corrlib import metrics
 from corrlib.experiments.tasks.task import has_maps
 from corrlib.matching.dense_flow import flow_of_answers, grid_points
-from corrlib.types import DensePair
+from corrlib.types import DensePair, View
 from corrlib.validation import Validated
 from corrlib.validation.kinds import ImageSize
 
@@ -31,9 +31,9 @@ class FlowSettings(Validated):
     grid: ImageSize | None = None
 
 
-def require_grid(method: Any, settings: FlowSettings) -> None:
+def require_grid(method: Any, settings: FlowSettings, view: View, seed: int) -> None:
     """Raise TypeError of a method without feature maps that is asked for no grid of points."""
-    if settings.grid is None and not has_maps(method):
+    if settings.grid is None and not has_maps(method, view, seed):
         raise TypeError(
             f"method {method.name} has no feature map whose cells could be asked for; name a grid "
             "of points, for example --task grid=24x24: it answers each of them in each direction"

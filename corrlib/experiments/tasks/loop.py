@@ -15,6 +15,7 @@ from corrlib.experiments.tasks.task import Task
 from corrlib.storage.atomic_write import atomic_write
 from corrlib.storage.content import gathered
 from corrlib.storage.result_folder import ResultFolder
+from corrlib.types import Video
 
 
 def task_of(data: Any) -> Task | None:
@@ -42,8 +43,11 @@ def answer(
     do the task, ValueError when `out` holds the results of another run.
     """
     settings = task.settings() if settings is None else settings
-    task.require(method, settings)
     out, chosen = Path(out), select(len(data), limit)
+    if chosen:
+        first = data[chosen[0]]
+        view = first.frames[0] if isinstance(first, Video) else first.source
+        task.require(method, settings, view, seed)
     names = names_of(method, data, chosen, profile)
     said = ", ".join(f"{key} {value!r}" for key, value in asdict(settings).items())
     run = {**names, **described(method, seed), "task": said, "items": len(chosen)}

@@ -7,6 +7,8 @@ from typing import Any
 
 import pandas as pd
 
+from corrlib.types import FeatureMap, View
+
 
 @dataclass(frozen=True)
 class Task:
@@ -14,27 +16,27 @@ class Task:
     write files into the folder `out`; `count(rows, data, out)` gives the published tables by name
     from the rows of all items, and `words` says what their numbers are.
 
-    `settings` is a frozen dataclass of what can be changed. `require(method, settings)` raises
-    TypeError, before any work, of a method that cannot be asked.
+    `settings` is a frozen dataclass of what can be changed. `require(method, settings, view, seed)`
+    raises TypeError, before anything is written, of a method that cannot be asked.
     """
 
     ask: Callable[[Any, Any, Any, int, Path], pd.DataFrame]
     count: Callable[[pd.DataFrame, Sequence, Path], Mapping[str, pd.DataFrame]]
     settings: type
     words: str
-    require: Callable[[Any, Any], None]
+    require: Callable[[Any, Any, View, int], None]
 
 
-def require_maps(method: Any, settings: Any = None) -> None:
+def require_maps(method: Any, settings: Any, view: View, seed: int) -> None:
     """Raise TypeError of a method that answers points and has no feature map of a view."""
-    if not has_maps(method):
+    if not has_maps(method, view, seed):
         raise TypeError(
-            f"method {getattr(method, 'name', '') or type(method).__name__} answers points of a "
-            "pair and has no feature map of a view, which this benchmark's measure asks for; dift "
-            "has"
+            f"method {method.name} answers points of a pair and has no feature map of a view, "
+            "which this benchmark's measure asks for; dift has"
         )
 
 
-def has_maps(method: Any) -> bool:
-    """Whether a method has features of a view by itself: `method.features(view, seed=...)`."""
-    return callable(getattr(method, "features", None))
+def has_maps(method: Any, view: View, seed: int) -> bool:
+    """Whether `method.features(view, seed=seed)` is a feature map, as of a `FeatureMethod`."""
+    features = getattr(method, "features", None)
+    return callable(features) and isinstance(features(view, seed=seed), FeatureMap)

@@ -5,16 +5,40 @@ features", guided by a symmetric cross-entropy. No code of it was released; what
 all positions or the pair's keypoints, is `Fit.among`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from corrlib.heads.aggregation import AggregationHead, HeadSettings
-from corrlib.heads.bank import fill, keypoints
+from corrlib.heads.aggregation import AggregationHead, Cell, HeadSettings
+from corrlib.heads.bank import keypoints
 from corrlib.heads.training import Fit, train
 from corrlib.methods.sd_dino.views import Views
-from corrlib.types import FeatureMap, Pair, views_of
+from corrlib.storage.lru_cache import LRUCache
+from corrlib.types import FeatureMap, Pair, View, views_of
 
 CELL = ("joined", 0)  # the one map that the head reads
+
+
+class JoinedBank(Mapping):
+    """Joined features of each image by its id, made when asked for; those used last are kept, up to
+    `keep_bytes`.
+    """
+
+    def __init__(self, views: Views, images: Sequence[View], seed: int, keep_bytes: int):
+        self._views, self._seed = views, seed
+        self._images = {view.id: view for view in images}
+        self._kept: LRUCache[FeatureMap] = LRUCache(
+            keep_bytes, nbytes=lambda fm: fm.values.nbytes, at_least=2
+        )
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._images)
+
+    def __len__(self) -> int:
+        return len(self._images)
+
+    def __getitem__(self, id: str) -> dict[Cell, FeatureMap]:
+        view = self._images[id]
+        return {CELL: self._kept.of(id, lambda: self._views.joined(view, seed=self._seed))}
 
 
 def make_head(
@@ -39,20 +63,36 @@ def fit_head(
     fit: Fit | None = None,
     *,
     checkpoint: str | Path | None = None,
+    every: int = 200,
+    observe: Callable[[list[float]], None] | None = None,
     seed: int = 0,
+    keep_bytes: int = 4 * 2**30,
     progress: bool | None = None,
     **shape: int,
 ) -> tuple[AggregationHead, list[float]]:
     """A head trained on the pairs' keypoints, and every step's loss; `shape` goes to `make_head`.
 
-    Every image's joined features are computed once and held in memory. Raises ValueError where no
-    pair has a keypoint.
+    Joined features of images are held in memory up to `keep_bytes`, the others are joined again
+    from what `views` keeps. `checkpoint`, `every` and `observe` are those of
+    `heads.training.train`. Raises ValueError where no pair has a keypoint.
     """
     items = keypoints(pairs)
-    bank = fill(views_of(pairs), lambda v: {CELL: views.joined(v, seed=seed)}, progress)
     if not items:
         raise ValueError(f"none of {len(pairs)} pairs has a keypoint; nothing to train on")
+    bank = JoinedBank(views, views_of(pairs), seed, keep_bytes)
     fit, channels = fit or Fit(), len(bank[items[0].source][CELL].values)
     head = make_head(channels, views.settings.grid, seed=fit.seed, **shape)
-    losses = train(head, bank, items, steps, fit, checkpoint=checkpoint, progress=progress)
+    head.to(bank[items[0].source][CELL].values.device)
+    losses = train(
+        head,
+        bank,
+        items,
+        steps,
+        fit,
+        checkpoint=checkpoint,
+        every=every,
+        progress=progress,
+        observe=observe,
+        about={"features": repr(views.settings), "weights": dict(views.weights), "seed": seed},
+    )
     return head, losses

@@ -93,12 +93,13 @@ class Views:
             note = {"method": "sd_dino", "settings": settings, "weights": weights, "view": view.id}
             self.store.put(key, tensors | {"edges": torch.tensor(edges, dtype=torch.float64)}, note)
             return found
-        boxes = dict(zip(names, stored["edges"].tolist(), strict=True))
-        frames = {
-            name: Frame(view.size, tuple(stored[name].shape[:0:-1]), tuple(boxes[name]))
-            for name in names
-        }
-        return {name: FeatureMap(stored[name], frames[name]) for name in names}
+        whole = Frame(view.size, (1, 1)).edges
+        result = {}
+        for name, edges in zip(names, stored["edges"].tolist(), strict=True):
+            box = None if tuple(edges) == whole else tuple(edges)
+            frame = Frame(view.size, tuple(stored[name].shape[:0:-1]), box)
+            result[name] = FeatureMap(stored[name], frame)
+        return result
 
 
 def frame_of(sides: Mapping[str, Side]) -> Frame:

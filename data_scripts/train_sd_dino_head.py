@@ -1,0 +1,98 @@
+"""Train the supervised head of SD + DINO, one bottleneck on the joined features, on clicked
+keypoints.
+
+    T=data_scripts/train_sd_dino_head.py
+    python $T                                    again after a kill: it goes on
+    python $T --set alpha=1 --out build/sd-head  of SD alone (alpha=0: of DINO alone)
+    python $T --among keypoints                  the other reading of the loss
+
+Features of each image are computed once and kept in --out/features. The run is kept every --every
+steps in --out, with its curve, curve.csv. At the end there is --out/head.safetensors, which says
+what it is. Use it with: python -m corrlib evaluate --method sd_dino --set head=FILE, and the same
+--set options.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from corrlib import data, methods  # noqa: E402
+from corrlib.cli.common import setting  # noqa: E402
+from corrlib.heads import files  # noqa: E402
+from corrlib.heads.training import LOSSES, Fit  # noqa: E402
+from corrlib.methods.base import Env  # noqa: E402
+from corrlib.methods.sd_dino.supervised import fit_head  # noqa: E402
+from corrlib.storage.tensor_store import TensorStore  # noqa: E402
+from data_scripts.train_hyperfeatures import Curve  # noqa: E402
+
+
+def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add = parser.add_argument
+    add("--data", default="spair", help="the data set's name (default: spair)")
+    add("--root", type=Path, default=ROOT / "build/toybox/data/SPair-71k")
+    add("--split", default="trn", help="whose pairs are learned (default: trn)")
+    add("--limit", type=int, help="so many pairs at most, evenly spread")
+    add("--preset", default="toybox", help="of the method sd_dino")
+    add(
+        "--set",
+        dest="settings",
+        type=setting,
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="replace a setting of the method",
+    )
+    add("--among", choices=LOSSES, default="cells", help="what a point has to be found among")
+    add("--steps", type=int, default=5000)
+    add("--pairs", type=int, default=1, help="pairs of images a step")
+    add("--rate", type=float, default=1e-3)
+    add("--width", type=int, default=384, help="channels of the head's descriptors")
+    add("--middle", type=int, default=96, help="channels inside of its bottleneck")
+    add("--groups", type=int, default=32, help="of GroupNorm; divides both")
+    add("--every", type=int, default=200, help="steps between two that are kept")
+    add("--seed", type=int, default=0, help="of noise, of the head and of the pairs' order")
+    add("--out", type=Path, default=ROOT / "build/sd-dino-head")
+    add("--device", default="cpu", help="cpu, cuda, mps")
+    return parser.parse_args(given)
+
+
+def run(args: argparse.Namespace, env: Env | None = None) -> Path:
+    """All of it; returns the head's file."""
+    env = env or Env(args.device)
+    env.store = TensorStore(args.out / "features")
+    method = methods.load("sd_dino", args.preset, env=env, **dict(args.settings))
+    pairs = data.load(args.data, args.root, args.split)
+    step = max(1, len(pairs) // (args.limit or len(pairs)))
+    chosen = [pairs[i] for i in range(0, len(pairs), step)][: args.limit]
+    fit = Fit(args.rate, pairs=args.pairs, seed=args.seed, among=args.among)
+    head, losses = fit_head(
+        method.views,
+        chosen,
+        args.steps,
+        fit,
+        checkpoint=args.out / "training.safetensors",
+        every=args.every,
+        observe=Curve(args.out / "curve.csv"),
+        seed=args.seed,
+        width=args.width,
+        middle=args.middle,
+        groups=args.groups,
+    )
+    learned = (
+        f"{len(chosen)} of {len(pairs)} pairs of {args.data}, {args.split}; {len(losses)} steps"
+    )
+    notes = {"features": repr(method.settings), "weights": method.weights, "learned": learned}
+    path = files.save(head, args.out / "head.safetensors", **notes, fit=repr(fit))
+    print(f"{learned}; wrote {path}; evaluate it with --method sd_dino --set head={path}")
+    return path
+
+
+if __name__ == "__main__":
+    run(arguments())
