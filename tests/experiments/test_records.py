@@ -48,6 +48,8 @@ def test_the_key_chooses_the_blocks(tmp_path):
     assert len(seen) > 3 and {i for blocks in seen for i in blocks} == set(range(6))
     assert records.sample(6, 2, "a") == records.sample(6, 2, "a")
     assert records.sample(6, 9, "a") == list(range(6))
+    with pytest.raises(ValueError, match="blocks is 0; wanted"):
+        records.check(recipe(), made(tmp_path), 0)
     found = records.check(recipe(), made(tmp_path), 2, key="a")
     assert found["blocks"] == records.sample(6, 2, "a") and found["rows"] == 6
     assert found["worst"] == 0 and found["beyond"] == 0 and found["same_machine"]
