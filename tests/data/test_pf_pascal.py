@@ -19,7 +19,11 @@ from tests.data.test_pf import DATA, Exact, cut, picture, problems
 real = pytest.mark.skipif(
     not (DATA / "pf_pascal_pairs").is_dir(), reason=f"no real lists at {DATA}; set CORRLIB_DATA"
 )
+
+
 HEAD = "source_image,target_image,class,XA,YA,XB,YB\n"
+
+
 KPS = {
     "one": [[3.5, 4], [10, 20], [np.nan, np.nan], [40, 30]],
     "two": [[5, 6], [np.nan, np.nan], [7, 8], [50.25, 9]],
@@ -241,43 +245,6 @@ def test_points_of_the_mat_files_do_not_ask_for_those_of_the_list(pascal):
     assert problems("pf_pascal", pascal, points="mat") == []
 
 
-@pytest.mark.parametrize(
-    ("content", "said"),
-    [
-        (b"", "test_pairs.csv is empty; wanted a header"),
-        ((HEAD + "a,b,8,1,2,3,4,5\n").encode(), "test_pairs.csv: .*; wanted as many values in"),
-        ((HEAD + "a,b,8,1,2,3,4\na,b,8,1,2,3,4,5\n").encode(), "test_pairs.csv: .*Expected 7"),
-        ("source_image,tärget".encode("latin1"), "test_pairs.csv is not UTF-8 text"),
-    ],
-)
-def test_a_list_that_is_no_table_names_its_file(pascal, content, said):
-    (pascal / "test_pairs.csv").write_bytes(content)
-    with pytest.raises(ValueError, match=said):
-        PFPascal(pascal)
-    assert re.search(said, problems("pf_pascal", pascal)[0])
-
-
-@pytest.mark.parametrize(
-    ("row", "said"),
-    [(",two.jpg,8,0", "line 2: an image has no name"), ("a,b,8,yes", "line 2: flip is 'yes'")],
-)
-def test_names_and_flips_that_are_none(pascal, row, said):
-    (pascal / "val_pairs.csv").write_text(f"source_image,target_image,class,flip\n{row}\n")
-    with pytest.raises(ValueError, match=said):
-        PFPascal(pascal, "val")
-    assert any(re.search(said, problem) for problem in problems("pf_pascal", pascal))
-
-
-def test_a_list_of_another_name_and_place(pascal, tmp_path):
-    path = tmp_path / "elsewhere" / "all_pairs.csv"
-    path.parent.mkdir()
-    (pascal / "test_pairs.csv").rename(path)
-    assert len(PFPascal(pascal, lists=path)) == 1
-    with pytest.raises(FileNotFoundError, match="no list .*none.csv"):
-        PFPascal(pascal, lists=tmp_path / "none.csv")
-    assert problems("pf_pascal", pascal, lists=str(path)) == []
-
-
 def test_the_shared_images_are_those_of_their_two_lists(pascal):
     notices = [str(n) for n in check_tree("pf_pascal", pascal)]
     assert any("images of test are in trn too" in n and "302 of 506" in n for n in notices)
@@ -295,10 +262,3 @@ def test_the_number_of_shared_images_is_that_of_the_real_lists(pascal):
         for split, pairs in lists.items()
     }
     assert (len(images["test"] & images["val"]), len(images["test"])) == (148, 506)
-
-
-def test_a_box_without_extent_names_its_file(pascal):
-    path = pascal / "PF-dataset-PASCAL/Annotations/cat/one.mat"
-    savemat(path, {"kps": np.array(KPS["one"]), "bbox": [[52.0, 3.0, 2.0, 33.0]]})
-    with pytest.raises(ValueError, match=r"one.mat: bbox is .*; wanted \[x1, y1, x2, y2\]"):
-        PFPascal(pascal)[0]
