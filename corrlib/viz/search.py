@@ -82,8 +82,8 @@ def best_of_n(ax: Axes, found: pd.DataFrame, *, unit: str = "PCK@0.1, percent") 
     Returns `ax`.
 
     `found` is `search_optimism.best_of_n`: bands are how sure the second is, and where searches
-    fall whose trials are equal in truth. The gap of the first two at the largest n, the optimism, is
-    written at its right.
+    fall whose trials are equal in truth. The gap of the first two at the largest n, the optimism,
+    is written at its right.
     """
     marker = "o" if len(found) <= 24 else ""
     for name, (color, dash, label) in CURVES.items():
