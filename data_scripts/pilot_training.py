@@ -5,7 +5,7 @@
 Each trial begins with the same weights and sees the same scenes, as many as fit: what differs is in
 TRIALS. `images` 0 are the weights as they are, looked at with pictures of another size. Processor
 time and not the clock's is what is equal, so that a busy machine changes no trial. Writes
-book/records/pilots/: trials.parquet, a row a trial and layer, and run.json. A trial that is there
+book/records/pilots/: table.parquet, a row a trial and layer, and run.json. A trial that is there
 in --out is not run again; they are short, and say so: `images` is in every row.
 """
 
@@ -79,7 +79,9 @@ def provenance(args: argparse.Namespace, seconds: float) -> dict:
     git = ["git", "-C", str(ROOT), "rev-parse", "HEAD"]
     weights = SHIPPED / "unet/diffusion_pytorch_model.safetensors"
     return {
-        "command": f"python data_scripts/pilot_training.py --seconds {args.seconds:g}",
+        "command": f"python data_scripts/pilot_training.py --seconds {args.seconds:g} --trials "
+        + " ".join(repr(name) for name in args.trials),
+        "not_run": [name for name in TRIALS if name not in args.trials],
         "settings": {
             "batch": BATCH,
             "rate": RATE,
@@ -103,10 +105,14 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=ROOT / "build/pilots", help="its own files")
     parser.add_argument("--record", type=Path, default=ROOT / "book/records/pilots")
     parser.add_argument("--seconds", type=float, default=180.0, help="of the processor, a trial")
+    parser.add_argument(
+        "--trials", nargs="+", choices=list(TRIALS), default=list(TRIALS), help="only these"
+    )
     args = parser.parse_args()
     torch.set_num_threads(1)
     started, rows = time.time(), []
-    for name, (image, trains) in TRIALS.items():
+    for name in args.trials:
+        image, trains = TRIALS[name]
         kept = args.out / name.replace(" ", "-").replace(",", "") / "found.json"
         if not kept.exists():
             found = trial(kept.parent, image, args.seconds if trains else 0)
@@ -115,7 +121,7 @@ def main() -> None:
         rows += rows_of(name, image, json.loads(kept.read_text()))
         print(pd.DataFrame(rows).query("trial == @name").to_string(index=False), flush=True)
     args.record.mkdir(parents=True, exist_ok=True)
-    with atomic_write(args.record / "trials.parquet") as part:
+    with atomic_write(args.record / "table.parquet") as part:
         pd.DataFrame(rows).to_parquet(part, index=False)
     with atomic_write(args.record / "run.json") as part:
         part.write_text(json.dumps(provenance(args, time.time() - started), indent=1) + "\n")

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from corrlib.data.arrays import read_text
-from corrlib.data.files import find_folder, read_mat
+from corrlib.data.files import box_of, find_folder, read_mat
 
 HOLDS = (
     "images.txt",
@@ -94,10 +94,9 @@ def cleaned(path: Path) -> dict[int, tuple[float, ...]]:
     found = {}
     for image in np.atleast_1d(read_mat(path, "images", squeeze_me=True, struct_as_record=False)):
         try:
-            found[int(image.id)] = tuple(
-                float(getattr(image.bbox, side)) for side in ("x1", "y1", "x2", "y2")
-            )
-        except AttributeError as error:
+            box = [getattr(image.bbox, side) for side in ("x1", "y1", "x2", "y2")]
+            found[int(image.id)] = box_of(box, f"{path}: bbox of image {image.id}")
+        except (AttributeError, TypeError) as error:
             raise ValueError(
                 f"{path}: images: {error}; wanted id and bbox (x1, y1, x2, y2) of each"
             ) from error

@@ -41,7 +41,7 @@ def find_folder(
     )
 
 
-def read_mat(path: Path, field: str, **options: Any) -> np.ndarray:
+def read_mat(path: Path, field: str, **options: Any) -> Any:
     """One variable of a MATLAB file; `options` are those of `scipy.io.loadmat`.
 
     Raises FileNotFoundError or ValueError naming the file and the variable.

@@ -74,7 +74,12 @@ def read_list(path: Path, points: bool = True, problems: list[str] | None = None
 
 
 def _row(record: dict[str, Any], line: int, points: bool) -> Row:
-    images = tuple(Path(str(record[f"{side}_image"])).stem for side in ("source", "target"))
+    names = [record[f"{side}_image"] for side in ("source", "target")]
+    if not all(isinstance(name, str) for name in names):
+        raise ValueError(": an image has no name")
+    if record.get("flip", 0) not in (0, 1):
+        raise ValueError(f": flip is {record['flip']!r}; wanted 0 or 1")
+    images = tuple(Path(name).stem for name in names)
     if record["class"] not in range(1, 21):
         raise ValueError(f": class is {record['class']!r}; wanted 1 to 20, VOC's classes in order")
     given = tuple(_numbers(record, side) for side in "AB") if points else None
@@ -121,6 +126,7 @@ def read_willow(path: Path) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     for bad, wanted in (
         (np.isnan(numbers).any(1), "coordinates must be numbers"),
         (folders[:, 0] != folders[:, 1], "wanted two images of one sub-class"),
+        (folders[:, 0] == "", "wanted <sub-class>/<image>.png of both images"),
     ):
         if bad.any():
             raise ValueError(

@@ -51,7 +51,12 @@ def recipe(
     found = entry(profile, name)
     elsewhere = Tolerance(**found.get("elsewhere", {"within": 0.5, "share": 0.05}))
     if "counts" in found:
-        return (counts or {})[found["counts"]](name, elsewhere)
+        known = counts or {}
+        if found["counts"] not in known:
+            raise KeyError(
+                f"record {name}: nothing counts {found['counts']!r}; known: {', '.join(known)}"
+            )
+        return known[found["counts"]](name, elsewhere)
     place = store or Path(_scratch(name))
     return of_study(name, Study(profile, found["study"], place, device), elsewhere)
 

@@ -162,6 +162,10 @@ def check(recipe: Recipe, folder: str | Path, size: int, key: str | None = None)
     Raises ValueError, with the command that makes the record anew, where what decides it has
     changed or rows differ.
     """
+    if size < 1:
+        raise ValueError(
+            f"blocks is {size}; wanted the number of blocks to compute again, 1 or more"
+        )
     record = Record.open(folder)
     remedy = f"if that is meant, make it anew with: {COMMAND} {recipe.name}"
     described = json.loads(json.dumps(dict(recipe.described), default=str))

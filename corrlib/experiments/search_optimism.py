@@ -41,6 +41,7 @@ import numpy as np
 import pandas as pd
 
 from corrlib.metrics import correct
+from corrlib.metrics.clustered_error import Sharing, clustered_error
 from corrlib.metrics.table import require
 
 BLOCK = 100  # resamples at a time
@@ -131,20 +132,25 @@ class Tally:
             yield pck, (source + target == 0)[some].astype(float)
 
 
-def scores(table: pd.DataFrame, alpha: Real = 0.1, n: int = 1000, seed: int = 0) -> pd.DataFrame:
-    """One row a trial: pck in percent, and two standard errors in points, the spread over `n`
-    resamples of the pictures.
+def scores(table: pd.DataFrame, alpha: Real = 0.1) -> pd.DataFrame:
+    """One row a trial: pck in percent, and two standard errors over pictures, in points.
 
     `error` is that of PCK itself, `apart` that of its difference from the mean of all trials: easy
     and hard pictures are so to all trials, so that trials are told apart better than any one is
     known.
     """
     tally = Tally.of(table, alpha)
-    drawn = np.concatenate([pck for pck, _ in tally.resampled(n, np.random.default_rng(seed))])
-    apart = (drawn - drawn.mean(1, keepdims=True)).std(0)
-    return pd.DataFrame(
-        {"trial": tally.trials, "pck": tally.pck, "error": drawn.std(0), "apart": apart}
-    )
+    weights = tally.total / tally.total.sum()
+    sharing, one = Sharing.of(tally.source, tally.target), np.zeros(len(weights), int)
+
+    def errors(right: np.ndarray) -> list[float]:
+        shares = 100 * right / tally.total.sum()
+        left = shares - weights * shares.sum(1, keepdims=True)
+        return [clustered_error(of, weights, one, sharing)[0] for of in left]
+
+    apart = errors(tally.right - tally.right.mean(0))
+    found = {"trial": tally.trials, "pck": tally.pck, "error": errors(tally.right), "apart": apart}
+    return pd.DataFrame(found)
 
 
 def best_of_n(table: pd.DataFrame, alpha: Real = 0.1, n: int = 1000, seed: int = 0) -> pd.DataFrame:

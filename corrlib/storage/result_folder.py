@@ -42,17 +42,21 @@ class ResultFolder:
         """Begin or go on with a run; of several runs that begin at once in one folder, one does.
 
         `content` are digests of what the results are computed from, by name. Raises ValueError when
-        the folder holds another run, naming what differs, or is a run's no more; NotADirectoryError
-        where `root` is a file.
+        the folder holds another run, naming what differs; FileExistsError where it holds something
+        else, NotADirectoryError where `root` is a file.
         """
         root, content = Path(root), content or {}
         described = {**run, "parts": count, "content": digest_of(content)}
         described = json.loads(json.dumps(described, default=plain))
         make_folder(root)
         path = root / "run.json"
-        if not path.is_file() and (stray := sorted(root.glob("part-*.parquet"))):
-            raise ValueError(
-                f"{root} has {stray[0].name} and no run.json that says of what run it is; {ELSE}"
+        there = sorted(one.name for one in root.iterdir() if not one.name.startswith("."))
+        if (
+            there and not path.is_file()
+        ):  # asked last: a run that begins now has it before its parts
+            raise FileExistsError(
+                f"{root} holds {there[0]} and no run.json: it is no folder of results; name "
+                "another --out"
             )
         if not write_first(path, json.dumps(described, indent=1) + "\n"):
             _require_same(_described(path), described, root, content)

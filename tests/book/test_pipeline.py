@@ -101,15 +101,16 @@ def test_times_alone_rerun_nothing(house):
 MATCHES = {"begin", "matches", "trials", "tables"}
 PAGES = {"fitted", "notebook", "book", "all"}
 EDITS = {  # what is edited: rules that must run again, rules that may besides
-    ("corrlib/matching/estimators.py",): (MATCHES, PAGES),
+    ("corrlib/matching/estimators.py",): (MATCHES, {"record"} | PAGES),
     ("corrlib/viz/maps.py",): ({"notebook", "book"}, PAGES),
     ("corrlib/metrics/pck.py",): ({"tables"}, PAGES),
-    ("corrlib/backbones/noised_pass.py",): ({"store", "features"} | MATCHES, PAGES),
-    ("corrlib/toybox/render.py",): ({"data", "features"} | MATCHES, {"store"} | PAGES),
+    ("corrlib/backbones/noised_pass.py",): ({"store", "features", "record"} | MATCHES, PAGES),
+    ("corrlib/toybox/render.py",): ({"data", "features", "record"} | MATCHES, {"store"} | PAGES),
+    ("book/records/prompt_cost/run.json", "2026", "2027"): ({"record"}, PAGES),
     ("book/index.md",): ({"book"}, PAGES - {"fitted", "notebook"}),
     ("profiles/toybox.yml", "about: ", "about: still "): ({"book"}, PAGES - {"fitted", "notebook"}),
     ("profiles/toybox.yml", "draws: ", "draws: 1"): ({"begin", "trials"}, PAGES),
-    (WEIGHTS, "once", "twice"): ({"store", "features"} | MATCHES, PAGES),
+    (WEIGHTS, "once", "twice"): ({"store", "features", "record"} | MATCHES, PAGES),
 }
 
 

@@ -149,6 +149,14 @@ def test_the_cleaned_list_chooses_images_and_boxes(tree):
     assert len(CUB(tree)) == 3  # the other way of pairing does not use it
 
 
+def test_a_box_of_the_cleaned_list_that_is_none_is_named(tmp_path):
+    box = {"x1": 24, "y1": 6, "x2": 5, "y2": 25}
+    path = tmp_path / "list.mat"
+    savemat(path, {"images": np.array([{"id": 7, "bbox": box}], dtype=object)})
+    with pytest.raises(ValueError, match=r"list.mat: bbox of image 7 is .24, 6, 5, 25.; wanted"):
+        cleaned(path)
+
+
 @real
 def test_the_real_bytes():
     pairs = load("cub", DATA)

@@ -257,6 +257,17 @@ def test_a_list_that_is_no_table_names_its_file(pascal, content, said):
     assert re.search(said, problems("pf_pascal", pascal)[0])
 
 
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [(",two.jpg,8,0", "line 2: an image has no name"), ("a,b,8,yes", "line 2: flip is 'yes'")],
+)
+def test_names_and_flips_that_are_none(pascal, row, said):
+    (pascal / "val_pairs.csv").write_text(f"source_image,target_image,class,flip\n{row}\n")
+    with pytest.raises(ValueError, match=said):
+        PFPascal(pascal, "val")
+    assert any(re.search(said, problem) for problem in problems("pf_pascal", pascal))
+
+
 def test_a_list_of_another_name_and_place(pascal, tmp_path):
     path = tmp_path / "elsewhere" / "all_pairs.csv"
     path.parent.mkdir()

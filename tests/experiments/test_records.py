@@ -48,6 +48,8 @@ def test_the_key_chooses_the_blocks(tmp_path):
     assert len(seen) > 3 and {i for blocks in seen for i in blocks} == set(range(6))
     assert records.sample(6, 2, "a") == records.sample(6, 2, "a")
     assert records.sample(6, 9, "a") == list(range(6))
+    with pytest.raises(ValueError, match="blocks is 0; wanted"):
+        records.check(recipe(), made(tmp_path), 0)
     found = records.check(recipe(), made(tmp_path), 2, key="a")
     assert found["blocks"] == records.sample(6, 2, "a") and found["rows"] == 6
     assert found["worst"] == 0 and found["beyond"] == 0 and found["same_machine"]
@@ -94,7 +96,7 @@ def test_another_kind_of_machine_is_granted_what_the_recipe_says(tmp_path, monke
     assert not found["same_machine"] and found["beyond"] == 1 and found["within"] == 0.5
     with pytest.raises(ValueError, match="2 of 18 rows"):
         records.check(replace(drifts, block=lambda i: block(i, 5.0 * (i < 2))), folder, 6)
-    assert not records.check(replace(drifts, data="rendered there"), folder, 1)["same_machine"]
+    assert not records.check(recipe(data="rendered there"), folder, 6)["same_machine"]
 
 
 def test_a_killed_make_goes_on(tmp_path):

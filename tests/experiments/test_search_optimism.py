@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from corrlib import metrics
 from corrlib.experiments import random_search, search_optimism
 from corrlib.viz import search as draw
 from corrlib.viz.style import GREY, RC
@@ -124,15 +125,18 @@ def test_nothing_depends_on_the_order_of_rows_or_on_anything_but_the_seed():
         search_optimism.best_of_n(mixed, n=150, seed=1), once, check_exact=True
     )
     pd.testing.assert_frame_equal(
-        search_optimism.scores(mixed, n=150), search_optimism.scores(EQUAL, n=150), check_exact=True
+        search_optimism.scores(mixed), search_optimism.scores(EQUAL), check_exact=True
     )
     assert not search_optimism.best_of_n(EQUAL, n=150, seed=2)["left_out"].equals(once["left_out"])
 
 
-def test_scores_are_pck_with_the_spread_of_resampled_pictures():
-    found = search_optimism.scores(SKILLED).set_index("trial")
+def test_scores_are_pck_with_the_error_of_its_interval():
+    found, ratios = search_optimism.scores(SKILLED).set_index("trial"), []
     for trial, rows in SKILLED.groupby("trial"):
         assert found["pck"][trial] == pytest.approx(100 * (rows["distance_px"] < 10).mean())
+        value, low, _ = metrics.pck_interval(rows, level=0.5)
+        ratios.append((value - low) / found["error"][trial])
+    assert 0.67 < ratios[0] < 0.75 and ratios == pytest.approx(ratios[:1] * len(ratios))
     assert found["error"].between(2, 12).all() and found["apart"].mean() < found["error"].mean()
 
 
@@ -150,7 +154,7 @@ def test_tables_that_cannot_be_compared_are_refused():
 def test_figures_show_every_trial_and_the_gap():
     with matplotlib.rc_context(RC):
         figure, axes = plt.subplots(2, 4, sharey=True)
-        trials = random_search.table(SPACE, 12).merge(search_optimism.scores(EQUAL, n=100))
+        trials = random_search.table(SPACE, 12).merge(search_optimism.scores(EQUAL))
         drawn = draw.settings_scatter(axes, trials, SPACE)
         assert [ax.get_xlabel() for ax in drawn] == [
             "learning rate",

@@ -247,8 +247,12 @@ def test_a_run_that_was_stopped_ends_in_the_same_bits(pairs, tmp_path):
     with pytest.raises(ValueError, match="another training: items"):
         train(AggregationHead(SMALL), bank, todo[:2], 9, fit, checkpoint=file, progress=False)
     with pytest.raises(ValueError, match="another training: maps differ"):
-        other = bank_of("abc", seed=1)
-        train(AggregationHead(SMALL), other, todo, 9, fit, checkpoint=file, progress=False)
+        train(
+            AggregationHead(SMALL), bank_of("abc", 1), todo, 9, fit, checkpoint=file, progress=False
+        )
+    file.write_bytes(file.read_bytes()[:200])
+    with pytest.raises(ValueError, match="head.safetensors is no checkpoint that can be read"):
+        train(AggregationHead(SMALL), bank, todo, 9, fit, checkpoint=file, progress=False)
     assert [path.name for path in file.parent.iterdir()] == [file.name]
 
 

@@ -129,11 +129,15 @@ def test_a_part_is_whole_or_not_there(tmp_path, monkeypatch):
     assert [path.name for path in tmp_path.iterdir()] == ["run.json"]
 
 
-def test_parts_without_a_run_are_nobody_s(tmp_path):
-    TABLE.to_parquet(tmp_path / "part-00000.parquet")
-    with pytest.raises(ValueError, match="part-00000.parquet and no run.json"):
+@pytest.mark.parametrize("name", ["part-00000.parquet", "pairs.csv"])
+def test_a_folder_of_something_else_is_left_alone(tmp_path, name):
+    (tmp_path / name).write_text("mine")
+    (tmp_path / ".begun").write_text("the build's")
+    with pytest.raises(FileExistsError, match=f"holds {name} and no run.json.*another --out"):
         ResultFolder.start(tmp_path, {}, 1)
-    assert [path.name for path in tmp_path.iterdir()] == ["part-00000.parquet"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".begun", name]
+    (tmp_path / name).unlink()
+    assert ResultFolder.start(tmp_path, {}, 1).count == 1
 
 
 def test_a_file_in_the_folder_s_place(tmp_path):
