@@ -25,6 +25,7 @@ from typing import Any
 
 from corrlib.experiments.profiles import Profile, load_profile
 from corrlib.storage.atomic_write import atomic_write
+from corrlib.validation.notebook import require_parameters
 
 # Bars of downloads and notes on optional packages would land in the page.
 QUIET = {
@@ -138,8 +139,13 @@ def setup(name: str, profile: str | Profile = "toybox", threads: int = 1) -> Run
     """Start notebook `name` under `profile`: style, quiet libraries, and `threads` threads (one:
     the same sums everywhere).
 
-    Raises FileNotFoundError when the profile is unknown.
+    In a notebook its parameters are checked first, by their annotations. Raises FileNotFoundError
+    when the profile is unknown, TypeError on a parameter that the notebook has not, ValueError on a
+    bad value.
     """
+    shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
+    if shell is not None:
+        require_parameters(shell.user_ns)
     profile = profile if isinstance(profile, Profile) else load_profile(profile)
     for variable, value in QUIET.items():
         os.environ.setdefault(variable, value)

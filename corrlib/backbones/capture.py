@@ -35,7 +35,7 @@ def capture(
     named module never ran.
     """
     names = list(dict.fromkeys([names] if isinstance(names, str) else names))
-    modules = _resolve(model, names)
+    modules = modules_of(model, names)
     out: dict[str, Tensor] = {}
     end = _Stop()
 
@@ -91,7 +91,7 @@ def attention(
         )
     under = [under] if isinstance(under, str) else list(under)
     if under:
-        _resolve(unet, under)
+        modules_of(unet, under)
     layers = {
         name: module
         for name, module in unet.named_modules()
@@ -159,7 +159,8 @@ class _Recorder:
         return result
 
 
-def _resolve(model: nn.Module, names: Sequence[str]) -> list[nn.Module]:
+def modules_of(model: nn.Module, names: Sequence[str]) -> list[nn.Module]:
+    """The modules of these names. Raises KeyError on one that there is not, with the nearest."""
     known = dict(model.named_modules())
     known.pop("", None)
     if not names:

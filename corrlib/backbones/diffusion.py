@@ -20,8 +20,9 @@ from PIL import Image
 from torch import Tensor
 
 from corrlib.backbones import weights
-from corrlib.backbones.capture import capture
+from corrlib.backbones.capture import capture, modules_of
 from corrlib.backbones.loading import load_parts
+from corrlib.backbones.memory import require_memory
 from corrlib.backbones.noise import noise_for
 from corrlib.coords import Size
 
@@ -66,12 +67,8 @@ class Diffuser:
         name="",
         fingerprint="",
     ):
-        self.device, self.dtype, self.name, self.fingerprint = (
-            torch.device(device),
-            dtype,
-            name,
-            fingerprint,
-        )
+        self.device, self.dtype = torch.device(device), dtype
+        self.name, self.fingerprint = name, fingerprint
         for net in (vae, unet, text_encoder):
             net.to(device).eval().requires_grad_(False)
             if net.dtype != dtype:
@@ -243,14 +240,19 @@ class Diffuser:
         return result
 
     def require_size(self, size: Size) -> None:
-        """Raise ValueError unless both sides of `size` are positive multiples of `factor`."""
+        """Raise ValueError unless sides are positive multiples of `factor`, and memory suffices."""
         if all(side > 0 and side % self.factor == 0 for side in size):
-            return
+            first = self.vae.config.block_out_channels[0]
+            return require_memory(size, first * self.dtype.itemsize, self.device)
         near = tuple(max(self.factor, round(side / self.factor) * self.factor) for side in size)
         raise ValueError(
             f"input size is {size[0]} x {size[1]}; this model wants multiples of {self.factor}, "
             f"for example {near[0]} x {near[1]}"
         )
+
+    def require_layers(self, layers: Sequence[str]) -> None:
+        """Raise KeyError on a layer that this U-Net has not, with the nearest names."""
+        modules_of(self.unet, layers)
 
     def _timestep(self, t: int) -> int:
         if not (isinstance(t, int | np.integer) and 0 <= t < self.timesteps):

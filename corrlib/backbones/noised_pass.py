@@ -2,23 +2,56 @@
 the extractor.
 """
 
+import re
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Annotated, Literal
 
 import torch
+from pydantic import AfterValidator, Field
 
 from corrlib.backbones.diffusion import Diffuser, Posterior
-from corrlib.coords import Frame, Size
+from corrlib.coords import Frame
 from corrlib.types import FeatureMap, View
+from corrlib.validation import Validated
+from corrlib.validation.kinds import Few, ImageSize, Name, Timestep
 
-POSTERIORS = ("sample", "mode")
-NOISES = ("matched", "none")
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+Dtype = Literal["float32", "bfloat16", "float16"]
+Ensemble = Annotated[
+    int, Field(ge=1, le=4096, description="a number of noisy copies, 1 or more (DIFT uses 8)")
+]
+
+# What puts out a map of features; other modules of a U-Net put out tokens or vectors.
+_BLOCK = r"(down|up)_blocks\.\d+(\.(attentions|resnets|downsamplers|upsamplers)\.\d+)?"
+_LAYER = re.compile(rf"conv_in|conv_out|mid_block(\.(attentions|resnets)\.\d+)?|{_BLOCK}")
+
+
+def _layer(name: str) -> str:
+    if not _LAYER.fullmatch(name):
+        raise ValueError(
+            "wanted a module of the U-Net that puts out a map: mid_block, up_blocks.1, "
+            "up_blocks.1.attentions.0, down_blocks.2.resnets.1, ..."
+        )
+    return name
+
+
+def _prompt(text: str) -> str:
+    if set(text.replace("{category}", "")) & set("{}"):
+        raise ValueError(
+            "wanted no braces but {category}, which the category's name replaces, for example "
+            "a photo of a {category}"
+        )
+    return text
+
+
+Layer = Annotated[str, AfterValidator(_layer)]
+Prompt = Annotated[str, AfterValidator(_prompt)]
 
 
 @dataclass(frozen=True)
-class NoisedPassSettings:
+class NoisedPassSettings(Validated):
     """What a single pass of a diffusion model over one view depends on.
 
     `size` is the input (width, height) that every image is squashed to; `timestep` runs from 0 to
@@ -30,34 +63,16 @@ class NoisedPassSettings:
     mixes two values).
     """
 
-    model: str = "sd2-1"
-    size: Size = (768, 768)
-    timestep: int = 261
-    layer: str = "up_blocks.1"
-    ensemble: int = 8
-    prompt: str = "a photo of a {category}"
-    posterior: str = "sample"
-    noise: str = "matched"
-    dtype: str = "float32"
-    at_once: int = 8
-
-    def __post_init__(self):
-        for name, known in (("posterior", POSTERIORS), ("noise", NOISES), ("dtype", tuple(DTYPES))):
-            if getattr(self, name) not in known:
-                raise ValueError(
-                    f"{name} is {getattr(self, name)!r}; wanted one of {', '.join(known)}"
-                )
-        for name in ("ensemble", "at_once"):
-            if getattr(self, name) < 1:
-                raise ValueError(
-                    f"{name} is {getattr(self, name)}; wanted a number of noisy copies, 1 or "
-                    "more (DIFT uses 8)"
-                )
-        if not (0 <= self.timestep < 1000):
-            raise ValueError(
-                f"timestep is {self.timestep}; wanted an integer from 0 (least noise) to 999 "
-                "(almost only noise)"
-            )
+    model: Name = "sd2-1"
+    size: ImageSize = (768, 768)
+    timestep: Timestep = 261
+    layer: Layer = "up_blocks.1"
+    ensemble: Ensemble = 8
+    prompt: Prompt = "a photo of a {category}"
+    posterior: Literal["sample", "mode"] = "sample"
+    noise: Literal["matched", "none"] = "matched"
+    dtype: Dtype = "float32"
+    at_once: Few = 8
 
     def prompt_for(self, view: View) -> str:
         """The prompt of one view, its category filled in."""
@@ -75,6 +90,7 @@ class NoisedPass:
 
     def __init__(self, settings: NoisedPassSettings, diffuser: Diffuser):
         diffuser.require_size(settings.size)
+        diffuser.require_layers([settings.layer])
         self.settings, self.diffuser = settings, diffuser
         self._posteriors: OrderedDict[tuple[View, str], Posterior] = OrderedDict()
 

@@ -14,6 +14,8 @@ import pkgutil
 from collections.abc import Callable
 from typing import Any
 
+from corrlib.validation import require_known, validated
+
 _registered: dict[str, Callable[..., dict[str, Any]]] = {}
 
 
@@ -32,8 +34,8 @@ def benchmark(name: str) -> Callable:
                 f"benchmark {name!r} is already {known.__module__}.{known.__qualname__}; choose "
                 "another name"
             )
-        _registered[name] = function
-        return function
+        _registered[name] = validated(function)
+        return _registered[name]
 
     return register
 
@@ -47,14 +49,13 @@ def names() -> list[str]:
 
 def run(name: str, **options: Any) -> dict[str, Any]:
     """Run one benchmark and return its result. Raises KeyError with near misses when there is none
-    of that name, and ValueError on an option that it has not."""
+    of that name, TypeError on an option that it has not, and ValueError on a value that an option
+    cannot have.
+    """
     if name not in names():
         near = difflib.get_close_matches(name, names(), 3) or names()
         raise KeyError(f"no benchmark {name!r}; did you mean {' or '.join(near)}?")
     importlib.import_module(f"{__name__}.{name}")
     known = inspect.signature(_registered[name]).parameters
-    if wrong := [option for option in options if option not in known]:
-        raise ValueError(
-            f"benchmark {name!r} has no option {wrong[0]!r}; it has {', '.join(known)}"
-        )
+    require_known(f"benchmark {name!r} has no option", options, known)
     return {"benchmark": name, **_registered[name](**options)}

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -17,6 +17,7 @@ from corrlib.data.spair import SPair
 from corrlib.experiments.profiles import load_profile
 from corrlib.metrics.protocol import Protocol
 from corrlib.toybox.writing.spair import ImageRecord, write_image, write_split
+from corrlib.validation.kinds import Count
 
 PIXELS = (500, 375)  # (width, height) of most photographs of SPair-71k
 IMAGES, CATEGORIES = (
@@ -29,10 +30,10 @@ KEYPOINTS = 8  # a pair
 @benchmark("data")
 def bench_data(
     root: str | None = None,
-    split: str = "test",
-    pairs: int = 400,
-    keypoints: int = 100_000,
-    runs: int = 3,
+    split: Literal["trn", "val", "test"] = "test",
+    pairs: Count = 400,
+    keypoints: Count = 100_000,
+    runs: Count = 3,
 ) -> dict[str, Any]:
     """Pairs of an SPair-71k tree read a second by one worker, and the seconds of a whole PCK table;
     medians of `runs`.

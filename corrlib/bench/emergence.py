@@ -1,6 +1,6 @@
 """Has correspondence emerged? DIFT against what costs nothing, on the toybox's test pairs."""
 
-from typing import Any
+from typing import Annotated, Any
 
 import pandas as pd
 
@@ -11,6 +11,7 @@ from corrlib.experiments.evaluate import evaluate
 from corrlib.experiments.profiles import load_profile
 from corrlib.experiments.sweep import best, grid, sweep
 from corrlib.methods.base import Env
+from corrlib.validation.kinds import DIFFERENT, SOME, Count, Name, Timestep
 
 BASELINES = ("pixels", "latents", "random_unet", "copy_position")
 WITHIN = 35  # degrees of azimuth between the two objects, at most
@@ -18,10 +19,20 @@ WITHIN = 35  # degrees of azimuth between the two objects, at most
 
 @benchmark("emergence")
 def bench_emergence(
-    profile: str = "toybox",
-    timesteps: tuple[int, ...] = (1, 26, 51, 101, 151, 201, 261, 401, 601),
-    limit: int | None = None,
-    validation_limit: int | None = 150,
+    profile: Name = "toybox",
+    timesteps: Annotated[tuple[Timestep, ...], SOME, DIFFERENT] = (
+        1,
+        26,
+        51,
+        101,
+        151,
+        201,
+        261,
+        401,
+        601,
+    ),
+    limit: Count | None = None,
+    validation_limit: Count | None = 150,
     device: str | None = None,
 ) -> dict[str, Any]:
     """PCK@0.1 of the target box, per point, in percent: DIFT and each baseline, all pairs and those

@@ -1,14 +1,15 @@
 """Hyperfeatures as the released code does it against ours: seconds over pairs, memory, answers."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from itertools import permutations
 from statistics import median
-from typing import Any
+from typing import Annotated, Any
 
 import torch
+from pydantic import Field
 
 from corrlib import methods
 from corrlib.backbones.diffusion import Diffuser
@@ -27,6 +28,7 @@ from corrlib.toybox.render import picture
 from corrlib.toybox.sets.shots import to_image
 from corrlib.toybox.truth import keypoint_truth
 from corrlib.types import View
+from corrlib.validation.kinds import DIFFERENT, SOME, Count, Natural
 
 USES = 51  # pairs of SPair-71k's test split that an image of it is in: 24,468 / 478
 TOLERANCE_PX = 1.0
@@ -83,11 +85,23 @@ def _held_mib(settings: HyperfeatureSettings, diffuser: Diffuser) -> tuple[float
 
 @benchmark("hyperfeatures")
 def bench_hyperfeatures(
-    images: int = 8,
-    runs: int = 3,
-    memory_runs: int = 1,
-    steps: int = 20,
-    positions: Sequence[int] = (0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 19),
+    images: Annotated[int, Field(ge=2)] = 8,
+    runs: Count = 3,
+    memory_runs: Count = 1,
+    steps: Count = 20,
+    positions: Annotated[tuple[Natural, ...], SOME, DIFFERENT] = (
+        0,
+        2,
+        4,
+        6,
+        8,
+        10,
+        12,
+        14,
+        16,
+        18,
+        19,
+    ),
 ) -> dict[str, Any]:
     """All ordered pairs of `images` toys of one category, with equal settings, head and latents.
 

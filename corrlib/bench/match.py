@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import torch
 from jaxtyping import Float
@@ -14,7 +14,9 @@ from corrlib.bench._measure import paired_peak_mib, paired_seconds
 from corrlib.coords import Frame, Points, Size
 from corrlib.matching.estimators import first_maximum, nearest
 from corrlib.types import FeatureMap, Matches
+from corrlib.validation.kinds import DIFFERENT, SOME, Count
 
+Case = Literal["toy", "full"]
 # name: channels, grid (width, height), image (width, height), queries
 CASES: dict[str, tuple[int, Size, Size, int]] = {
     "toy": (128, (16, 16), (192, 192), 10),
@@ -77,7 +79,9 @@ def _prepared(how: str, case: str) -> Callable[[], Matches]:
 
 
 @benchmark("match")
-def bench_match(runs: int = 3, cases: tuple[str, ...] = tuple(CASES)) -> dict[str, Any]:
+def bench_match(
+    runs: Count = 3, cases: Annotated[tuple[Case, ...], SOME, DIFFERENT] = tuple(CASES)
+) -> dict[str, Any]:
     """Time, memory and equality on a toy pair and on a random map of Stable Diffusion's size; ours
     includes the norm map.
 

@@ -6,7 +6,7 @@ import inspect
 import statistics
 from collections.abc import Sequence
 from dataclasses import fields, replace
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import torch
@@ -25,8 +25,9 @@ from corrlib.methods.prompt_optimization.crop_latents import CropLatents
 from corrlib.methods.prompt_optimization.gaussian_loss import Enlarged
 from corrlib.methods.prompt_optimization.method import PromptOptimization
 from corrlib.methods.prompt_optimization.network import Network
-from corrlib.methods.prompt_optimization.settings import PromptSettings
+from corrlib.methods.prompt_optimization.settings import Crops, PromptSettings
 from corrlib.types import View
+from corrlib.validation.kinds import SOME, Count, Few, Name
 
 PARTS = (
     "vae",
@@ -49,15 +50,15 @@ SWEEP = (
 
 @benchmark("prompt_cost")
 def bench_prompt_cost(
-    model: str = "toybox",
-    runs: int = 3,
-    points: int = 8,
-    steps: int = 26,
-    embeddings: int = 5,
-    crops: int = 4,
-    reuses: int = REUSES,
-    places: int = 4,
-    sweep: Sequence[Sequence[int]] = SWEEP,
+    model: Name = "toybox",
+    runs: Count = 3,
+    points: Count = 8,
+    steps: Count = 26,
+    embeddings: Few = 5,
+    crops: Crops = 4,
+    reuses: Count = REUSES,
+    places: Count = 4,
+    sweep: Annotated[tuple[tuple[Count, Few, Crops], ...], SOME] = SWEEP,
     device: str = "cpu",
 ) -> dict[str, Any]:
     """Seconds by part of both ways on one pair, and seconds a match of several settings and

@@ -18,12 +18,13 @@ from corrlib.bench._measure import paired_peak_mib
 from corrlib.bench._straightforward_prompts import Straightforward
 from corrlib.coords import Points
 from corrlib.methods.base import Env
-from corrlib.methods.prompt_optimization.settings import PromptSettings
+from corrlib.methods.prompt_optimization.settings import Crops, PromptSettings
 from corrlib.toybox.items import item
 from corrlib.toybox.render import picture
 from corrlib.toybox.sets.shots import to_image
 from corrlib.toybox.truth import keypoint_truth
 from corrlib.types import View
+from corrlib.validation.kinds import Count, Few, Name
 
 REUSES = 18  # pairs in which SPair-71k's test split asks for one point of one image
 TOLERANCE_PX = 1.0  # of the answer in pixels of the image; one pixel of the input is 2
@@ -123,14 +124,14 @@ def _prepared(how: str, settings: PromptSettings, places: int) -> Callable[[], P
 
 @benchmark("prompt_optimization")
 def bench_prompt_optimization(
-    model: str = "toybox",
-    runs: int = 3,
-    points: int = 8,
-    steps: int = 26,
-    embeddings: int = 5,
-    crops: int = 4,
-    reuses: int = REUSES,
-    memory_runs: int = 1,
+    model: Name = "toybox",
+    runs: Count = 3,
+    points: Count = 8,
+    steps: Count = 26,
+    embeddings: Few = 5,
+    crops: Crops = 4,
+    reuses: Count = REUSES,
+    memory_runs: Count = 1,
 ) -> dict[str, Any]:
     """Both ways with equal settings, pictures and random numbers: `points` of one image in one
     pair, and in `reuses` pairs.

@@ -7,9 +7,10 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import permutations
-from typing import Any
+from typing import Annotated, Any
 
 import torch
+from pydantic import Field
 from torch import Tensor
 
 from corrlib import methods
@@ -26,6 +27,7 @@ from corrlib.toybox.render import picture, render
 from corrlib.toybox.sets.shots import to_image
 from corrlib.toybox.truth import Truth, keypoint_truth, toy_box
 from corrlib.types import View
+from corrlib.validation.kinds import Count, Name
 
 ALPHA = 0.1
 SIDE = 96  # pixels of both inputs; four crops of 64, as 512 in 960
@@ -96,7 +98,10 @@ def network(name: str, positions: str) -> tuple[ViT, str]:
 
 @benchmark("sd_dino")
 def bench_sd_dino(
-    model: str = "toybox", images: int = 8, runs: int = 3, straightforward_pairs: int | None = None
+    model: Name = "toybox",
+    images: Annotated[int, Field(ge=2)] = 8,
+    runs: Count = 3,
+    straightforward_pairs: Count | None = None,
 ) -> dict[str, Any]:
     """Both ways with equal settings, pictures and noise, on all ordered pairs of `images` pictures,
     each of which lies in twice as many pairs as there are others.

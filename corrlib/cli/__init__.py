@@ -26,7 +26,9 @@ COMMANDS = {
 
 def parser() -> argparse.ArgumentParser:
     """The whole command line's parser."""
-    top = argparse.ArgumentParser(
+    from corrlib.cli.common import Parser
+
+    top = Parser(
         prog="python -m corrlib", description="Semantic correspondence with diffusion features."
     )
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")

@@ -3,7 +3,7 @@
 import argparse
 import json
 
-from corrlib.cli.common import setting
+from corrlib.cli.common import by_name, setting
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -30,6 +30,6 @@ def run(args: argparse.Namespace) -> int:
     if args.name is None:
         print("\n".join(bench.names()))
         return 0
-    result = bench.run(args.name, **dict(args.options))
+    result = bench.run(args.name, **by_name(args.options))
     print(json.dumps(result, indent=None if args.json else 1))
     return 0

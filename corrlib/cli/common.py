@@ -1,9 +1,40 @@
 """Arguments that several commands share, and what they become."""
 
 import argparse
-import ast
+import re
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
+
+from corrlib.validation import Typed, checked
+from corrlib.validation.kinds import Count
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser that says a mistake in one line, and takes "-0.4,3" for a value, not for an
+    option.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any):
+        super().__init__(*args, **kwargs)
+        self._negative_number_matcher = re.compile(r"-\.?\d")  # argparse's own stops at a comma
+
+    def error(self, message: str):
+        """Print the line and leave with exit code 2."""
+        said = re.sub(r"^argument [^:]+: (?=--)", "", message)
+        self.exit(2, f"error: {said}; see {self.prog} --help\n")
+
+
+def typed(flag: str, kind: Any, example: Any = None) -> Callable[[str], Any]:
+    """What turns the text of `--flag` into a value of type `kind`, for `add_argument(type=...)`."""
+
+    def read(text: str) -> Any:
+        try:
+            return checked(f"--{flag}", Typed(text), kind, example)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(str(error)) from None
+
+    return read
 
 
 def shard(text: str) -> tuple[int, int]:
@@ -21,22 +52,23 @@ def shard(text: str) -> tuple[int, int]:
     return i, n
 
 
-def setting(text: str) -> tuple[str, Any]:
-    """ "timestep=51" to ("timestep", 51); what is no Python literal stays text, and 128x96 is a
-    size.
-    """
+def setting(text: str) -> tuple[str, Typed]:
+    """ "timestep=51" to ("timestep", "51"): text that the setting's own type will read."""
     key, equals, value = text.partition("=")
     if not equals or not key.isidentifier():
         raise argparse.ArgumentTypeError(
             f"{text!r} is no setting; write name=value, for example timestep=51"
         )
-    sides = value.split("x")
-    if len(sides) == 2 and all(side.isdigit() for side in sides):
-        return key, (int(sides[0]), int(sides[1]))
-    try:
-        return key, ast.literal_eval(value)
-    except (ValueError, SyntaxError):
-        return key, value
+    return key, Typed(value)
+
+
+def by_name(given: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    """The values of --set or --option by name. Raises ValueError where two disagree."""
+    found: dict[str, Any] = {}
+    for name, value in given:
+        if found.setdefault(name, value) != value:
+            raise ValueError(f"{name} is given twice, {found[name]} and {value}; leave one out")
+    return found
 
 
 def add_profile(parser: argparse.ArgumentParser) -> None:
@@ -70,7 +102,9 @@ def add_method(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--device", help="cpu, cuda, cuda:1, mps (default: the profile's)")
     parser.add_argument(
-        "--seed", type=int, help="seed of all noise (default: the profile's, else 0)"
+        "--seed",
+        type=typed("seed", int, 0),
+        help="seed of all noise (default: the profile's, else 0)",
     )
 
 
@@ -106,7 +140,7 @@ def add_data(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--limit",
-        type=int,
+        type=typed("limit", Count, 200),
         help="look at that many pairs only, evenly spread; tables label it as a subset",
     )
 
@@ -126,13 +160,32 @@ def open_pairs(args: argparse.Namespace, profile: Any) -> Any:
     """The pairs that the arguments name, else the profile's."""
     from corrlib import data
 
-    given = profile["data"]
-    root = args.root if args.root is not None else profile.path(given["root"])
-    if args.root is None and not root.exists() and "make" in given:
-        raise FileNotFoundError(f"no data at {root}; make it with: {given['make']}")
-    options = {"size": given["size"]} if args.data is None and "size" in given else {}
-    options |= dict(getattr(args, "options", []))
-    return data.load(args.data or given["name"], root, args.split or profile["split"], **options)
+    own = profile["data"]
+    name = own["name"] if args.data is None else args.data
+    root = root_of(name, args.root, profile)
+    if args.root is None and name == own["name"] and not root.exists() and "make" in own:
+        raise FileNotFoundError(f"no data at {root}; make it with: {own['make']}")
+    options = {"size": own["size"]} if name == own["name"] and "size" in own else {}
+    options |= by_name(args.options)
+    return data.load(name, root, args.split or profile["split"], **options)
+
+
+def root_of(name: str, root: Path | None, profile: Any) -> Path:
+    """The folder of the data set `name`: `root` where it is given, else where the profile has it.
+
+    Raises KeyError on an unknown name, and ValueError where the profile has no such data set.
+    """
+    from corrlib import data
+
+    if name not in data.REGISTRY:
+        data.load(name, ".")  # raises with near misses
+    places = {**profile.get("benchmarks", {}), profile["data"]["name"]: profile["data"]["root"]}
+    if root is None and name not in places:
+        raise ValueError(
+            f"profile {profile.name} does not say where {name} lies (it knows "
+            f"{', '.join(sorted(places))}); name its folder"
+        )
+    return profile.path(places[name]) if root is None else root
 
 
 def require_points(pairs: Any) -> None:
@@ -152,7 +205,9 @@ def require_method(args: argparse.Namespace, profile: Any) -> None:
     from corrlib import methods
 
     methods.settings(
-        args.method, args.preset or profile.settings.get("preset", "toybox"), **dict(args.settings)
+        args.method,
+        args.preset or profile.settings.get("preset", "toybox"),
+        **by_name(args.settings),
     )
 
 
@@ -166,7 +221,7 @@ def open_method(args: argparse.Namespace, profile: Any, store: Any = None) -> An
         args.method,
         args.preset or profile.settings.get("preset", "toybox"),
         env=env,
-        **dict(args.settings),
+        **by_name(args.settings),
     )
 
 

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from corrlib.cli.common import add_option, add_profile
+from corrlib.cli.common import add_option, add_profile, by_name, root_of
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -37,12 +37,10 @@ def run(args: argparse.Namespace) -> int | None:
 
     profile = load_profile(args.profile)
     name = args.name or profile["data"]["name"]
-    if name not in data.REGISTRY:
-        data.load(name, ".")  # raises with near misses
-    root = args.root or profile.path(profile["data"]["root"])
+    root = root_of(name, args.root, profile)
     if args.action == "check":
-        return _check(name, root, not args.no_decode, dict(args.options))
-    return _info(name, root, args.split or profile["split"], dict(args.options))
+        return _check(name, root, not args.no_decode, by_name(args.options))
+    return _info(name, root, args.split or profile["split"], by_name(args.options))
 
 
 def _info(name: str, root: Path, split: str, options: dict) -> int:

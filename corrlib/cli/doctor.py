@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from corrlib.cli.common import add_method, add_profile
+from corrlib.cli.common import add_method, add_profile, by_name
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -51,7 +51,8 @@ def _maker(args: argparse.Namespace, profile):
     from corrlib.methods.base import Env
 
     env = Env(device=args.device or profile.settings.get("device", "cpu"))
-    preset, overrides = args.preset or profile.settings.get("preset", "toybox"), dict(args.settings)
+    preset = args.preset or profile.settings.get("preset", "toybox")
+    overrides = by_name(args.settings)
     methods.load(
         args.name, preset, env=env, **overrides
     )  # wrong names and absent weights end here, not in five failed checks

@@ -3,11 +3,17 @@ does. Typed again after a kill it goes on; shards run side by side.
 """
 
 import argparse
-import dataclasses
 import hashlib
 from pathlib import Path
+from typing import Annotated
 
-from corrlib.cli.common import add_data, add_method, add_profile, setting
+from corrlib.cli.common import add_data, add_method, add_profile, by_name, setting, typed
+from corrlib.validation import checked
+from corrlib.validation.check import checked_fields
+from corrlib.validation.kinds import DIFFERENT, SOME, Timestep
+
+Layers = Annotated[tuple[str, ...], SOME, DIFFERENT]
+Timesteps = Annotated[tuple[Timestep, ...], SOME, DIFFERENT]
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -38,10 +44,13 @@ def add(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--layers",
+        type=typed("layers", Layers, "up_blocks.1,up_blocks.2"),
         help="sweep: layers, comma separated, or 'decoder' for all fifteen of the decoder",
     )
     parser.add_argument(
-        "--timesteps", help="sweep: timesteps, comma separated; a shard is then every n-th timestep"
+        "--timesteps",
+        type=typed("timesteps", Timesteps, (51, 101, 261)),
+        help="sweep: timesteps, comma separated; a shard is then every n-th timestep",
     )
 
 
@@ -115,10 +124,8 @@ def _task_settings(args: argparse.Namespace, task, data):
             f"--layers and --timesteps sweep PCK of points; {data.title} publishes something else: "
             "evaluate it once for each --set layer=... --set timestep=..."
         )
-    known = [field.name for field in dataclasses.fields(task.settings)]
-    if unknown := [name for name, _ in args.task if name not in known]:
-        raise ValueError(f"no --task {unknown[0]}; {data.title}'s has {', '.join(known)}")
-    return task.settings(**dict(args.task))
+    what = f"the task of {data.title} has no setting"
+    return task.settings(**checked_fields(task.settings, by_name(args.task), what))
 
 
 def _folder(args: argparse.Namespace, profile, method) -> Path:
@@ -146,31 +153,19 @@ def _folder(args: argparse.Namespace, profile, method) -> Path:
 
 def _cells(args: argparse.Namespace, method) -> tuple[list[str], list[int]]:
     from corrlib.backbones.diffusion import decoder_layers
+    from corrlib.backbones.noised_pass import Layer
 
     if not hasattr(getattr(method, "extract", None), "cells"):
         raise TypeError(
             f"method {method.name} has no layers and timesteps to sweep; leave out --layers and "
             "--timesteps"
         )
-    layers = [method.settings.layer]
-    if args.layers:
-        layers = (
-            decoder_layers(method.extract.diffuser.unet)
-            if args.layers == "decoder"
-            else args.layers.split(",")
-        )
-    try:
-        timesteps = (
-            [int(t) for t in args.timesteps.split(",")]
-            if args.timesteps
-            else [method.settings.timestep]
-        )
-    except ValueError:
-        raise ValueError(
-            f"--timesteps {args.timesteps!r}: wanted integers with commas between them, for "
-            "example 51,101,261"
-        ) from None
-    return layers, timesteps
+    diffuser = method.extract.diffuser
+    layers = list(args.layers or [method.settings.layer])
+    if layers == ["decoder"]:
+        layers = decoder_layers(diffuser.unet)
+    diffuser.require_layers(checked("--layers", layers, tuple[Layer, ...]))
+    return layers, list(args.timesteps or [method.settings.timestep])
 
 
 def print_pck(table, asked: int | None = None) -> None:

@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 
 from corrlib.cli.common import add_method, add_profile
+from corrlib.validation import Typed
 
 
 def _point(text: str) -> tuple[float, float]:
@@ -24,9 +25,10 @@ def add(parser: argparse.ArgumentParser) -> None:
         "--points",
         type=_point,
         nargs="+",
+        action="extend",
         required=True,
         metavar="x,y",
-        help="in pixels of the source image",
+        help="in pixels of the source image; may be repeated",
     )
     parser.add_argument(
         "--category", help='what both images show, for prompts such as "a photo of a {category}"'
@@ -63,7 +65,7 @@ def run(args: argparse.Namespace) -> None:
         _require_drawable(args.out)
         require_new(args.out, force=args.force, inputs=[args.source, args.target])
     if args.prompt is not None:
-        args.settings.append(("prompt", args.prompt))
+        args.settings.append(("prompt", Typed(args.prompt)))
     method = open_method(args, profile)
     matches = method(source, target, queries, seed=seed_of(args, profile))
     for (x, y), (u, v), score in zip(

@@ -6,7 +6,8 @@ import argparse
 import json
 from pathlib import Path
 
-from corrlib.cli.common import add_profile
+from corrlib.cli.common import add_profile, typed
+from corrlib.validation.kinds import Count
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -15,7 +16,9 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("what", choices=("make", "check", "list"), help="what to do")
     parser.add_argument("name", nargs="?", help="an entry of the profile's section `records`")
     parser.add_argument(
-        "--blocks", type=int, help="how many blocks to check (default: the entry's `sample`)"
+        "--blocks",
+        type=typed("blocks", Count, 1),
+        help="how many blocks to check (default: the entry's `sample`)",
     )
     parser.add_argument("--out", type=Path, help="file for what a check found, JSON")
     parser.add_argument("--device", help="cpu, cuda, cuda:1, mps (default: the profile's)")

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from corrlib.cli.common import add_profile
+from corrlib.cli.common import add_profile, typed
+from corrlib.validation.kinds import Alpha
 
 PAPERS = {
     "dift": ("book/paper_numbers/dift_spair.csv", "DIFT (SD 2.1)")
@@ -29,7 +30,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--alpha",
-        type=float,
+        type=typed("alpha", Alpha, 0.1),
         default=0.1,
         help="share of the tolerance that counts as right (default: 0.1)",
     )

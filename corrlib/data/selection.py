@@ -11,11 +11,13 @@ import inspect
 from abc import abstractmethod
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, ClassVar
 
 from corrlib.metrics.protocol import Protocol
 from corrlib.types import Pair, Video, View
+from corrlib.validation import require_known, validated
 
 Item = Pair | Video  # a DensePair is a Pair
 Categories = str | Collection[str] | None
@@ -40,6 +42,12 @@ class Selection(Sequence):
         ""  # what is published of a data set that is not counted by PCK, in words
     )
 
+    def __init_subclass__(cls, **kwargs: Any):
+        """Every reader's options are checked by their annotations, wherever they come from."""
+        super().__init_subclass__(**kwargs)
+        if "__init__" in vars(cls):
+            cls.__init__ = validated(cls.__init__)
+
     def __class_getitem__(cls, item: Any):
         """`Selection[Pair]` tells the reader what the items are; it is the same class, so that no
         type check opens an item.
@@ -57,16 +65,11 @@ class Selection(Sequence):
     ):
         self.root, self.split, self.protocol = root, split, self.rules(rules or {}, published)
         self._names, self._opened = tuple(names), {}
-        self.of = len(
-            self._names
-        )  # how many the list has, so that a selection can say what it is a part of
+        self._every = self._names  # of which a selection is a part
+        self.of = len(self._names)
         if categories is not None:
             wanted = {categories} if isinstance(categories, str) else set(categories)
-            if unknown := wanted - set(self.categories):
-                raise ValueError(
-                    f"no {self.unit} of {', '.join(sorted(unknown))} in {self!r}; it has "
-                    f"{', '.join(self.categories)}"
-                )
+            self._require_categories(wanted)
             self._names = tuple(n for n in self._names if self.category_of(n) in wanted)
 
     @abstractmethod
@@ -89,11 +92,11 @@ class Selection(Sequence):
         return len(self._names)
 
     def __getitem__(self, index):
-        return (
-            self._only(self._names[index])
-            if isinstance(index, slice)
-            else self.item(self._names[index])
-        )
+        if isinstance(index, slice):
+            return self._only(self._names[index])
+        if not -len(self) <= index < len(self):
+            raise IndexError(f"no item {index} in {self!r}; wanted 0 to {len(self) - 1}")
+        return self.item(self._names[index])
 
     def __repr__(self) -> str:
         count = len(self.categories)
@@ -131,13 +134,16 @@ class Selection(Sequence):
         function of the value.
 
         For example `filter(category="cat", viewpoint=0)` or `filter(azimuth_difference=lambda d: d
-        <= 35)`. Raises KeyError on a tag that the data set has not.
+        <= 35)`. Raises KeyError on a tag that the data set has not, ValueError on a category
+        that it has not.
         """
         if unknown := [key for key in wanted if key not in ("category", *self.tags)]:
             raise KeyError(
                 f"no tag {unknown[0]!r}; {self.unit} can be filtered by "
                 f"{', '.join(('category', *self.tags))}"
             )
+        if isinstance(category := wanted.get("category"), str | list | tuple | set):
+            self._require_categories({category} if isinstance(category, str) else set(category))
         names = [
             n
             for n in self._names
@@ -145,6 +151,16 @@ class Selection(Sequence):
         ]
         rest = {key: value for key, value in wanted.items() if key != "category"}
         return self._only([n for n in names if not rest or self._has(n, rest)])
+
+    def _require_categories(self, wanted: Collection[str]) -> None:
+        known = sorted(set(map(self.category_of, self._every)))
+        if unknown := sorted(set(wanted) - set(known), key=str):
+            near = get_close_matches(str(unknown[0]), known, 1)
+            hint = f"did you mean {near[0]}? It has" if near else "it has"
+            raise ValueError(
+                f"no {self.unit} of {', '.join(map(str, unknown))} in {self!r}; {hint} "
+                f"{', '.join(known) or 'none'}"
+            )
 
     def named(self, names: Collection[str]):
         """Items with one of these names, in the data set's order."""
@@ -203,15 +219,13 @@ class Selection(Sequence):
         does not exist.
         """
         known = cls.published.labels() if cls.published else {}
-        if unknown := [name for name in changes if name not in known]:
-            own = [
-                p.name
-                for p in inspect.signature(cls.__init__).parameters.values()
-                if p.kind == p.POSITIONAL_OR_KEYWORD
-            ]
-            raise TypeError(
-                f"{cls.title} has no option {unknown[0]!r}; it has {', '.join([*own[1:], *known])}"
-            )
+        own = [
+            p.name
+            for p in inspect.signature(cls.__init__).parameters.values()
+            if p.kind == p.POSITIONAL_OR_KEYWORD
+        ]
+        unknown = [name for name in changes if name not in known]
+        require_known(f"{cls.title} has no option", unknown, [*own[1:], *known])
         protocol = published or cls.published
         return protocol.but(**changes) if protocol else None
 

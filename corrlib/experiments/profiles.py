@@ -12,6 +12,9 @@ from typing import Any
 
 import yaml
 
+from corrlib.experiments.profile_schema import Sections
+from corrlib.validation.check import checked_mapping
+
 
 @dataclass(frozen=True, eq=False)
 class Profile(Mapping):
@@ -64,7 +67,7 @@ def find_root(start: str | Path | None = None) -> Path:
 
 def load_profile(name: str = "toybox", root: str | Path | None = None) -> Profile:
     """The profile `name`. Raises FileNotFoundError naming the profiles there are, ValueError on a
-    malformed file.
+    malformed file or a wrong value, TypeError on a key that no profile has.
     """
     root = Path(root) if root else find_root()
     path = root / "profiles" / f"{name}.yml"
@@ -82,4 +85,10 @@ def load_profile(name: str = "toybox", root: str | Path | None = None) -> Profil
             f"{path} holds {type(settings).__name__}; wanted a mapping of sections, as in "
             "profiles/toybox.yml"
         )
+    if "dtype" in settings:
+        raise ValueError(
+            f"{path}: dtype is a setting of a method, not of a profile; write it into a run, "
+            "set: {dtype: bfloat16}, or type --set dtype=bfloat16"
+        )
+    checked_mapping(settings, Sections, str(path))
     return Profile(name, root, settings)

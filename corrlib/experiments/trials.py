@@ -29,10 +29,12 @@ from corrlib.experiments.evaluate import (
     progress_bar,
     rows_of,
 )
+from corrlib.experiments.profile_schema import Study
 from corrlib.experiments.random_search import draws, trial_name
 from corrlib.experiments.strata import balanced
 from corrlib.storage.result_folder import ResultFolder
 from corrlib.types import Method, Pair
+from corrlib.validation.check import checked_mapping
 
 
 def variants(study: Mapping[str, Any], seed: int = 0) -> dict[str, dict[str, Any]]:
@@ -42,6 +44,7 @@ def variants(study: Mapping[str, Any], seed: int = 0) -> dict[str, dict[str, Any
     A trial's values replace settings; `method` and `preset` among them replace the study's own.
     `set` holds what all trials replace. Raises ValueError when a study has no trial.
     """
+    checked_mapping(dict(study), Study, "study")
     found = {name: dict(values or {}) for name, values in study.get("trials", {}).items()}
     if "draws" in study:
         drawn = draws(study["space"], study["draws"], seed)

@@ -4,20 +4,23 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Annotated, Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from corrlib.coords import Frame, Size
+from corrlib.coords import Frame
 from corrlib.heads.bottleneck import Bottleneck, seeded
 from corrlib.types import FeatureMap
+from corrlib.validation import Validated
+from corrlib.validation.kinds import DIFFERENT, SOME, Count, ImageSize, Seed
 
 Cell = tuple[str, int]  # (layer, timestep)
 
 
 @dataclass(frozen=True)
-class HeadSettings:
+class HeadSettings(Validated):
     """What a head is, but for its weights. The numbers by default are the paper's.
 
     `layers` are module paths and `channels` theirs, in the order of the mixing weights; `timesteps`
@@ -25,31 +28,21 @@ class HeadSettings:
     bottleneck's. `groups` of GroupNorm must divide both.
     """
 
-    layers: tuple[str, ...]
-    channels: tuple[int, ...]
-    timesteps: tuple[int, ...]
-    grid: Size = (64, 64)
-    width: int = 384
-    middle: int = 96
-    groups: int = 32
-    init_seed: int = 0
+    layers: Annotated[tuple[str, ...], SOME, DIFFERENT]
+    channels: tuple[Count, ...]
+    timesteps: Annotated[tuple[int, ...], SOME, DIFFERENT]
+    grid: ImageSize = (64, 64)
+    width: Count = 384
+    middle: Count = 96
+    groups: Count = 32
+    init_seed: Seed = 0
 
     def __post_init__(self):
-        if (
-            not self.layers
-            or len(self.layers) != len(self.channels)
-            or len(set(self.layers)) != len(self.layers)
-        ):
+        super().__post_init__()
+        if len(self.layers) != len(self.channels):
             got = f"{len(self.layers)} layers and {len(self.channels)} channels"
-            raise ValueError(
-                f"got {got}; wanted one layer or more, all different, and one number each"
-            )
-        if not self.timesteps or len(set(self.timesteps)) != len(self.timesteps):
-            raise ValueError(f"timesteps are {self.timesteps}; wanted one or more, all different")
-        if self.width % self.groups or self.middle % self.groups:
-            raise ValueError(
-                f"groups={self.groups} must divide width={self.width} and middle={self.middle}"
-            )
+            raise ValueError(f"got {got}; wanted the channels of each layer")
+        require_groups(self)
 
     @property
     def cells(self) -> list[Cell]:
@@ -57,6 +50,15 @@ class HeadSettings:
         second, ...
         """
         return [(layer, t) for t in self.timesteps for layer in self.layers]
+
+
+def require_groups(settings: Any) -> None:
+    """Raise ValueError where `groups` of GroupNorm do not divide `width` and `middle`."""
+    if settings.width % settings.groups or settings.middle % settings.groups:
+        raise ValueError(
+            f"groups is {settings.groups}; wanted a number that divides width ({settings.width}) "
+            f"and middle ({settings.middle})"
+        )
 
 
 class AggregationHead(nn.Module):

@@ -7,10 +7,10 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 from tqdm import tqdm
@@ -21,29 +21,27 @@ from corrlib.heads.bank import Bank, Item, StoredBank
 from corrlib.heads.loss import TEMPERATURE, correspondence_loss, keypoint_loss, to_cells
 from corrlib.storage.atomic_write import atomic_write
 from corrlib.storage.content import digest_of
+from corrlib.validation import Validated
+from corrlib.validation.kinds import Count, NotNegative, Positive
 
 LOSSES = {"cells": correspondence_loss, "keypoints": keypoint_loss}
 
 
 @dataclass(frozen=True)
-class Fit:
+class Fit(Validated):
     """How a head is fitted; the defaults are the paper's, but for its 5,000 steps. `pairs` share a
     step, their losses averaged. `released_cells` puts points into cells as the released code does.
     A point has to be found `among` all "cells" of the other image, or among the other "keypoints"
     of the pair.
     """
 
-    learning_rate: float | int = 1e-3
-    weight_decay: float | int = 0.0
-    pairs: int = 1
-    temperature: float | int = TEMPERATURE
+    learning_rate: Positive = 1e-3
+    weight_decay: NotNegative = 0.0
+    pairs: Count = 1
+    temperature: Positive = TEMPERATURE
     seed: int = 0
     released_cells: bool = False
-    among: str = "cells"
-
-    def __post_init__(self):
-        if self.among not in LOSSES:
-            raise ValueError(f"among is {self.among!r}; wanted one of {', '.join(LOSSES)}")
+    among: Literal["cells", "keypoints"] = "cells"
 
 
 def train(
@@ -189,8 +187,15 @@ def _keep(
 def _resume(
     path: Path, head: AggregationHead, adam: torch.optim.AdamW, run: dict[str, Any]
 ) -> list[float]:
-    with safe_open(path, "pt") as file:
-        meta, tensors = file.metadata() or {}, {name: file.get_tensor(name) for name in file.keys()}
+    try:
+        with safe_open(path, "pt") as file:
+            meta = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}
+    except SafetensorError as error:
+        raise ValueError(
+            f"{path} is no checkpoint that can be read ({error}); name another checkpoint, or "
+            "delete that file"
+        ) from error
     before = json.loads(meta.get("run", "{}"))
     if differ := [name for name in run if before.get(name) != run[name]]:
         raise ValueError(

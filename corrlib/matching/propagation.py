@@ -9,6 +9,7 @@ same but for ties, and needs one map of cosines at a time.
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -18,13 +19,15 @@ from torch.nn.functional import normalize, one_hot
 from corrlib.coords import Frame, Points
 from corrlib.matching.interpolation import Target
 from corrlib.types import FeatureMap
+from corrlib.validation import Validated
+from corrlib.validation.kinds import Count, Natural, Positive
 
 Labels = Float[Tensor, "k h w"]
 CHUNK = 2048  # cells that ask at a time
 
 
 @dataclass(frozen=True)
-class Rule:
+class Rule(Validated):
     """How labels travel: softmax of cosine / `temperature` over the `top` most alike cells of the
     first frame and the `context` frames before.
 
@@ -33,11 +36,11 @@ class Rule:
     DIFT's command for DAVIS.
     """
 
-    temperature: float = 0.2
-    top: int = 15
-    context: int = 28
-    radius: int = 15
-    window: str = "square"
+    temperature: Positive = 0.2
+    top: Count = 15
+    context: Natural = 28
+    radius: Natural = 15
+    window: Literal["square", "disc"] = "square"
     first_near: bool = True
 
 

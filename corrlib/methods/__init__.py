@@ -25,6 +25,8 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
+from corrlib.validation.check import checked_fields
+
 _FOLDER = Path(__file__).parent
 _DECORATOR = re.compile(r"""^@register\(\s*["']([\w-]+)["']""", re.MULTILINE)
 
@@ -102,8 +104,10 @@ def entry(name: str) -> Entry:
 
 
 def settings(name: str, preset: str = "toybox", **overrides: Any) -> Any:
-    """The settings of a method's preset with some fields replaced. Raises KeyError or TypeError
-    naming what there is.
+    """The settings of a method's preset with some fields replaced, each checked by its type.
+
+    Raises KeyError on an unknown preset and TypeError on an unknown setting, which name what there
+    is, and ValueError on a value that a setting cannot have.
     """
     found = entry(name)
     if preset not in found.presets:
@@ -111,13 +115,8 @@ def settings(name: str, preset: str = "toybox", **overrides: Any) -> Any:
             f"method {name!r} has no preset {preset!r}; it has {', '.join(found.presets)}"
         )
     base = found.presets[preset]
-    known = [field.name for field in dataclasses.fields(base)]
-    for key in overrides:
-        if key not in known:
-            near = get_close_matches(key, known, 2, 0.5)
-            hint = f"did you mean {' or '.join(near)}?" if near else f"it has {', '.join(known)}"
-            raise TypeError(f"method {name!r} has no setting {key!r}; {hint}")
-    return dataclasses.replace(base, **overrides)
+    values = checked_fields(type(base), overrides, f"method {name!r} has no setting")
+    return dataclasses.replace(base, **values)
 
 
 def load(
@@ -137,7 +136,7 @@ def load(
     method = found.build(chosen, env if env is not None else Env(device=device))
     method.name, method.source = found.name, source(name)
     method.preset = ", ".join(
-        [preset, *(f"{key}={value}" for key, value in sorted(overrides.items()))]
+        [preset, *(f"{key}={getattr(chosen, key)}" for key in sorted(overrides))]
     )
     return method
 

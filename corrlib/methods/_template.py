@@ -16,19 +16,21 @@ import torch
 from einops import rearrange
 
 from corrlib.backbones.diffusion import pixels
-from corrlib.coords import Frame, Size
+from corrlib.coords import Frame
 from corrlib.matching.estimators import nearest
 from corrlib.methods import register
 from corrlib.methods.base import Env, FeatureMethod
 from corrlib.types import FeatureMap, View
+from corrlib.validation import Validated
+from corrlib.validation.kinds import Count, ImageSize
 
 
 @dataclass(frozen=True)
-class TemplateSettings:
-    """Everything that changes a result, with its unit. The defaults are the paper's protocol."""
+class TemplateSettings(Validated):
+    """Everything that changes a result, with its unit and range. The defaults are the paper's."""
 
-    size: Size = (256, 256)  # input (width, height) in pixels
-    cell: int = 8  # side of one feature cell in input pixels
+    size: ImageSize = (256, 256)  # input (width, height) in pixels
+    cell: Count = 8  # side of one feature cell in input pixels
 
 
 # CHANGE: named settings. "paper" is what the paper says, "official" what its code does, "toybox"

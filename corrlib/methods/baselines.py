@@ -12,23 +12,26 @@ from einops import rearrange
 
 from corrlib.backbones.diffusion import Diffuser, pixels
 from corrlib.backbones.noised_pass import NoisedPass, NoisedPassSettings
-from corrlib.coords import Frame, Queries, Size, as_queries, resize_points
+from corrlib.coords import Frame, Queries, as_queries, resize_points
 from corrlib.methods import register
 from corrlib.methods.base import Env, FeatureMethod
 from corrlib.types import FeatureMap, Matches, View
+from corrlib.validation import Validated
+from corrlib.validation.kinds import Count, ImageSize, Name, Seed
 
 
 @dataclass(frozen=True)
-class PixelSettings:
+class PixelSettings(Validated):
     """RGB patches of `window` x `window` pixels every `stride` pixels of the image resized to
     `size` (width, height).
     """
 
-    size: Size = (96, 96)
-    stride: int = 4
-    window: int = 8
+    size: ImageSize = (96, 96)
+    stride: Count = 4
+    window: Count = 8
 
     def __post_init__(self):
+        super().__post_init__()
         if any(side % self.stride for side in self.size):
             raise ValueError(
                 f"size {self.size} is no multiple of stride {self.stride}; every cell needs a "
@@ -64,11 +67,11 @@ def build_pixels(settings: PixelSettings, env: Env) -> FeatureMethod:
 
 
 @dataclass(frozen=True)
-class LatentSettings:
+class LatentSettings(Validated):
     """The VAE of `model`, fed images of `size` (width, height)."""
 
-    model: str = "toybox"
-    size: Size = (96, 96)
+    model: Name = "toybox"
+    size: ImageSize = (96, 96)
 
 
 LATENT_PRESETS = {
@@ -98,7 +101,7 @@ class RandomUNetSettings(NoisedPassSettings):
     trained.
     """
 
-    init_seed: int = 0
+    init_seed: Seed = 0
 
 
 _RANDOM = RandomUNetSettings()
@@ -133,7 +136,7 @@ def build_random_unet(settings: RandomUNetSettings, env: Env) -> FeatureMethod:
 
 
 @dataclass(frozen=True)
-class PositionSettings:
+class PositionSettings(Validated):
     """Nothing to set."""
 
 

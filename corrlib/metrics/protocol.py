@@ -4,14 +4,14 @@ A data set carries the protocol that its papers publish as its default; every re
 words.
 """
 
-from dataclasses import asdict, dataclass, fields, replace
-from typing import Any
+from dataclasses import asdict, dataclass, replace
+from typing import Annotated, Any, Literal, get_args
 
-Size = tuple[
-    int, int
-]  # (width, height); corrlib.coords says the same, but importing it would import torch
+from corrlib.validation import Validated
+from corrlib.validation.check import checked_fields
+from corrlib.validation.kinds import DIFFERENT, SOME, Alpha, ImageSize
 
-BASES = (
+Base = Literal[
     "box",
     "image",
     "keypoints",
@@ -19,12 +19,13 @@ BASES = (
     "source_box",
     "box_x_factor_compat",
     "box_y_factor_compat",
-)
-BY = ("point", "image", "category")
+]
+By = Literal["point", "image", "category"]
+BASES, BY = get_args(Base), get_args(By)
 
 
 @dataclass(frozen=True)
-class Protocol:
+class Protocol(Validated):
     """The rules of PCK on one benchmark.
 
     `base` is the length that alpha multiplies (see `corrlib.metrics.tolerance_px`), `by` what is
@@ -35,25 +36,12 @@ class Protocol:
     does not exist.
     """
 
-    base: str = "box"
-    by: str = "image"
-    alphas: tuple[float, ...] = (0.05, 0.1, 0.15)
+    base: Base = "box"
+    by: By = "image"
+    alphas: Annotated[tuple[Alpha, ...], SOME, DIFFERENT] = (0.05, 0.1, 0.15)
     strict: bool = False
-    origin: int = 0
-    frame: Size | None = None
-
-    def __post_init__(self):
-        for name, wanted in (("base", BASES), ("by", BY), ("origin", (0, 1))):
-            if getattr(self, name) not in wanted:
-                raise ValueError(
-                    f"{name} is {getattr(self, name)!r}; wanted one of "
-                    f"{', '.join(map(str, wanted))}"
-                )
-        if not self.alphas or min(self.alphas) <= 0:
-            raise ValueError(
-                f"alphas are {self.alphas}; wanted positive shares of the base, for example "
-                "(0.05, 0.1)"
-            )
+    origin: Literal[0, 1] = 0
+    frame: ImageSize | None = None
 
     def __str__(self) -> str:
         """One line for a caption: "PCK per image, base target box, <=, original pixels, first pixel
@@ -84,13 +72,10 @@ class Protocol:
         )
 
     def but(self, **changes: Any) -> "Protocol":
-        """The same rules with some changed: `protocol.but(by="point")`. Raises ValueError naming an
-        unknown rule.
+        """The same rules with some changed: `protocol.but(by="point")`. Raises TypeError naming an
+        unknown rule, ValueError on a bad value.
         """
-        known = [field.name for field in fields(self)]
-        if unknown := sorted(set(changes) - set(known)):
-            raise ValueError(f"a protocol has no {unknown[0]!r}; it has {', '.join(known)}")
-        return replace(self, **changes)
+        return replace(self, **checked_fields(type(self), changes, "a protocol has no rule"))
 
     def labels(self) -> dict[str, Any]:
         """Columns that say the rules, for a table of results."""

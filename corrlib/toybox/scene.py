@@ -4,6 +4,7 @@ one generator.
 
 from dataclasses import dataclass, fields, replace
 from numbers import Real
+from typing import Annotated
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -11,6 +12,8 @@ from torch import Tensor
 
 from corrlib.toybox.maker import BODY, SLOTS, Maker, Parts
 from corrlib.toybox.things import TOYS
+from corrlib.validation import Validated
+from corrlib.validation.kinds import FLOAT, NotNegative, Number, Positive, Share
 
 # (name in captions, red, green, blue); what toys are painted with
 COLORS = (
@@ -56,23 +59,26 @@ PATTERNS = ("plain", "striped", "spotted", "patchy")
 CLUTTER = 6  # background shapes at most
 
 
+Angle = Annotated[Number, FLOAT]
+
+
 @dataclass(frozen=True)
-class Knobs:
+class Knobs(Validated):
     """How much of each variation a scene gets. Angles are degrees, sizes fractions of the image's
     shorter side.
     """
 
-    azimuth: tuple[Real, Real] = (0.0, 360.0)
-    elevation: tuple[Real, Real] = (-2.0, 38.0)
-    roll: Real = 5.0
-    size: tuple[Real, Real] = (0.78, 1.2)  # diameter of the toy's ball
-    shift: Real = 0.08  # of the centre, at most
-    truncation: Real = 0.08  # chance that the toy is pushed over the border
-    occluder: Real = 0.12  # chance of an object in front
-    clutter: Real = 0.6  # chance of each background shape
-    pattern: Real = 0.5  # chance that the body is not plain
-    light: Real = 1.0  # 0: always from the camera's upper left
-    paint_noise: Real = 0.06  # jitter of every colour
+    azimuth: tuple[Angle, Angle] = (0.0, 360.0)
+    elevation: tuple[Angle, Angle] = (-2.0, 38.0)
+    roll: NotNegative = 5.0
+    size: tuple[Positive, Positive] = (0.78, 1.2)  # diameter of the toy's ball
+    shift: NotNegative = 0.08  # of the centre, at most
+    truncation: Share = 0.08  # chance that the toy is pushed over the border
+    occluder: Share = 0.12  # chance of an object in front
+    clutter: Share = 0.6  # chance of each background shape
+    pattern: Share = 0.5  # chance that the body is not plain
+    light: Share = 1.0  # 0: always from the camera's upper left
+    paint_noise: NotNegative = 0.06  # jitter of every colour
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ def test_names_and_near_misses():
     assert "match" in bench.names()
     with pytest.raises(KeyError, match="no benchmark 'mach'; did you mean match"):
         bench.run("mach")
-    with pytest.raises(ValueError, match="benchmark 'match' has no option 'foo'; it has .*runs"):
+    with pytest.raises(TypeError, match="benchmark 'match' has no option 'foo'; it has .*runs"):
         bench.run("match", foo=1)
 
 

@@ -154,9 +154,7 @@ def test_errors_say_what_is_wrong(willow, tmp_path):
         PFWillow(willow, pairs="absent.csv")
     with pytest.raises(ValueError, match="split='val'; PF-Willow has the splits 'test'"):
         load("pf_willow", willow, "val")
-    with pytest.raises(
-        TypeError, match="no option 'orgin'; it has root, split, pairs, categories, base"
-    ):
+    with pytest.raises(TypeError, match="PF-Willow has no option 'orgin'; did you mean origin?"):
         load("pf_willow", willow, orgin=0)
     savemat(willow / "car(G)/a.mat", {"points": ten(0)})
     with pytest.raises(

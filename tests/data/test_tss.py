@@ -134,7 +134,7 @@ def test_selection(tree):
         data.filter(mirror=True)
     with pytest.raises(ValueError, match="split='val'; TSS has the splits 'test'"):
         TSS(tree, "val")
-    with pytest.raises(TypeError, match="TSS has no option 'bias'.*origin"):
+    with pytest.raises(TypeError, match="TSS has no option 'bias'; did you mean base"):
         TSS(tree, bias="box")
     with pytest.raises(ValueError, match="no directions of JODS"):
         TSS(tree, categories="JODS")

@@ -62,14 +62,16 @@ def run(out, **options):
 
 def test_variants_by_name_and_by_draw():
     study = {
+        "method": "prompt_optimization",
         "set": {"crops": 4},
         "trials": {"base": None, "one": {"layers": [10, [11]], "crops": 5}},
     }
     assert variants(study) == {"base": {"crops": 4}, "one": {"layers": (10, (11,)), "crops": 5}}
-    drawn = variants({"draws": 3, "space": {"sigma": {"uniform": [3, 12]}}}, seed=1)
+    search = {"method": "dift", "space": {"sigma": {"uniform": [3, 12]}}}
+    drawn = variants({**search, "draws": 3}, seed=1)
     assert list(drawn) == ["draw-000", "draw-001", "draw-002"]
     assert all(3 <= values["sigma"] <= 12 for values in drawn.values())
-    more = variants({"draws": 5, "space": {"sigma": {"uniform": [3, 12]}}}, seed=1)
+    more = variants({**search, "draws": 5}, seed=1)
     assert {name: more[name] for name in drawn} == drawn
     with pytest.raises(ValueError, match="without trials"):
         variants({"method": "dift"})

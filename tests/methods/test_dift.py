@@ -73,7 +73,9 @@ def test_prompts():
     assert DiftSettings().prompt_for(cat) == "a photo of a cat"
     assert DiftSettings().prompt_for(unknown) == ""
     assert DiftSettings(prompt="").prompt_for(cat) == ""
-    assert DiftSettings(prompt="a toy {on a} shelf").prompt_for(unknown) == "a toy {on a} shelf"
+    for slip in ("a photo of a {categry}", "a photo of a {category", "a toy {on a} shelf"):
+        with pytest.raises(ValueError, match="wanted no braces but {category}"):
+            DiftSettings(prompt=slip)
 
 
 def test_the_feature_is_the_formula_written_out(env, tiny_diffuser):

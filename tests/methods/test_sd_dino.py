@@ -10,10 +10,11 @@ import torch
 from small_sd_dino import LAYERS, QUERIES, A, B, build
 from torch.nn.functional import interpolate, normalize
 
+from corrlib import methods
 from corrlib.coords import Frame
 from corrlib.methods.sd_dino import fusion
 from corrlib.methods.sd_dino.method import SdDino
-from corrlib.methods.sd_dino.settings import PRESETS, SdDinoSettings
+from corrlib.methods.sd_dino.settings import PRESETS
 from corrlib.storage.tensor_store import TensorStore
 from corrlib.types import FeatureMap
 
@@ -207,15 +208,15 @@ def test_presets_run_end_to_end(make, preset):
         ({"alpha": 1.5}, "0 .DINO alone. to 1 .SD alone."),
         ({"pca": (256,)}, "3 layers and 1 numbers"),
         ({"facet": "keys"}, "facet is 'keys'; wanted one of token"),
-        ({"crop": 2000}, "crop from 0 .none. to the input's 960"),
-        ({"timestep": 1000}, "from 0 to 999"),
+        ({"crop": 2000}, "crop is 2000; wanted at most the input's 960"),
+        ({"timestep": 1000}, "from 0 .* to 999"),
         ({"grid": 0}, "grid is 0"),
         ({"points": "corners", "fit": "squash"}, "wanted fit 'letterbox' and answer 'cells'"),
     ],
 )
 def test_wrong_settings_are_refused(changes, words):
     with pytest.raises(ValueError, match=words):
-        SdDinoSettings(**changes)
+        methods.settings("sd_dino", "paper", **changes)
 
 
 def test_a_size_that_is_no_multiple_is_refused_with_the_nearest(make):

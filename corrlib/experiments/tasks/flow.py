@@ -9,10 +9,11 @@ import pandas as pd
 import torch
 
 from corrlib import metrics
-from corrlib.coords import Size
 from corrlib.experiments.tasks.task import has_maps
 from corrlib.matching.dense_flow import flow_of_answers, grid_points
 from corrlib.types import DensePair, View
+from corrlib.validation import Validated
+from corrlib.validation.kinds import ImageSize
 
 WORDS = (
     "T5: percent of an object's pixels whose flow is wrong by at most 5 % of the longer side of "
@@ -22,12 +23,12 @@ WORDS = (
 
 
 @dataclass(frozen=True)
-class FlowSettings:
+class FlowSettings(Validated):
     """The points that a method is asked for: a grid (width, height) over the source image; None is
     that of its own features.
     """
 
-    grid: Size | None = None
+    grid: ImageSize | None = None
 
 
 def require_grid(method: Any, settings: FlowSettings, view: View, seed: int) -> None:

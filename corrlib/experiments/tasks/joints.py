@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -13,6 +13,7 @@ import torch
 from corrlib import metrics
 from corrlib.matching.propagation import Rule, joint_labels, joints_of_labels, propagate
 from corrlib.types import Video
+from corrlib.validation.kinds import Natural, Positive
 
 WORDS = (
     "PCK in percent of every frame but the first: distance <= 0.1 ... 0.5 of 0.6 x the diagonal of "
@@ -30,12 +31,12 @@ class JointSettings(Rule):
     cells. Early frames have a shorter context, where that code repeats the first frame.
     """
 
-    temperature: float = 0.1
-    context: int = 14
-    radius: int = 5
-    window: str = "disc"
+    temperature: Positive = 0.1
+    context: Natural = 14
+    radius: Natural = 5
+    window: Literal["square", "disc"] = "disc"
     first_near: bool = False
-    sigma: float = 0.5
+    sigma: Positive = 0.5
 
 
 def ask(method: Any, video: Video, settings: JointSettings, seed: int, out: Path) -> pd.DataFrame:

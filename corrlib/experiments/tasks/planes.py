@@ -15,6 +15,8 @@ from corrlib.data.arrays import read_numbers
 from corrlib.matching.keypoints import corners
 from corrlib.metrics.homography import ESTIMATORS, METRICS
 from corrlib.types import DensePair, View
+from corrlib.validation import Validated
+from corrlib.validation.kinds import Count, Positive
 
 PIXELS = (1, 3, 5)
 XY = ["source_x", "source_y", "predicted_x", "predicted_y"]
@@ -28,15 +30,15 @@ WORDS = (
 
 
 @dataclass(frozen=True)
-class PlaneSettings:
+class PlaneSettings(Validated):
     """`keypoints` is a folder of published lists, <sequence>-<k>.kp with x y a line (DIFT's are
     SuperPoint's); without it, `points` Shi-Tomasi corners of each image. RANSAC's inliers lie
     within `threshold_px`.
     """
 
     keypoints: str = ""
-    points: int = 1000
-    threshold_px: float = 3.0
+    points: Count = 1000
+    threshold_px: Positive = 3.0
 
 
 def ask(

@@ -1,20 +1,37 @@
 """Everything a hyperfeature depends on, and its named settings."""
 
 from dataclasses import dataclass, replace
+from typing import Annotated, Literal
 
-from corrlib.backbones.ddim import RULES
-from corrlib.backbones.noised_pass import DTYPES, POSTERIORS
-from corrlib.coords import Size
+from pydantic import AfterValidator, Field
 
-PATHS = ("inversion", "noised")
-READS = ("sum", "maps")
-MATCHES = ("exact", "released")
+from corrlib.backbones.noised_pass import Dtype
+from corrlib.heads.aggregation import require_groups
+from corrlib.validation import Validated
+from corrlib.validation.kinds import DIFFERENT, Count, ImageSize, Name, Natural, Seed
+
+
+def _plain(text: str) -> str:
+    if "{" in text or "}" in text:
+        raise ValueError("wanted text without braces: this method fills in no category")
+    return text
+
+
+Plain = Annotated[str, AfterValidator(_plain)]
+Numbers = Annotated[
+    tuple[Annotated[int, Field(ge=1, le=12)], ...],
+    DIFFERENT,
+    Field(description="numbers from 1 to 12 with commas between them"),
+]
+Steps = Annotated[
+    int, Field(ge=1, le=1000, description="1 (the one-step model) to 1000 calls of the network")
+]
 # 49, 45, 40, .., 5, 0 of the released code, which counts from noise
 ELEVEN_OF_FIFTY = (0, 4, 9, 14, 19, 24, 29, 34, 39, 44, 49)
 
 
 @dataclass(frozen=True)
-class HyperfeatureSettings:
+class HyperfeatureSettings(Validated):
     """The path, what is read on it, the head, and how maps are matched. The defaults are the
     paper's.
 
@@ -32,44 +49,30 @@ class HyperfeatureSettings:
     "released" compares at the pixels of `load` (else `size`), rounded.
     """
 
-    model: str = "sd1-5"
-    size: Size = (512, 512)
-    load: Size | None = None
-    prompt: str = ""
-    posterior: str = "sample"
-    dtype: str = "float32"
-    path: str = "inversion"
-    rule: str = "consistent"
-    steps: int = 50
-    positions: tuple[int, ...] = ELEVEN_OF_FIFTY
-    layers: tuple[int, ...] = ()
-    head: str = "untrained"
-    keep: int = 0
-    read: str = "sum"
-    grid: Size = (64, 64)
-    width: int = 384
-    middle: int = 96
-    groups: int = 32
-    init_seed: int = 0
-    match: str = "exact"
+    model: Name = "sd1-5"
+    size: ImageSize = (512, 512)
+    load: ImageSize | None = None
+    prompt: Plain = ""
+    posterior: Literal["sample", "mode"] = "sample"
+    dtype: Dtype = "float32"
+    path: Literal["inversion", "noised"] = "inversion"
+    rule: Literal["consistent", "released"] = "consistent"
+    steps: Steps = 50
+    positions: Annotated[tuple[Natural, ...], DIFFERENT] = ELEVEN_OF_FIFTY
+    layers: Numbers = ()
+    head: Name = "untrained"
+    keep: Natural = 0
+    read: Literal["sum", "maps"] = "sum"
+    grid: ImageSize = (64, 64)
+    width: Count = 384
+    middle: Count = 96
+    groups: Count = 32
+    init_seed: Seed = 0
+    match: Literal["exact", "released"] = "exact"
 
     def __post_init__(self):
-        for name, known in (
-            ("posterior", POSTERIORS),
-            ("dtype", tuple(DTYPES)),
-            ("path", PATHS),
-            ("rule", RULES),
-            ("read", READS),
-            ("match", MATCHES),
-        ):
-            if getattr(self, name) not in known:
-                raise ValueError(
-                    f"{name} is {getattr(self, name)!r}; wanted one of {', '.join(known)}"
-                )
-        if self.steps < 1:
-            raise ValueError(f"steps is {self.steps}; wanted 1 (the one-step model) or more")
-        if self.keep < 0:
-            raise ValueError(f"keep is {self.keep}; wanted 0 (all) or how many weights are used")
+        super().__post_init__()
+        require_groups(self)
         for name, low, high in (("positions", 0, self.steps - 1), ("layers", 1, 12)):
             given = getattr(self, name)
             if list(given) != sorted(set(given)) or any(not low <= i <= high for i in given):

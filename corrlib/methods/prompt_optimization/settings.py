@@ -1,11 +1,32 @@
 """What finding a prompt and asking an image with it depend on."""
 
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Annotated, Any, Literal
 
-from corrlib.backbones.noised_pass import DTYPES
+from pydantic import Field
 
-NOISES = ("gaussian", "uniform")
+from corrlib.backbones.noised_pass import Dtype
+from corrlib.validation import Validated
+from corrlib.validation.kinds import (
+    DIFFERENT,
+    FLOAT,
+    SOME,
+    Count,
+    Few,
+    Name,
+    Natural,
+    Number,
+    Positive,
+    Side,
+    Timestep,
+)
+
+Layers = Annotated[tuple[Natural, ...], SOME, DIFFERENT]  # numbers of layers, or of heads
+# With less the corner crops do not cover the image, and the released code then answers with the
+# same place whatever the image shows.
+_COVER = ", so that the crops in the corners cover the image"
+Crop = Annotated[Number, Field(ge=0.5, le=1, description=f"a share of 0.5 to 1{_COVER}"), FLOAT]
+Crops = Annotated[int, Field(ge=4, le=4096, description=f"4 crops or more{_COVER}")]
 # What an embedding does not depend on: these may change and stored embeddings are still the right
 # ones.
 OF_READING = (
@@ -32,7 +53,7 @@ RELEASED: dict[str, Any] = {
 
 
 @dataclass(frozen=True)
-class PromptSettings:
+class PromptSettings(Validated):
     """Every number of the method; the defaults are the paper's. Lengths are pixels of the square
     input.
 
@@ -58,94 +79,43 @@ class PromptSettings:
     filled up with copies, so that no digit of a result depends on what else is computed.
     """
 
-    model: str = "sd1-4"
-    size: int = 512
-    layers: tuple[int, ...] = (7, 8, 9, 10)
-    largest_map: int | None = None
-    heads: tuple[int, ...] | None = None
-    token: int = 1
-    tokens: int = 77
-    embeddings: int = 5
-    steps: int = 129
-    learning_rate: float | int = 2.3755632081200314e-3
-    sigma: float | int = 27.97853316316864
-    noise: str = "gaussian"
-    timestep: int = 140
-    crop: float | int = 0.9316549
-    margin: float | int = 0.15
-    crop_stride: int = 1
-    locate_timestep: int = 140
-    crops: int = 20
-    read: tuple[int, ...] | None = None
+    model: Name = "sd1-4"
+    size: Side = 512
+    layers: Layers = (7, 8, 9, 10)
+    largest_map: Count | None = None
+    heads: Layers | None = None
+    token: Natural = 1
+    tokens: Few = 77
+    embeddings: Few = 5
+    steps: Count = 129
+    learning_rate: Positive = 2.3755632081200314e-3
+    sigma: Positive = 27.97853316316864
+    noise: Literal["gaussian", "uniform"] = "gaussian"
+    timestep: Timestep = 140
+    crop: Crop = 0.9316549
+    margin: Annotated[Number, Field(ge=0, le=0.5), FLOAT] = 0.15
+    crop_stride: Count = 1
+    locate_timestep: Timestep = 140
+    crops: Crops = 20
+    read: Layers | None = None
     pixel_softmax: bool = False
-    query_scale: int = 1
-    window: int = 0
+    query_scale: Annotated[int, Field(ge=1, le=64)] = 1
+    window: Natural = 0
     half_pixel: bool = True
-    dtype: str = "float32"
-    at_once: int = 36
+    dtype: Dtype = "float32"
+    at_once: Few = 36
 
     def __post_init__(self):
-        if self.noise not in NOISES or self.dtype not in DTYPES:
-            raise ValueError(
-                f"got noise={self.noise!r}, dtype={self.dtype!r}; wanted noise "
-                f"{' or '.join(NOISES)}, dtype {', '.join(DTYPES)}"
-            )
-        if not isinstance(self.size, int):
-            raise ValueError(
-                f"size is {self.size!r}; wanted the one side of the square input in pixels, for "
-                "example 512"
-            )
-        for name in (
-            "size",
-            "embeddings",
-            "steps",
-            "crop_stride",
-            "query_scale",
-            "at_once",
-            "tokens",
-        ):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} is {getattr(self, name)}; wanted 1 or more")
-        for name in ("timestep", "locate_timestep"):
-            if not 0 <= getattr(self, name) < 1000:
-                raise ValueError(
-                    f"{name} is {getattr(self, name)}; wanted an integer from 0 (least noise) "
-                    "to 999"
-                )
-        if (
-            not self.layers
-            or len(set(self.layers)) != len(self.layers)
-            or (self.heads is not None and not self.heads)
-        ):
-            raise ValueError(
-                f"got layers={self.layers}, heads={self.heads}; wanted different layers, and "
-                "heads or None for all"
-            )
-        if self.read is not None and (not self.read or not set(self.read) <= set(self.layers)):
+        super().__post_init__()
+        if self.read is not None and not set(self.read) <= set(self.layers):
             raise ValueError(
                 f"read is {self.read}; wanted some of the layers that are tapped, "
                 f"{self.layers}, or None for all"
             )
-        if not 0 <= self.token < self.tokens:
+        if self.token >= self.tokens:
             raise ValueError(
                 f"token is {self.token}; wanted one of the {self.tokens} tokens, 0 to "
                 f"{self.tokens - 1}"
-            )
-        if not (
-            self.sigma > 0
-            and self.learning_rate > 0
-            and 0 <= self.margin <= 0.5
-            and self.window >= 0
-        ):
-            raise ValueError(
-                "wanted sigma and learning_rate above 0, margin in [0, 0.5] and window 0 or more"
-            )
-        if not 0.5 <= self.crop <= 1 or self.crops < 4:
-            raise ValueError(
-                f"got crop={self.crop}, crops={self.crops}; wanted a share of 0.5 to 1 and 4 "
-                "crops or more: with less the corner "
-                "crops do not cover the image, and the released code then answers with the same "
-                "place whatever the image shows"
             )
 
     @property

@@ -12,17 +12,18 @@ clean latent is fed at t = -1.
 """
 
 from dataclasses import dataclass, replace
+from typing import Annotated
 
 from corrlib.backbones.diffusion import decoder_layers
-from corrlib.backbones.noised_pass import NoisedPass, NoisedPassSettings
-from corrlib.coords import Size
+from corrlib.backbones.noised_pass import Ensemble, Layer, NoisedPass, NoisedPassSettings
 from corrlib.heads import files
-from corrlib.heads.aggregation import AggregationHead, Cell, HeadSettings
+from corrlib.heads.aggregation import AggregationHead, Cell, HeadSettings, require_groups
 from corrlib.matching import feature_maps
 from corrlib.methods import register
 from corrlib.methods.base import Env, FeatureMethod
 from corrlib.storage.lru_cache import LRUCache
 from corrlib.types import FeatureMap, View
+from corrlib.validation.kinds import DIFFERENT, Count, ImageSize, Name, Seed
 
 
 @dataclass(frozen=True)
@@ -34,14 +35,18 @@ class DistilledSettings(NoisedPassSettings):
     `middle` and `groups` as in `HeadSettings`; all heads put out `grid` (width, height).
     """
 
-    ensemble: int = 1
-    layers: tuple[str, ...] = ()
-    head: str = "untrained"
-    grid: Size = (64, 64)
-    width: int = 384
-    middle: int = 96
-    groups: int = 32
-    init_seed: int = 0
+    ensemble: Ensemble = 1
+    layers: Annotated[tuple[Layer, ...], DIFFERENT] = ()
+    head: Name = "untrained"
+    grid: ImageSize = (64, 64)
+    width: Count = 384
+    middle: Count = 96
+    groups: Count = 32
+    init_seed: Seed = 0
+
+    def __post_init__(self):
+        super().__post_init__()
+        require_groups(self)
 
 
 OF_HEAD = (
@@ -88,6 +93,7 @@ class OnePass:
     def __init__(self, settings: DistilledSettings, env: Env, keep_bytes: int = 512 * 2**20):
         self.diffuser = env.diffuser(settings.model, settings.dtype)
         self.layers = settings.layers or tuple(decoder_layers(self.diffuser.unet))
+        self.diffuser.require_layers(self.layers)
         self.settings = settings
         self._one = NoisedPass(settings, self.diffuser)
         self._kept: LRUCache[dict[Cell, FeatureMap]] = LRUCache(

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from jaxtyping import Float
 from torch import Tensor
 
+from corrlib.backbones.noised_pass import Prompt
 from corrlib.coords import Points, Queries, as_queries
 from corrlib.methods import register
 from corrlib.methods.base import Env
@@ -34,7 +35,7 @@ class WordSettings(PromptSettings):
     Of the category the last token is read, which has seen the whole word.
     """
 
-    prompt: str = "a photo of a {category}"
+    prompt: Prompt = "a photo of a {category}"
 
     def __post_init__(self):
         super().__post_init__()

@@ -1,27 +1,36 @@
 """What decides a result of SD + DINO: two sides, how they are joined, and where points lie."""
 
 from dataclasses import dataclass, replace
+from typing import Annotated, Literal
+
+from pydantic import Field
 
 from corrlib.backbones.canvas import FITS
-from corrlib.backbones.noised_pass import DTYPES
+from corrlib.backbones.noised_pass import Dtype, Layer, Prompt
 from corrlib.backbones.vit import FACETS, POSITIONS
+from corrlib.validation import Validated
+from corrlib.validation.kinds import (
+    DIFFERENT,
+    FLOAT,
+    SOME,
+    Few,
+    Name,
+    Natural,
+    Number,
+    Side,
+    Timestep,
+)
 
-NOISES = ("view", "shared", "none")
-CHOICES = {
-    "noise": NOISES,
-    "fit": FITS,
-    "dtype": tuple(DTYPES),
-    "facet": FACETS,
-    "positions": POSITIONS,
-    "upsample": ("direct", "chain"),
-    "answer": ("cells", "pixels"),
-    "points": ("centres", "corners"),
-    "border": ("masked", "open"),
-}
+Layers = Annotated[tuple[Layer, ...], SOME, DIFFERENT]
+Noise = Literal["view", "shared", "none"]
+Crop = Annotated[int, Field(ge=0, description="a side in pixels, or 0 for the whole input")]
+Weight = Annotated[
+    Number, Field(ge=0, le=1, description="a number from 0 (DINO alone) to 1 (SD alone)"), FLOAT
+]
 
 
 @dataclass(frozen=True)
-class SdSide:
+class SdSide(Validated):
     """The diffusion model's features of one view: `layers` of the U-Net from coarse to fine.
 
     `sd_side` is the input in pixels; crops of `crop` pixels are taken one by one and joined, 0
@@ -31,42 +40,42 @@ class SdSide:
     share a pass.
     """
 
-    model: str = "sd1-5"
-    sd_side: int = 960
-    crop: int = 0
-    fit: str = "letterbox"
-    layers: tuple[str, ...] = (
+    model: Name = "sd1-5"
+    sd_side: Side = 960
+    crop: Crop = 0
+    fit: Literal[FITS] = "letterbox"
+    layers: Layers = (
         "up_blocks.0.resnets.1",
         "up_blocks.1.attentions.1",
         "up_blocks.2.attentions.1",
     )
-    timestep: int = 100
-    noise: str = "view"
+    timestep: Timestep = 100
+    noise: Noise = "view"
     captioner: str = ""
-    prompt: str = ""
-    dtype: str = "float32"
-    at_once: int = 1
+    prompt: Prompt = ""
+    dtype: Dtype = "float32"
+    at_once: Few = 1
 
 
 @dataclass(frozen=True)
-class DinoSide:
+class DinoSide(Validated):
     """The vision transformer's features of one view: a layer from 0 and a facet of it.
 
     `dino_side` is the input in pixels. `positions` "offset" interpolates position embeddings as
     DINO's own code does.
     """
 
-    dino: str = "dinov2-base"
-    dino_side: int = 840
-    fit: str = "letterbox"
-    dino_layer: int = 11
-    facet: str = "token"
-    positions: str = "exact"
-    dtype: str = "float32"
+    dino: Name = "dinov2-base"
+    dino_side: Side = 840
+    fit: Literal[FITS] = "letterbox"
+    dino_layer: Natural = 11
+    facet: Literal[FACETS] = "token"
+    positions: Literal[POSITIONS] = "exact"
+    dtype: Dtype = "float32"
 
 
 @dataclass(frozen=True)
-class SdDinoSettings:
+class SdDinoSettings(Validated):
     """Both sides (see `SdSide` and `DinoSide`) and what becomes of them; the defaults are the
     paper's.
 
@@ -80,59 +89,47 @@ class SdDinoSettings:
     the file of a trained head that replaces PCA and fusion.
     """
 
-    model: str = "sd1-5"
-    sd_side: int = 960
-    crop: int = 0
-    layers: tuple[str, ...] = SdSide.layers
-    timestep: int = 100
-    noise: str = "view"
+    model: Name = "sd1-5"
+    sd_side: Side = 960
+    crop: Crop = 0
+    layers: Layers = SdSide.layers
+    timestep: Timestep = 100
+    noise: Noise = "view"
     captioner: str = ""
-    prompt: str = ""
-    dino: str = "dinov2-base"
-    dino_side: int = 840
-    dino_layer: int = 11
-    facet: str = "token"
-    positions: str = "exact"
-    fit: str = "letterbox"
-    pca: tuple[int, ...] = (256, 256, 256)
-    grid: int = 60
-    upsample: str = "direct"
-    alpha: float | int = 0.5
-    answer: str = "cells"
-    points: str = "centres"
-    border: str = "masked"
+    prompt: Prompt = ""
+    dino: Name = "dinov2-base"
+    dino_side: Side = 840
+    dino_layer: Natural = 11
+    facet: Literal[FACETS] = "token"
+    positions: Literal[POSITIONS] = "exact"
+    fit: Literal[FITS] = "letterbox"
+    pca: tuple[Natural, ...] = (256, 256, 256)
+    grid: Few = 60
+    upsample: Literal["direct", "chain"] = "direct"
+    alpha: Weight = 0.5
+    answer: Literal["cells", "pixels"] = "cells"
+    points: Literal["centres", "corners"] = "centres"
+    border: Literal["masked", "open"] = "masked"
     head: str = ""
-    dtype: str = "float32"
-    at_once: int = 1
+    dtype: Dtype = "float32"
+    at_once: Few = 1
 
     def __post_init__(self):
-        for name, known in CHOICES.items():
-            if getattr(self, name) not in known:
-                raise ValueError(
-                    f"{name} is {getattr(self, name)!r}; wanted one of {', '.join(known)}"
-                )
-        if not 0 <= self.alpha <= 1:
-            raise ValueError(f"alpha is {self.alpha}; wanted 0 (DINO alone) to 1 (SD alone)")
-        if not self.layers or len(self.pca) != len(self.layers):
+        super().__post_init__()
+        if len(self.pca) != len(self.layers):
             raise ValueError(
-                f"got {len(self.layers)} layers and {len(self.pca)} numbers of components; wanted "
-                "one layer or more, and one number each"
+                f"got {len(self.layers)} layers and {len(self.pca)} numbers of components (pca); "
+                "wanted one number each"
             )
-        for name in ("sd_side", "dino_side", "grid", "at_once"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} is {getattr(self, name)}; wanted 1 or more")
-        if min(self.pca) < 0 or not 0 <= self.crop <= self.sd_side:
+        if self.crop > self.sd_side:
             raise ValueError(
-                f"pca is {self.pca} and crop {self.crop}; wanted components of 0 or more, and a "
-                f"crop from 0 (none) to the input's {self.sd_side} pixels"
+                f"crop is {self.crop}; wanted at most the input's {self.sd_side} pixels (sd_side)"
             )
         if self.points == "corners" and (self.fit, self.answer) != ("letterbox", "cells"):
             raise ValueError(
                 "points is 'corners', which the released code counts in cells of a letterbox; "
                 "wanted fit 'letterbox' and answer 'cells' with it"
             )
-        if not 0 <= self.timestep < 1000:
-            raise ValueError(f"timestep is {self.timestep}; wanted an integer from 0 to 999")
 
     @property
     def sd(self) -> SdSide:
@@ -161,15 +158,18 @@ PRESETS = {
         border="open",
         at_once=4,
     ),
+    # On 96 pixels the paper's layers have 3, 6 and 12 cells a side, and the coarse ones, whose
+    # features are the longest, drown the rest; these have 12, 24 and 24, as validation pairs chose
     "toybox": replace(
         PAPER,
         model="toybox",
         sd_side=96,
+        layers=("up_blocks.2.attentions.1", "up_blocks.2", "up_blocks.3.attentions.1"),
         dino="toybox-dino",
         dino_side=96,
         dino_layer=5,
         fit="squash",
-        grid=16,
+        grid=24,
         answer="pixels",
     ),
 }

@@ -5,18 +5,22 @@ asked.
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Annotated, Literal
 
 import torch
 from jaxtyping import Bool
+from pydantic import Field
 from torch import Tensor
 
 from corrlib.coords import Points
 from corrlib.methods.prompt_optimization.labels.points import farthest
 from corrlib.types import View
+from corrlib.validation import Validated
+from corrlib.validation.kinds import Count, Few, Natural
 
 
 @dataclass(frozen=True)
-class Plan:
+class Plan(Validated):
     """`images` a category, of which the first `sources` (0: all) have `points` query points each,
     asked on `targets` others.
 
@@ -25,29 +29,19 @@ class Plan:
     "oracle" (the data set's own mask: for comparison only).
     """
 
-    images: int = 8
-    sources: int = 0
-    points: int = 4
-    targets: int = 3
-    embeddings: int = 2
-    cycle: int = 1
-    mask: str = "features"
+    images: Annotated[int, Field(ge=2)] = 8
+    sources: Natural = 0
+    points: Count = 4
+    targets: Count = 3
+    embeddings: Few = 2
+    cycle: Count = 1
+    mask: Literal["features", "oracle"] = "features"
 
     def __post_init__(self):
-        if self.mask not in ("features", "oracle"):
+        super().__post_init__()
+        if self.sources > self.images or self.targets >= self.images:
             raise ValueError(
-                f"mask is {self.mask!r}; wanted 'features' (nothing labelled) or 'oracle' (the "
-                "data set's masks)"
-            )
-        if not (
-            self.images > 1
-            and 0 <= self.sources <= self.images
-            and 1 <= self.targets < self.images
-            and min(self.points, self.embeddings, self.cycle) > 0
-        ):
-            raise ValueError(
-                f"got {self}; wanted two images or more, fewer targets than images, and 1 or "
-                "more of the rest"
+                f"got {self}; wanted at most as many sources as images, and fewer targets"
             )
 
 
