@@ -264,6 +264,18 @@ def test_wrong_arguments(capsys, argv, said):
     assert said in refused(capsys, *argv)
 
 
+def test_another_data_set_is_looked_for_where_the_profile_has_it(capsys, tmp_path, monkeypatch):
+    (tmp_path / "corrlib").mkdir(), (tmp_path / "profiles").mkdir()
+    (tmp_path / "profiles/toybox.yml").write_text(
+        "{data: {name: spair, root: here}, benchmarks: {pf_willow: there}, split: test}"
+    )
+    monkeypatch.chdir(tmp_path)
+    assert f"no PF-Willow at {tmp_path / 'there'}" in refused(capsys, "data", "info", "pf_willow")
+    method = ("--method", "copy_position")
+    err = refused(capsys, "evaluate", "--data", "pf_willow", *method, "--preset", "toybox")
+    assert f"no PF-Willow at {tmp_path / 'there'}" in err
+
+
 @pytest.mark.parametrize("points", [("40",), ("a,b",), ("1,2,3",), ("",), ("-400,3",), ("nan,3",)])
 def test_wrong_points(capsys, folder, points):
     images = folder / "a.png", folder / "b.png"
