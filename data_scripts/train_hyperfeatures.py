@@ -16,12 +16,10 @@ and a card. Use it with: python -m corrlib evaluate --method hyperfeatures --set
 import argparse
 import shlex
 import sys
-import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 import torch
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -31,8 +29,10 @@ from corrlib import data, methods
 from corrlib.backbones.skeletons import skeleton
 from corrlib.cli import add_debug, answer
 from corrlib.cli.common import setting
+from corrlib.experiments.evaluate import evaluate, select
 from corrlib.heads import files
-from corrlib.heads.bank import Item, keypoints
+from corrlib.heads.aggregation import AggregationHead
+from corrlib.heads.bank import Item, StoredBank, keypoints
 from corrlib.heads.training import Fit, train
 from corrlib.methods.base import Env
 from corrlib.methods.hyperfeatures import teaching
@@ -40,10 +40,11 @@ from corrlib.methods.hyperfeatures.cost import cost
 from corrlib.methods.hyperfeatures.frozen import FrozenPath
 from corrlib.methods.hyperfeatures.method import new_head
 from corrlib.methods.hyperfeatures.settings import HyperfeatureSettings
-from corrlib.storage.atomic_write import atomic_write
+from corrlib.metrics import pck
 from corrlib.storage.outputs import claim_folder
 from corrlib.storage.tensor_store import TensorStore
-from corrlib.types import View
+from corrlib.types import Pair, View, views_of
+from data_scripts.toytrain.curve import Curve
 from data_scripts.toytrain.head_card import write_card
 
 DTYPES = {"float16": torch.float16, "float32": torch.float32}
@@ -77,6 +78,12 @@ def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--dtype", choices=DTYPES, default="float16", help="maps are rounded to")
     parser.add_argument("--out", type=Path, default=ROOT / "build/hyperfeatures")
     parser.add_argument("--device", default="cpu", help="cpu, cuda, mps")
+    parser.add_argument(
+        "--validate",
+        type=int,
+        default=0,
+        help="pairs of split val to count at each row of the curve",
+    )
     parser.add_argument("--only-plan", action="store_true", help="only say what it costs")
     parser.add_argument(
         "--force", action="store_true", help="go on in an --out that this script did not begin"
@@ -104,30 +111,22 @@ def plan(
     }
 
 
-class Curve:
-    """The mean loss of the steps since the last row, and the seconds of all starts so far."""
-
-    def __init__(self, path: Path):
-        self.path, self.begin = path, time.perf_counter()
-        before = pd.read_csv(path) if path.is_file() else pd.DataFrame()
-        self.rows = before.to_dict("records")
-        self.before = self.rows[-1]["seconds"] if self.rows else 0.0
-
-    def __call__(self, losses: list[float]) -> None:
-        """Add a row and write the file."""
-        last = self.rows[-1]["step"] if self.rows else 0
-        if len(losses) > last:
-            seconds = round(self.before + time.perf_counter() - self.begin, 1)
-            mean = sum(losses[last:]) / len(losses[last:])
-            self.rows.append({"step": len(losses), "loss": mean, "seconds": seconds})
-        with atomic_write(self.path) as part:
-            pd.DataFrame(self.rows).to_csv(part, index=False)
-
-
-def views_of(pairs: Any, items: Sequence[Item]) -> list[View]:
+def views_learned(pairs: Any, items: Sequence[Item]) -> list[View]:
     """The images of the items."""
     wanted = {id for item in items for id in (item.source, item.target)}
     return [view for view in pairs.views() if view.id in wanted]
+
+
+def measure_of(
+    settings: HyperfeatureSettings, head: AggregationHead, bank: StoredBank, pairs: Sequence[Pair]
+) -> Callable[[], float] | None:
+    """PCK@0.1 per point of `pairs` by the head as it is when asked, or None without a pair."""
+
+    def measure() -> float:
+        method = teaching.on_bank(settings, head, bank)
+        return pck(evaluate(method, pairs, progress=False))
+
+    return measure if pairs else None
 
 
 def run(args: argparse.Namespace, env: Env | None = None) -> Path | None:
@@ -143,10 +142,15 @@ def run(args: argparse.Namespace, env: Env | None = None) -> Path | None:
     claim_folder(args.out, force=args.force)
     env.store = TensorStore(args.out / "maps")
     env.store.require_space(int(min(args.disk_gb, counted["maps, GB"]) * 1e9))
+    held_out: list[Pair] = []
+    if args.validate:
+        tests = data.load(args.data, args.root, "val")
+        held_out = [tests[i] for i in select(len(tests), args.validate)]
+    views = {view.id: view for view in (*views_learned(pairs, items), *views_of(held_out))}
     bank = teaching.bank(
         settings,
         env,
-        views_of(pairs, items),
+        list(views.values()),
         seed=args.seed,
         disk_bytes=args.disk_gb * 1e9,
         keep_bytes=int(args.memory_gb * 1e9),
@@ -156,7 +160,7 @@ def run(args: argparse.Namespace, env: Env | None = None) -> Path | None:
     head = new_head(settings, FrozenPath(settings, diffuser)).to(env.device)
     fit = Fit(args.rate, pairs=args.pairs, seed=args.seed, released_cells=args.released_cells)
     origin = teaching.origin(settings, env, seed=args.seed)
-    curve = Curve(args.out / "curve.csv")
+    curve = Curve(args.out / "curve.csv", measure_of(settings, head, bank, held_out))
     losses = train(
         head,
         bank,

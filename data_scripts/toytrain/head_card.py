@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from corrlib.heads.aggregation import AggregationHead
 from corrlib.heads.bottleneck import parameters
 from corrlib.heads.files import fingerprint
@@ -42,6 +44,10 @@ def draw(curve: Sequence[Mapping[str, Any]], path: Path) -> None:
     axes = figure.add_subplot()
     axes.plot([row["step"] for row in curve], [row["loss"] for row in curve], ".-")
     axes.set(xlabel="step", ylabel="loss, mean since the point before")
-    axes.spines[["top", "right"]].set_visible(False)
+    if counted := [(row["step"], row["pck"]) for row in curve if pd.notna(row.get("pck"))]:
+        beside = axes.twinx()
+        beside.plot(*zip(*counted, strict=True), "s--", color="C1")
+        beside.set(ylabel="PCK@0.1 of held-out pairs in %", ylim=(0, 100))
+    axes.spines[["top"]].set_visible(False)
     with atomic_write(path) as part:
         figure.savefig(part, format="png", dpi=110, metadata={"Software": None})

@@ -9,8 +9,11 @@ import torch
 from PIL import Image
 
 from corrlib import methods
+from corrlib.data import load
+from corrlib.experiments.evaluate import evaluate
 from corrlib.heads import files
 from corrlib.methods.base import Env
+from corrlib.metrics import pck
 from data_scripts import train_hyperfeatures as command
 
 SETTINGS = (
@@ -59,6 +62,7 @@ def test_a_killed_run_ends_in_the_same_head(root, tmp_path, tiny_diffuser, capsy
     assert (tmp_path / "two" / "training.png").stat().st_size > 1000
     env = Env(models={"toybox": tiny_diffuser})
     options = dict(command.setting(text) for text in SETTINGS)
+    assert "pck" not in curve
     method = methods.load("hyperfeatures", env=env, head=str(parts), **options)
     assert method.weights.endswith(files.fingerprint(first))
 
@@ -72,6 +76,18 @@ def test_the_budget_changes_nothing_but_what_is_kept(root, tmp_path, tiny_diffus
         assert len(kept) == (3 if name == "kept" else 0)
     a, b = (head.state_dict().values() for head in heads)
     assert all(torch.equal(x, y) for x, y in zip(a, b, strict=True))
+
+
+def test_held_out_pairs_are_counted_as_the_head_learns(root, tmp_path, tiny_diffuser):
+    """A folder's val is its pairs, so that the last row is what the head's own method counts."""
+    path = train(root, tmp_path / "out", tiny_diffuser, "--steps", "3", "--validate", "2")
+    curve = pd.read_csv(tmp_path / "out" / "curve.csv")
+    env = Env(models={"toybox": tiny_diffuser})
+    options = dict(command.setting(text) for text in SETTINGS)
+    method = methods.load("hyperfeatures", env=env, head=str(path), **options)
+    pairs = load("folder", root)
+    assert curve["step"].tolist() == [2, 3]
+    assert curve["pck"].iloc[-1] == pytest.approx(pck(evaluate(method, pairs, progress=False)))
 
 
 def test_another_run_in_the_same_folder_is_refused(root, tmp_path, tiny_diffuser):

@@ -10,18 +10,19 @@ keypoints.
 at every step, 10,000 walks for 990 images.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import torch
 
+from corrlib.heads.aggregation import AggregationHead
 from corrlib.heads.bank import StoredBank
 from corrlib.methods import source
-from corrlib.methods.base import Env
+from corrlib.methods.base import Env, FeatureMethod
 from corrlib.methods.hyperfeatures.frozen import FrozenPath
 from corrlib.methods.hyperfeatures.settings import HyperfeatureSettings
-from corrlib.types import View
+from corrlib.types import FeatureMap, View
 
 # what the frozen maps do not depend on
 OF_HEAD = ("head", "keep", "read", "grid", "width", "middle", "groups", "init_seed", "match")
@@ -35,6 +36,19 @@ def origin(settings: HyperfeatureSettings, env: Env, *, seed: int = 0) -> tuple[
     frozen = replace(settings, **{name: getattr(blank, name) for name in OF_HEAD})
     weights = env.diffuser(settings.model, settings.dtype).fingerprint
     return (repr(frozen), weights, source("hyperfeatures"), str(seed))
+
+
+def on_bank(
+    settings: HyperfeatureSettings, head: AggregationHead, frozen: Mapping[str, Mapping]
+) -> FeatureMethod:
+    """The method on the maps of a bank, with the head as it is now; make it anew when the head has
+    learned.
+    """
+
+    def extract(view: View, *, seed: int = 0) -> FeatureMap:
+        return head.describe(frozen[view.id])
+
+    return FeatureMethod(settings, extract, name="hyperfeatures")
 
 
 def bank(
