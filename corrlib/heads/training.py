@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 from tqdm import tqdm
@@ -187,8 +187,15 @@ def _keep(
 def _resume(
     path: Path, head: AggregationHead, adam: torch.optim.AdamW, run: dict[str, Any]
 ) -> list[float]:
-    with safe_open(path, "pt") as file:
-        meta, tensors = file.metadata() or {}, {name: file.get_tensor(name) for name in file.keys()}
+    try:
+        with safe_open(path, "pt") as file:
+            meta = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}
+    except SafetensorError as error:
+        raise ValueError(
+            f"{path} is no checkpoint that can be read ({error}); name another checkpoint, or "
+            "delete that file"
+        ) from error
     before = json.loads(meta.get("run", "{}"))
     if differ := [name for name in run if before.get(name) != run[name]]:
         raise ValueError(

@@ -1,13 +1,12 @@
 """A random search drawn: every setting against PCK, and how much of the best of n is luck."""
 
 from collections.abc import Mapping, Sequence
-from numbers import Real
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
 from corrlib.viz.charts import curve_with_band
 from corrlib.viz.style import BLUE, GREY, INK, ORANGE, PAPER
@@ -30,10 +29,11 @@ def settings_scatter(
     """One axes a setting of the searched `space`: its value against PCK, one dot a trial, the best
     ringed. Returns the axes.
 
-    `trials` has one row a trial: a column a setting (`search.table`) and pck (`optimism.scores`).
-    An axis is logarithmic where the law is. The mean of column `error` is drawn once, at the right
-    of the first axes: "apart" for how sure dots are to each other, "error" for PCK itself; without
-    that column there is no bar. Axes beyond the settings are removed.
+    `trials` has one row a trial: a column a setting (`random_search.table`), and those of
+    `search_optimism.scores`.
+    An axis is logarithmic where the law is. Bars are one standard error, of column `error`: "apart"
+    for how sure dots are to each other, "error" for PCK itself; without that column there is none.
+    Axes beyond the settings are removed.
     """
     axes = np.asarray(axes, dtype=object).ravel()
     if len(axes) < len(space):
@@ -42,7 +42,7 @@ def settings_scatter(
             f"{', '.join(space)}"
         )
     best = trials["pck"].to_numpy().argmax()
-    for number, (ax, (name, entry)) in enumerate(zip(axes, space.items(), strict=False)):
+    for ax, (name, entry) in zip(axes, space.items(), strict=False):
         ((law, values),) = entry.items()
         x = _places(ax, trials[name], law, values)
         ax.plot(
@@ -70,8 +70,8 @@ def settings_scatter(
         ax.margins(y=0.08)  # room for the ring
         if ax.get_subplotspec() is None or ax.get_subplotspec().is_first_col():
             ax.set_ylabel(unit)
-        if not number and error in trials:
-            _error(ax, trials["pck"].median(), trials[error].mean(), law)
+        if error in trials:
+            ax.errorbar(x, trials["pck"], trials[error], fmt="none", ecolor=GREY, alpha=0.5)
     for ax in axes[len(space) :]:
         ax.remove()
     return axes[: len(space)]
@@ -81,9 +81,9 @@ def best_of_n(ax: Axes, found: pd.DataFrame, *, unit: str = "PCK@0.1, percent") 
     """What a search of n trials reports, what its choice scores on unseen pictures, and luck alone.
     Returns `ax`.
 
-    `found` is `optimism.best_of_n`: bands are how sure the second is, and where a search falls
-    whose trials are equal in truth. The gap of the first two at the largest n, the optimism, is
-    written at its right.
+    `found` is `search_optimism.best_of_n`: bands are how sure the second is, and where searches
+    fall whose trials are equal in truth. The gap of the first two at the largest n, the optimism,
+    is written at its right.
     """
     marker = "o" if len(found) <= 24 else ""
     for name, (color, dash, label) in CURVES.items():
@@ -136,7 +136,7 @@ def _places(ax: Axes, drawn: pd.Series, law: str, values: Sequence[Any]) -> np.n
     low, high = values
     if law.startswith("log"):
         ax.set_xscale("log")
-        ax.xaxis.set_major_locator(FixedLocator(_ticks(low, high)))
+        ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         ax.xaxis.set_minor_locator(NullLocator())
         ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         reach = (high / low) ** 0.06
@@ -151,39 +151,3 @@ def _places(ax: Axes, drawn: pd.Series, law: str, values: Sequence[Any]) -> np.n
 
 def _word(value: Any) -> str:
     return "+".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
-
-
-def _ticks(low: Real, high: Real) -> list[Real]:
-    """Round numbers between the ends of a logarithmic axis: 1, 2, 5, 10, ..., or more of them in a
-    short one.
-    """
-    decades = 10.0 ** np.arange(np.floor(np.log10(low)), np.ceil(np.log10(high)) + 1)
-    for steps in ((1,), (1, 3), (1, 2, 5), (1, 1.5, 2, 3, 4, 5, 7)):
-        ticks = [
-            float(f"{s * d:.6g}")
-            for d in decades
-            for s in steps
-            if low <= s * d * 1.000001 and s * d <= high * 1.000001
-        ]
-        if len(ticks) >= 3:
-            break
-    return ticks or [low, high]
-
-
-def _error(ax: Axes, middle: float, error: float, law: str) -> None:
-    """One bar of plus and minus a standard error, in room made for it at the right of the axes."""
-    low, high = np.log(ax.get_xlim()) if law.startswith("log") else ax.get_xlim()
-    wide = low + (high - low) / 0.78
-    ax.set_xlim(*(np.exp((low, wide)) if law.startswith("log") else (low, wide)))
-    here = ax.get_yaxis_transform()  # x in shares of the axes, y in data
-    ax.plot(
-        [0.86, 0.86],
-        [middle - error, middle + error],
-        transform=here,
-        color=GREY,
-        linewidth=1.6,
-        marker="_",
-        markersize=9,
-    )
-    says = {"rotation": 90, "ha": "center", "va": "center", "fontsize": 8, "color": GREY}
-    ax.text(0.935, middle, "± standard error", transform=here, **says)

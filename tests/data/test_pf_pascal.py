@@ -14,17 +14,13 @@ from scipy.io import savemat
 from corrlib.data import check_tree, load
 from corrlib.data.pf_pascal import PFPascal
 from corrlib.experiments.evaluate import evaluate
-from tests.data.test_pf import DATA, Exact, cut, picture, problems
+from tests.data.pascal_tree import KPS, pascal_tree
+from tests.data.test_pf import DATA, Exact, cut, problems
 
 real = pytest.mark.skipif(
     not (DATA / "pf_pascal_pairs").is_dir(), reason=f"no real lists at {DATA}; set CORRLIB_DATA"
 )
 HEAD = "source_image,target_image,class,XA,YA,XB,YB\n"
-KPS = {
-    "one": [[3.5, 4], [10, 20], [np.nan, np.nan], [40, 30]],
-    "two": [[5, 6], [np.nan, np.nan], [7, 8], [50.25, 9]],
-    "three": [[0, 0], [1, 2], [3, 4], [59, 39]],
-}
 
 
 @pytest.fixture
@@ -32,27 +28,7 @@ def pascal(tmp_path) -> Path:
     """Three cats, a test list with points, a validation list and a training list with mirrored
     rows.
     """
-    root = tmp_path / "PF-dataset-PASCAL"
-    for i, (name, kps) in enumerate(KPS.items()):
-        picture(root / "JPEGImages" / f"{name}.jpg", i)
-        (root / "Annotations" / "cat").mkdir(parents=True, exist_ok=True)
-        savemat(
-            root / "Annotations" / "cat" / f"{name}.mat",
-            {"kps": np.array(kps), "bbox": [[2.0, 3.0, 52.0, 33.0]]},
-        )
-    where = "PF-dataset-PASCAL/JPEGImages"
-    points = "3.5;40,4;30,5;50.25,6;9"
-    (tmp_path / "test_pairs.csv").write_text(
-        f"source_image,target_image,class,XA,YA,XB,YB\n{where}/one.jpg,{where}/two.jpg,8,{points}\n"
-    )
-    head = "source_image,target_image,class,flip\n"
-    (tmp_path / "val_pairs.csv").write_text(head + f"{where}/one.jpg,{where}/three.jpg,8,0\n")
-    rows = [
-        f"{where}/three.jpg,{where}/one.jpg,8,{flip}\n" for flip in (0, 1, 1)
-    ]  # some rows are published twice
-    (root / "image_pairs").mkdir()
-    (root / "image_pairs" / "train_pairs.csv").write_text(head + "".join(rows))
-    return tmp_path
+    return pascal_tree(tmp_path)
 
 
 def test_test_list_has_its_own_points(pascal):
@@ -124,32 +100,6 @@ def test_is_counted_in_its_square(pascal):
     assert table["distance_px"].to_numpy() == pytest.approx(3) and set(table["tolerance_px"]) == {
         60
     }
-
-
-@pytest.mark.parametrize(
-    ("text", "said"),
-    [
-        (
-            "a,b,class\n",
-            "test_pairs.csv has no column source_image, target_image; it has a, b, class",
-        ),
-        (
-            "source_image,target_image,class\nx/one.jpg,x/two.jpg,21\n",
-            "line 2: class is 21; wanted 1 to 20",
-        ),
-        (HEAD + "one.jpg,two.jpg,8,1;2,3,4;5,6;7\n", "line 2, XA and YA"),
-        (HEAD + "one.jpg,two.jpg,8,1,3,4;5,6;7\n", "1 points in XA and 2 in XB"),
-        (
-            HEAD + "one.jpg,two.jpg,8,1,3,99,7\n",
-            r"line 2, XB;YB puts keypoint '0' at \(99, 7\), outside of its 60 x 40 image",
-        ),
-    ],
-)
-def test_lists_that_are_wrong(pascal, text, said):
-    (pascal / "test_pairs.csv").write_text(text)
-    with pytest.raises(ValueError, match=said):
-        load("pf_pascal", pascal)[0]
-    assert any(re.search(said, problem) for problem in problems("pf_pascal", pascal))
 
 
 def test_check_lists_every_problem(pascal, tmp_path):
@@ -229,72 +179,6 @@ def test_the_real_lists(tmp_path):
     )
     with pytest.raises(FileNotFoundError, match="no image at .*2011_001407.jpg"):
         pairs[0]
-
-
-def test_points_of_the_mat_files_do_not_ask_for_those_of_the_list(pascal):
-    path = pascal / "test_pairs.csv"
-    path.write_text(path.read_text().replace("5;50.25", "5;50.25;7"))
-    with pytest.raises(ValueError, match="line 2, XB and YB"):
-        PFPascal(pascal)
-    assert PFPascal(pascal, points="mat")[0].keypoints == ("0", "3")
-    assert len(problems("pf_pascal", pascal)) == 1
-    assert problems("pf_pascal", pascal, points="mat") == []
-
-
-@pytest.mark.parametrize(
-    ("content", "said"),
-    [
-        (b"", "test_pairs.csv is empty; wanted a header"),
-        ((HEAD + "a,b,8,1,2,3,4,5\n").encode(), "test_pairs.csv: .*; wanted as many values in"),
-        ((HEAD + "a,b,8,1,2,3,4\na,b,8,1,2,3,4,5\n").encode(), "test_pairs.csv: .*Expected 7"),
-        ("source_image,tärget".encode("latin1"), "test_pairs.csv is not UTF-8 text"),
-    ],
-)
-def test_a_list_that_is_no_table_names_its_file(pascal, content, said):
-    (pascal / "test_pairs.csv").write_bytes(content)
-    with pytest.raises(ValueError, match=said):
-        PFPascal(pascal)
-    assert re.search(said, problems("pf_pascal", pascal)[0])
-
-
-@pytest.mark.parametrize(
-    ("row", "said"),
-    [(",two.jpg,8,0", "line 2: an image has no name"), ("a,b,8,yes", "line 2: flip is 'yes'")],
-)
-def test_names_and_flips_that_are_none(pascal, row, said):
-    (pascal / "val_pairs.csv").write_text(f"source_image,target_image,class,flip\n{row}\n")
-    with pytest.raises(ValueError, match=said):
-        PFPascal(pascal, "val")
-    assert any(re.search(said, problem) for problem in problems("pf_pascal", pascal))
-
-
-def test_a_list_of_another_name_and_place(pascal, tmp_path):
-    path = tmp_path / "elsewhere" / "all_pairs.csv"
-    path.parent.mkdir()
-    (pascal / "test_pairs.csv").rename(path)
-    assert len(PFPascal(pascal, lists=path)) == 1
-    with pytest.raises(FileNotFoundError, match="no list .*none.csv"):
-        PFPascal(pascal, lists=tmp_path / "none.csv")
-    assert problems("pf_pascal", pascal, lists=str(path)) == []
-
-
-def test_the_shared_images_are_those_of_their_two_lists(pascal):
-    notices = [str(n) for n in check_tree("pf_pascal", pascal)]
-    assert any("images of test are in trn too" in n and "302 of 506" in n for n in notices)
-    assert any("images of test are in val too" in n and "148 of 506" in n for n in notices)
-    assert any(n.endswith("of val are in trn too, as in the published lists") for n in notices)
-
-
-@real
-def test_the_number_of_shared_images_is_that_of_the_real_lists(pascal):
-    lists = {
-        split: PFPascal(pascal, split, lists=DATA / "pf_pascal_pairs") for split in ("test", "val")
-    }
-    images = {
-        split: {image for name in pairs.names for image in pairs.row(name).images}
-        for split, pairs in lists.items()
-    }
-    assert (len(images["test"] & images["val"]), len(images["test"])) == (148, 506)
 
 
 def test_a_box_without_extent_names_its_file(pascal):

@@ -11,7 +11,7 @@ import pytest
 from corrlib import metrics
 from corrlib.experiments import random_search, search_optimism
 from corrlib.viz import search as draw
-from corrlib.viz.style import GREY, RC
+from corrlib.viz.style import RC
 from tests.experiments.test_random_search import SPACE
 
 
@@ -183,10 +183,9 @@ def test_figures_show_every_trial_and_the_gap():
                 else np.array_equal(x, trials[name])
             )
         assert [tick.get_text() for tick in drawn[4].get_xticklabels()] == ["10", "10+11"]
-        bars = [line for ax in drawn for line in ax.lines if line.get_color() == GREY]
-        assert len(bars) == 1 and np.ptp(bars[0].get_ydata()) == pytest.approx(
-            2 * trials["apart"].mean()
-        )
+        for ax in drawn:
+            ends = np.array([bar[:, 1] for bar in ax.collections[0].get_segments()])
+            assert np.diff(ends).ravel() == pytest.approx(2 * trials["apart"])
         assert len(figure.axes) == 6
         with pytest.raises(ValueError, match="got 2 axes for 6 settings"):
             draw.settings_scatter(axes[0, :2], trials, SPACE)

@@ -52,4 +52,4 @@ def test_a_killed_run_ends_in_the_same_head_and_the_head_is_a_method(
     env = Env(models={"toybox": tiny_diffuser})
     method = methods.load("sd_dino", env=env, head=str(parts), **settings)
     assert method.weights.endswith(files.fingerprint(first))
-    assert first.settings.channels == (64 + 64 + 32 + 32,) and first.settings.grid == (6, 6)
+    assert first.settings.channels == (32 + 32 + 32 + 32,) and first.settings.grid == (6, 6)

@@ -117,7 +117,7 @@ def test_difference_of_two_ways_of_counting_one_table():
         value == pytest.approx(metrics.pck(data) - metrics.pck(data, by="category"))
         and 0 < low < value < high
     )
-    # sure of the difference although not of the numbers: the same resamples on both sides
+    # sure of the difference although not of the numbers: what is hard is hard on both sides
     _, bottom, top = metrics.pck_interval(data, "category", over="pair")
     assert high - low < 1.2 * (top - bottom)
     edge = data.assign(distance_px=0.1 * data["tolerance_px"])  # every point on its circle

@@ -254,3 +254,14 @@ def test_a_folder_of_one_s_own_is_left_alone(script, tmp_path, capsys):
     (tmp_path / "out").write_text("mine")
     assert script.main(["--out", str(tmp_path / "out"), "--device", "cpu"]) == 2
     assert "out is a file; wanted a folder" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("left", [0, 100, -100])
+def test_a_damaged_checkpoint_is_named(tmp_path, left):
+    path = tmp_path / "vae.pt"
+    assert checkpoint.load(path, "cpu") is None
+    checkpoint.save({"x": torch.arange(100)}, path)
+    assert torch.equal(checkpoint.load(path, "cpu")["x"], torch.arange(100))
+    path.write_bytes(path.read_bytes()[:left])
+    with pytest.raises(ValueError, match="vae.pt is no checkpoint that can be read .*delete it"):
+        checkpoint.load(path, "cpu")
