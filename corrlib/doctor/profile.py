@@ -28,6 +28,8 @@ def _asked(profile: Profile) -> Iterator[tuple]:
     """(where it stands, method, preset, settings) of every run and every trial."""
     preset = profile.get("preset", "toybox")
     for name, run in (profile.get("runs") or {}).items():
+        if not run:
+            continue
         values = {key: Typed(value) for key, value in run.get("set", {}).items()}  # as if typed
         yield f"runs.{name}", run["method"], run.get("preset", preset), values
     for name, study in (profile.get("studies") or {}).items():

@@ -9,12 +9,7 @@ from conftest import picture
 
 from corrlib import methods
 from corrlib.cli import main
-from corrlib.experiments.tasks.flow import FlowSettings
-from corrlib.experiments.tasks.joints import JointSettings
-from corrlib.experiments.tasks.planes import PlaneSettings
-from corrlib.matching.propagation import Rule
 from corrlib.validation import Typed
-from corrlib.validation.check import checked_fields
 
 RAW = (
     "Traceback",
@@ -288,18 +283,3 @@ def test_points_of_both_flags_count_and_may_lie_half_a_pixel_outside(capsys, fol
     assert main(["match", *images, *points, "--method", "copy_position"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert [line.split(" -> ")[0] for line in lines] == ["(-0.4, 3)", "(5, 6)", "(7, 8)"]
-
-
-# ---------------- what benchmarks beside PCK ask for
-
-
-@pytest.mark.parametrize("settings", [Rule, FlowSettings, JointSettings, PlaneSettings])
-def test_a_tasks_text_is_read_or_refused_in_one_line(settings):
-    for field in dataclasses.fields(settings):
-        for text in TEXTS:
-            try:
-                found = checked_fields(settings, {field.name: Typed(text)}, "the task has no")
-            except (ValueError, TypeError) as error:
-                one_line(str(error))
-            else:
-                assert hash(settings(**found))

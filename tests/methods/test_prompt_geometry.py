@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch.nn.functional import interpolate
 
+from corrlib import methods
 from corrlib.methods.prompt_optimization.crops import (
     corners,
     draw_offset,
@@ -198,5 +199,5 @@ def test_settings_are_checked():
         ({"heads": ()}, "heads"),
     ):
         with pytest.raises(ValueError, match=said):
-            PromptSettings(**bad)
+            methods.settings("prompt_optimization", "paper", **bad)
     assert hash(PAPER) == hash(PromptSettings())
