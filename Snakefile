@@ -242,7 +242,7 @@ rule record:
     log: f"{BUILD}/logs/record-{{record}}.log",
     threads: THREADS
     resources: **MODEL,
-    shell: step("a sample of the record {wildcards.record}", "{log}", f"{CORRLIB} record check {{wildcards.record}} --profile {NAME} --out {{output}}")
+    shell: step("a sample of the record {wildcards.record}", "{log}", f"{CORRLIB} record check {{wildcards.record}} --profile {NAME} --force --out {{output}}")
 
 
 CHECKED = expand(rules.record.output, record=RECORDS)

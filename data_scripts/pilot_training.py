@@ -17,6 +17,7 @@ import platform
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 
@@ -27,7 +28,9 @@ from torch.utils.flop_counter import FlopCounterMode
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
+from corrlib.cli import add_debug, answer
 from corrlib.storage.atomic_write import atomic_write
+from corrlib.storage.outputs import claim_folder
 from data_scripts.toytrain import latents, models, pool, run, vae
 from data_scripts.toytrain.begin import begin
 from data_scripts.toytrain.diffusion import Recipe
@@ -108,11 +111,12 @@ def provenance(args: argparse.Namespace, seconds: float) -> dict:
         "machine": f"{os.cpu_count()} cores of a {platform.machine()} CPU",
         "torch": torch.__version__,
         "date": date.today().isoformat(),
-        "seconds": round(seconds),
+        "seconds_of_last_call": round(seconds),  # trials that were there are not run again
     }
 
 
-def main() -> None:
+def main(given: Sequence[str] | None = None) -> int:
+    """The command; returns the exit code."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -122,7 +126,17 @@ def main() -> None:
     parser.add_argument(
         "--trials", nargs="+", choices=list(TRIALS), default=list(TRIALS), help="only these"
     )
-    args = parser.parse_args()
+    parser.add_argument(
+        "--force", action="store_true", help="go on in an --out that this script did not begin"
+    )
+    add_debug(parser)
+    args = parser.parse_args(given)
+    return answer(lambda: work(args), args)
+
+
+def work(args: argparse.Namespace) -> None:
+    """The trials that are not done yet, and the record of all of them."""
+    claim_folder(args.out, force=args.force)
     torch.set_num_threads(1)
     started, rows = time.time(), []
     for name in args.trials:
@@ -142,4 +156,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

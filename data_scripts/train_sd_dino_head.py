@@ -20,14 +20,16 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from corrlib import data, methods  # noqa: E402
-from corrlib.cli.common import setting  # noqa: E402
-from corrlib.heads import files  # noqa: E402
-from corrlib.heads.training import LOSSES, Fit  # noqa: E402
-from corrlib.methods.base import Env  # noqa: E402
-from corrlib.methods.sd_dino.supervised import fit_head  # noqa: E402
-from corrlib.storage.tensor_store import TensorStore  # noqa: E402
-from data_scripts.train_hyperfeatures import Curve  # noqa: E402
+from corrlib import data, methods
+from corrlib.cli import add_debug, answer
+from corrlib.cli.common import setting
+from corrlib.heads import files
+from corrlib.heads.training import LOSSES, Fit
+from corrlib.methods.base import Env
+from corrlib.methods.sd_dino.supervised import fit_head
+from corrlib.storage.outputs import claim_folder
+from corrlib.storage.tensor_store import TensorStore
+from data_scripts.train_hyperfeatures import Curve
 
 
 def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
@@ -60,12 +62,15 @@ def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
     add("--seed", type=int, default=0, help="of noise, of the head and of the pairs' order")
     add("--out", type=Path, default=ROOT / "build/sd-dino-head")
     add("--device", default="cpu", help="cpu, cuda, mps")
+    add("--force", action="store_true", help="go on in an --out that this script did not begin")
+    add_debug(parser)
     return parser.parse_args(given)
 
 
 def run(args: argparse.Namespace, env: Env | None = None) -> Path:
     """All of it; returns the head's file."""
     env = env or Env(args.device)
+    claim_folder(args.out, force=args.force)
     env.store = TensorStore(args.out / "features")
     method = methods.load("sd_dino", args.preset, env=env, **dict(args.settings))
     pairs = data.load(args.data, args.root, args.split)
@@ -94,5 +99,15 @@ def run(args: argparse.Namespace, env: Env | None = None) -> Path:
     return path
 
 
+def main(given: Sequence[str] | None = None) -> int:
+    """The command; returns the exit code."""
+    args = arguments(given)
+
+    def work() -> None:
+        run(args)
+
+    return answer(work, args)
+
+
 if __name__ == "__main__":
-    run(arguments())
+    sys.exit(main())

@@ -13,6 +13,8 @@ from typing import Any
 
 import torch
 
+from corrlib.storage.machine import processor
+
 REST = "rest"
 
 

@@ -21,6 +21,7 @@ def add(parser: argparse.ArgumentParser) -> None:
         help="how many blocks to check (default: the entry's `sample`)",
     )
     parser.add_argument("--out", type=Path, help="file for what a check found, JSON")
+    parser.add_argument("--force", action="store_true", help="replace --out if it is there")
     parser.add_argument("--device", help="cpu, cuda, cuda:1, mps (default: the profile's)")
 
 
@@ -30,6 +31,7 @@ def run(args: argparse.Namespace) -> None:
     from corrlib.experiments import record_recipes, records
     from corrlib.experiments.records import Record
     from corrlib.storage.atomic_write import atomic_write
+    from corrlib.storage.outputs import require_new
 
     profile = open_profile(args)
     root = profile.path("book", "records")
@@ -41,6 +43,8 @@ def run(args: argparse.Namespace) -> None:
     if args.name is None:
         raise ValueError(f"record {args.what} wants the name of a record; see: record list")
     entry, folder = record_recipes.entry(profile, args.name), root / args.name
+    if args.out is not None:
+        require_new(args.out, force=args.force)
     if args.what == "check":
         Record.open(folder)  # says what to type before anything is loaded
     work = profile.build("records", args.name)

@@ -15,6 +15,7 @@ from corrlib.data.sources import HOME, Benchmark, human, receipts
 from corrlib.data.sources.table import BENCHMARKS
 from corrlib.doctor.finding import Finding
 from corrlib.doctor.models import bytes_of, model_findings
+from corrlib.doctor.profile import profile_finding
 from corrlib.experiments.profiles import Profile
 
 
@@ -32,6 +33,7 @@ def present(
     )
     yield Finding("versions", None, f"Python {platform.python_version()}, {versions}")
     yield _device(device, profile)
+    yield profile_finding(profile)
     yield from model_findings(profile)
     yield _data(profile)
     home = home or profile.path(HOME)

@@ -23,7 +23,6 @@ class Data(Section):
     name: Name
     root: Name
     make: str = ""
-    keep: bool = False
     size: str = ""
 
 

@@ -79,7 +79,7 @@ def load_profile(name: str = "toybox", root: str | Path | None = None) -> Profil
     try:
         settings = yaml.safe_load(path.read_text())
     except yaml.YAMLError as error:
-        raise ValueError(f"{path} is not valid YAML: {error}") from error
+        raise ValueError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from error
     if not isinstance(settings, dict):
         raise ValueError(
             f"{path} holds {type(settings).__name__}; wanted a mapping of sections, as in "

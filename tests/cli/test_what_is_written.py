@@ -126,6 +126,13 @@ def test_labels_never_replace_a_card_of_one_s_own(capsys, tmp_path):
     assert (tmp_path / "README.md").read_text() == "mine" and not (tmp_path / "work").exists()
 
 
+def test_a_check_of_a_record_leaves_a_file_of_one_s_own(capsys, tmp_path):
+    (tmp_path / "mine.json").write_text("mine")
+    code, err = said(capsys, "record", "check", "prompt_cost", "--out", tmp_path / "mine.json")
+    assert code == 2 and "mine.json is there already" in err
+    assert (tmp_path / "mine.json").read_text() == "mine"
+
+
 def test_screenshots_leave_pictures_of_one_s_own(tmp_path, monkeypatch):
     book, shots = tmp_path / "build/toybox/book", tmp_path / "shots"
     book.mkdir(parents=True), shots.mkdir()

@@ -9,12 +9,7 @@ from conftest import picture
 
 from corrlib import methods
 from corrlib.cli import main
-from corrlib.experiments.tasks.flow import FlowSettings
-from corrlib.experiments.tasks.joints import JointSettings
-from corrlib.experiments.tasks.planes import PlaneSettings
-from corrlib.matching.propagation import Rule
 from corrlib.validation import Typed
-from corrlib.validation.check import checked_fields
 
 RAW = (
     "Traceback",
@@ -264,6 +259,18 @@ def test_wrong_arguments(capsys, argv, said):
     assert said in refused(capsys, *argv)
 
 
+def test_another_data_set_is_looked_for_where_the_profile_has_it(capsys, tmp_path, monkeypatch):
+    (tmp_path / "corrlib").mkdir(), (tmp_path / "profiles").mkdir()
+    (tmp_path / "profiles/toybox.yml").write_text(
+        "{data: {name: spair, root: here}, benchmarks: {pf_willow: there}, split: test}"
+    )
+    monkeypatch.chdir(tmp_path)
+    assert f"no PF-Willow at {tmp_path / 'there'}" in refused(capsys, "data", "info", "pf_willow")
+    method = ("--method", "copy_position")
+    err = refused(capsys, "evaluate", "--data", "pf_willow", *method, "--preset", "toybox")
+    assert f"no PF-Willow at {tmp_path / 'there'}" in err
+
+
 @pytest.mark.parametrize("points", [("40",), ("a,b",), ("1,2,3",), ("",), ("-400,3",), ("nan,3",)])
 def test_wrong_points(capsys, folder, points):
     images = folder / "a.png", folder / "b.png"
@@ -276,18 +283,3 @@ def test_points_of_both_flags_count_and_may_lie_half_a_pixel_outside(capsys, fol
     assert main(["match", *images, *points, "--method", "copy_position"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert [line.split(" -> ")[0] for line in lines] == ["(-0.4, 3)", "(5, 6)", "(7, 8)"]
-
-
-# ---------------- what benchmarks beside PCK ask for
-
-
-@pytest.mark.parametrize("settings", [Rule, FlowSettings, JointSettings, PlaneSettings])
-def test_a_tasks_text_is_read_or_refused_in_one_line(settings):
-    for field in dataclasses.fields(settings):
-        for text in TEXTS:
-            try:
-                found = checked_fields(settings, {field.name: Typed(text)}, "the task has no")
-            except (ValueError, TypeError) as error:
-                one_line(str(error))
-            else:
-                assert hash(settings(**found))

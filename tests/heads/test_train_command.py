@@ -55,7 +55,7 @@ def test_a_killed_run_ends_in_the_same_head(root, tmp_path, tiny_diffuser, capsy
     assert one["loss"].tolist()[::2] == pytest.approx(curve["loss"].tolist()[::3])
     said = capsys.readouterr().out
     assert "images 3; pairs 2; points 3; steps 5; calls of the U-Net 12; " in said
-    assert "--set 'positions=(0, 3)' --set 'layers=(8, 9, 10)' --set 'grid=(8, 8)'" in said
+    assert "--set 'positions=(0,3)' --set 'layers=(8,9,10)' --set grid=8x8" in said
     assert first.settings.timesteps == (0, 750) and len(first.settings.layers) == 3
     card = (tmp_path / "two" / "README.md").read_text()
     assert files.fingerprint(first) in card and "steps=4, positions=(0, 3)" in card

@@ -245,6 +245,7 @@ def test_registry_lists_without_importing_and_suggests():
         "pixels",
         "prompt_optimization",
         "random_unet",
+        "sd_dino",
         "word_attention",
     ]
     assert out.strip() == str(known)
@@ -252,6 +253,7 @@ def test_registry_lists_without_importing_and_suggests():
         "copy_position",
         "prompt_optimization",
         "random_unet",
+        "sd_dino",
         "word_attention",
     ]
     with pytest.raises(KeyError, match="no method 'dit'; did you mean dift"):

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from conftest import picture_view
 
 from corrlib.coords import Frame
 from corrlib.methods.prompt_optimization.labels.plan import Plan, query_points
@@ -63,5 +64,5 @@ def test_shrinking_takes_the_rim_and_the_picture_s_border():
 
 
 def test_query_points_come_from_the_mask_that_is_given():
-    points = query_points(views(1)[0], Plan(points=2), lambda view: np.eye(10, dtype=bool))
+    points = query_points(picture_view(30, 30), Plan(points=2), lambda view: np.eye(10, dtype=bool))
     assert points.tolist() in ([[4, 4], [9, 9]], [[4, 4], [0, 0]])

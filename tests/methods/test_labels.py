@@ -22,6 +22,7 @@ from corrlib.methods.prompt_optimization.labels.plan import Plan, rounds
 from corrlib.methods.prompt_optimization.labels.teacher import Teacher
 from corrlib.methods.prompt_optimization.labels.truth import COLUMNS, World, correct
 from corrlib.types import View
+from corrlib.validation.check import checked_fields
 
 ROOT = Path(__file__).parents[2]
 
@@ -122,7 +123,7 @@ def test_rounds_take_all_categories_in_turn_and_targets_around_the_ring():
     with pytest.raises(ValueError, match="fewer targets than images"):
         Plan(images=3, targets=3)
     with pytest.raises(ValueError, match="mask is 'saliency'"):
-        Plan(mask="saliency")
+        checked_fields(Plan, {"mask": "saliency"}, "a plan has no")
 
 
 @pytest.fixture

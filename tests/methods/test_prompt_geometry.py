@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch.nn.functional import interpolate
 
+from corrlib import methods
 from corrlib.methods.prompt_optimization.crops import (
     corners,
     draw_offset,
@@ -189,7 +190,7 @@ def test_settings_are_checked():
     for bad, said in (
         ({"crops": 3}, "4 crops or more"),
         ({"crop": 0.4}, "0.5 to 1"),
-        ({"noise": "poisson"}, "gaussian or uniform"),
+        ({"noise": "poisson"}, "wanted one of gaussian, uniform"),
         ({"layers": (7, 7)}, "different layers"),
         ({"token": 77}, "0 to 76"),
         ({"timestep": 1000}, "0 .* to 999"),
@@ -198,5 +199,5 @@ def test_settings_are_checked():
         ({"heads": ()}, "heads"),
     ):
         with pytest.raises(ValueError, match=said):
-            PromptSettings(**bad)
+            methods.settings("prompt_optimization", "paper", **bad)
     assert hash(PAPER) == hash(PromptSettings())

@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from corrlib import methods
+from corrlib.methods.base import Env
 from corrlib.methods.prompt_optimization import method as module
 from corrlib.methods.prompt_optimization.settings import PromptSettings
 from corrlib.metrics.protocol import Protocol
@@ -70,7 +71,7 @@ def test_the_official_preset_differs_in_what_is_documented_and_in_nothing_else()
         == Protocol("source_box", frame=(512, 512))
         == module.PROTOCOLS["retest"]
     )
-    said = module.__doc__
+    said = " ".join(module.__doc__.split())
     assert all(
         word in said
         for word in ("heads 4 to 7", "uniform", "t = 40", "soft-max", "half pixel", "77 tokens")
@@ -89,6 +90,16 @@ def test_the_schedule_of_the_released_code(tiny_diffuser):
     )
 
 
+@pytest.fixture
+def env(tiny_diffuser) -> Env:
+    return Env(models={"toybox": tiny_diffuser})
+
+
+def small(env, **overrides):
+    few = {"size": 32, "layers": (10, 13), "crops": 5, "tokens": 5}
+    return methods.load("prompt_optimization", "toybox", env=env, **{**few, **overrides})
+
+
 def test_bad_settings_fail_before_any_work(env):
     for bad, said in (
         ({"layers": (7, 16)}, "no layer 16"),
@@ -102,6 +113,6 @@ def test_bad_settings_fail_before_any_work(env):
 
 
 def test_what_is_read_must_be_tapped():
-    for read in ((7,), ()):
-        with pytest.raises(ValueError, match="some of the layers that are tapped"):
+    for read, said in (((7,), "some of the layers that are tapped"), ((), "wanted one or more")):
+        with pytest.raises(ValueError, match=said):
             PromptSettings(layers=(10, 13), read=read)

@@ -10,7 +10,7 @@ import torch
 sys.path.insert(0, str(Path(__file__).parents[2] / "data_scripts"))
 import train_on_accelerator  # noqa: E402
 
-from data_scripts.toytrain import pool, record  # noqa: E402
+from data_scripts.toytrain import pool, validation  # noqa: E402
 from data_scripts.toytrain.diffusion import Recipe  # noqa: E402
 
 SMALL = ["--device", "cpu", "--image", "32", "--batch", "4", "--no-compile"]
@@ -20,8 +20,8 @@ SMALL = ["--device", "cpu", "--image", "32", "--batch", "4", "--no-compile"]
 def small(monkeypatch):
     """One picture a category in a chunk, two validation pictures of two categories."""
     monkeypatch.setattr(pool, "EACH", 1)
-    monkeypatch.setattr(record, "IMAGES", {"calibrated": 2, "hard": 2})
-    monkeypatch.setattr(record, "CATEGORIES", ("cat", "bus"))
+    monkeypatch.setattr(validation, "IMAGES", {"calibrated": 2, "hard": 2})
+    monkeypatch.setattr(validation, "CATEGORIES", ("cat", "bus"))
     monkeypatch.setattr(train_on_accelerator, "PROBE", 2)
 
 

@@ -4,7 +4,13 @@ import pytest
 import torch
 from torch import nn
 
-from data_scripts import train_on_accelerator, train_toy_diffusion, train_toy_dino
+from data_scripts import (
+    pilot_training,
+    train_on_accelerator,
+    train_sd_dino_head,
+    train_toy_diffusion,
+    train_toy_dino,
+)
 from data_scripts.toytrain import checkpoint, export, latents, models, pool
 from data_scripts.toytrain.begin import begin
 from data_scripts.toytrain.diffusion import Latents, Recipe, Trainer, due_after
@@ -242,17 +248,20 @@ def test_the_tokenizer_is_learned_from_the_captions():
     )
 
 
-@pytest.mark.parametrize(
-    "script", [train_toy_diffusion, train_on_accelerator, train_toy_dino], ids=lambda m: m.__name__
-)
+SCRIPTS = [pilot_training, train_on_accelerator, train_sd_dino_head]
+SCRIPTS += [train_toy_diffusion, train_toy_dino]
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda module: module.__name__)
 def test_a_folder_of_one_s_own_is_left_alone(script, tmp_path, capsys):
     (tmp_path / "vae.pt").write_text("mine")
-    assert script.main(["--out", str(tmp_path), "--device", "cpu"]) == 2
+    device = [] if script is pilot_training else ["--device", "cpu"]
+    assert script.main(["--out", str(tmp_path), *device]) == 2
     said = capsys.readouterr().err
     assert "holds vae.pt and was not begun by this command" in said and said.count("\n") == 1
     assert [path.name for path in tmp_path.iterdir()] == ["vae.pt"]
     (tmp_path / "out").write_text("mine")
-    assert script.main(["--out", str(tmp_path / "out"), "--device", "cpu"]) == 2
+    assert script.main(["--out", str(tmp_path / "out"), *device]) == 2
     assert "out is a file; wanted a folder" in capsys.readouterr().err
 
 

@@ -16,7 +16,13 @@ from corrlib.methods.hyperfeatures.method import Hyperfeatures
 from corrlib.types import FeatureMap, View
 
 GUIDANCE = 7.5
-NEGATIVE = ""  # the released configuration has a list of 26 complaints, from a post of 2022
+# the released configuration's, which quotes a post by E. Mostaque of November 2022; a toy's text
+# encoder knows none of these words
+RELEASED_NEGATIVE = (
+    "poorly drawn, ugly, tiling, out of frame, mutation, mutated, extra limbs, extra legs, extra "
+    "arms, disfigured, deformed, cross-eye, body out of frame, blurry, bad art, bad anatomy, "
+    "blurred, text, watermark, grainy,  writing, calligraphy, sign, cut off"
+)
 
 
 @dataclass(frozen=True)
@@ -35,14 +41,15 @@ def draw(
     prompt: str,
     *,
     seed: int = 0,
-    negative: str = NEGATIVE,
+    negative: str = "",
     guidance: float | int = GUIDANCE,
 ) -> Drawn:
     """Draw `prompt`, and mix by the method's head what is read at its positions on the way down.
 
     A head is used as it was trained on inversions: position by position, which under the rule
     "released" stand one stride noisier here. The picture has the settings' size. Noise is keyed on
-    `seed` and the prompt. Raises ValueError where the settings name another path, or no sum.
+    `seed` and the prompt; `RELEASED_NEGATIVE` is the released code's `negative`. Raises ValueError
+    where the settings name another path, or no sum.
     *Source:* `configs/synthetic.yaml` and `synthetic_demo.ipynb` of the released code.
     """
     extract: Hyperfeatures = method.extract

@@ -41,7 +41,8 @@ class Plan(Validated):
         super().__post_init__()
         if self.sources > self.images or self.targets >= self.images:
             raise ValueError(
-                f"got {self}; wanted at most as many sources as images, and fewer targets"
+                f"got {self}; wanted at most as many sources as images, "
+                "and fewer targets than images"
             )
 
 
