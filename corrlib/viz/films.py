@@ -10,6 +10,7 @@ from jaxtyping import Float
 from matplotlib.axes import Axes
 
 from corrlib.types import Video
+from corrlib.viz.benchmarks import HALO
 from corrlib.viz.style import BLUE, ORANGE, PAPER, PLUM, SAND, TEAL, bare, to_array, to_pixels
 
 OBJECTS = (BLUE, ORANGE, TEAL, PLUM, SAND)  # of a film, in the order of their ids
