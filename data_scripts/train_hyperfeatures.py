@@ -28,7 +28,7 @@ sys.path.insert(0, str(ROOT))
 from corrlib import data, methods
 from corrlib.backbones.skeletons import skeleton
 from corrlib.cli import add_debug, answer
-from corrlib.cli.common import setting
+from corrlib.cli.common import add_values
 from corrlib.experiments.evaluate import evaluate, select
 from corrlib.heads import files
 from corrlib.heads.aggregation import AggregationHead
@@ -58,15 +58,7 @@ def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--root", type=Path, default=ROOT / "build/toybox/data/SPair-71k")
     parser.add_argument("--split", default="trn", help="whose pairs are learned (default: trn)")
     parser.add_argument("--preset", default="toybox", help="of the method hyperfeatures")
-    parser.add_argument(
-        "--set",
-        dest="settings",
-        type=setting,
-        action="append",
-        default=[],
-        metavar="NAME=VALUE",
-        help="replace a setting of the method",
-    )
+    add_values(parser, "--set", "settings", "replace a setting of the method")
     parser.add_argument("--steps", type=int, default=5000, help="the paper's by default")
     parser.add_argument("--pairs", type=int, default=1, help="pairs of images a step")
     parser.add_argument("--rate", type=float, default=1e-3)

@@ -22,14 +22,14 @@ sys.path.insert(0, str(ROOT))
 
 from corrlib import data, methods
 from corrlib.cli import add_debug, answer
-from corrlib.cli.common import setting
+from corrlib.cli.common import add_values
 from corrlib.heads import files
 from corrlib.heads.training import LOSSES, Fit
 from corrlib.methods.base import Env
 from corrlib.methods.sd_dino.supervised import fit_head
 from corrlib.storage.outputs import claim_folder
 from corrlib.storage.tensor_store import TensorStore
-from data_scripts.train_hyperfeatures import Curve
+from data_scripts.toytrain.curve import Curve
 
 
 def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
@@ -42,15 +42,7 @@ def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
     add("--split", default="trn", help="whose pairs are learned (default: trn)")
     add("--limit", type=int, help="so many pairs at most, evenly spread")
     add("--preset", default="toybox", help="of the method sd_dino")
-    add(
-        "--set",
-        dest="settings",
-        type=setting,
-        action="append",
-        default=[],
-        metavar="NAME=VALUE",
-        help="replace a setting of the method",
-    )
+    add_values(parser, "--set", "settings", "replace a setting of the method")
     add("--among", choices=LOSSES, default="cells", help="what a point has to be found among")
     add("--steps", type=int, default=5000)
     add("--pairs", type=int, default=1, help="pairs of images a step")

@@ -3,7 +3,7 @@
 import argparse
 import json
 
-from corrlib.cli.common import by_name, setting
+from corrlib.cli.common import add_values, by_name
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -12,15 +12,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--json", action="store_true", help="print one JSON object and nothing else"
     )
-    parser.add_argument(
-        "--set",
-        dest="options",
-        type=setting,
-        action="append",
-        default=[],
-        metavar="NAME=VALUE",
-        help="an option of the benchmark",
-    )
+    add_values(parser, "--set", "options", "an option of the benchmark")
 
 
 def run(args: argparse.Namespace) -> int:

@@ -90,15 +90,11 @@ def add_method(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--preset", help="named settings: toybox, paper, official, ... (default: the profile's)"
     )
-    parser.add_argument(
+    add_values(
+        parser,
         "--set",
-        type=setting,
-        action="append",
-        default=[],
-        metavar="NAME=VALUE",
-        dest="settings",
-        help="replace one setting, for example --set timestep=51 --set size=256x256; may be "
-        "repeated",
+        "settings",
+        "replace one setting, for example --set timestep=51 --set size=256x256; may be repeated",
     )
     parser.add_argument("--device", help="cpu, cuda, cuda:1, mps (default: the profile's)")
     parser.add_argument(
@@ -108,16 +104,31 @@ def add_method(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_values(parser: argparse.ArgumentParser, flag: str, dest: str, help: str) -> None:
+    """A flag that takes NAME=VALUE and may be repeated: a list of pairs, read by `setting`."""
+    parser.add_argument(
+        flag, dest=dest, type=setting, action="append", default=[], metavar="NAME=VALUE", help=help
+    )
+
+
+def add_shard(parser: argparse.ArgumentParser) -> None:
+    """--shard."""
+    parser.add_argument(
+        "--shard",
+        type=shard,
+        default=(0, 1),
+        metavar="i/n",
+        help="do the i-th of n parts, counted from 0",
+    )
+
+
 def add_option(parser: argparse.ArgumentParser) -> None:
     """--option."""
-    parser.add_argument(
+    add_values(
+        parser,
         "--option",
-        type=setting,
-        action="append",
-        default=[],
-        metavar="NAME=VALUE",
-        dest="options",
-        help="an option of the data set, or a rule of counting that replaces the published one: "
+        "options",
+        "an option of the data set, or a rule of counting that replaces the published one: "
         "base, by, strict, "
         "origin, frame, for example --option base=image --option frame=224x224; may be repeated",
     )
@@ -131,13 +142,7 @@ def add_data(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--split", help="trn, val or test (default: the profile's)")
     add_option(parser)
-    parser.add_argument(
-        "--shard",
-        type=shard,
-        default=(0, 1),
-        metavar="i/n",
-        help="do the i-th of n parts, counted from 0",
-    )
+    add_shard(parser)
     parser.add_argument(
         "--limit",
         type=typed("limit", Count, 200),

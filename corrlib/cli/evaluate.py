@@ -7,7 +7,7 @@ import hashlib
 from pathlib import Path
 from typing import Annotated
 
-from corrlib.cli.common import add_data, add_method, add_profile, by_name, setting, typed
+from corrlib.cli.common import add_data, add_method, add_profile, add_values, by_name, typed
 from corrlib.validation import checked
 from corrlib.validation.check import checked_fields
 from corrlib.validation.kinds import DIFFERENT, SOME, Timestep
@@ -27,14 +27,11 @@ def add(parser: argparse.ArgumentParser) -> None:
         help="folder of the matches (default: build/PROFILE/matches/SPLIT-METHOD, or, with "
         "other data or settings than the profile's, a folder of its own under build/PROFILE/other)",
     )
-    parser.add_argument(
+    add_values(
+        parser,
         "--task",
-        type=setting,
-        action="append",
-        default=[],
-        metavar="NAME=VALUE",
-        dest="task",
-        help="a setting of what TSS, HPatches, DAVIS and JHMDB ask for, for example --task "
+        "task",
+        "a setting of what TSS, HPatches, DAVIS and JHMDB ask for, for example --task "
         "context=7; may be repeated",
     )
     parser.add_argument(

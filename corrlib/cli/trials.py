@@ -5,7 +5,7 @@ profile; resumes, shards.
 import argparse
 from pathlib import Path
 
-from corrlib.cli.common import add_profile, shard
+from corrlib.cli.common import add_profile, add_shard
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -17,13 +17,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--out", type=Path, help="folder of the matches (default: build/PROFILE/matches/STUDY)"
     )
-    parser.add_argument(
-        "--shard",
-        type=shard,
-        default=(0, 1),
-        metavar="i/n",
-        help="do the i-th of n parts, counted from 0",
-    )
+    add_shard(parser)
     parser.add_argument("--device", help="cpu, cuda, cuda:1, mps (default: the profile's)")
 
 

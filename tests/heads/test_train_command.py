@@ -9,6 +9,7 @@ import torch
 from PIL import Image
 
 from corrlib import methods
+from corrlib.cli.common import setting
 from corrlib.data import load
 from corrlib.experiments.evaluate import evaluate
 from corrlib.heads import files
@@ -61,7 +62,7 @@ def test_a_killed_run_ends_in_the_same_head(root, tmp_path, tiny_diffuser, capsy
     assert files.fingerprint(first) in card and "steps=4, positions=(0, 3)" in card
     assert (tmp_path / "two" / "training.png").stat().st_size > 1000
     env = Env(models={"toybox": tiny_diffuser})
-    options = dict(command.setting(text) for text in SETTINGS)
+    options = dict(setting(text) for text in SETTINGS)
     assert "pck" not in curve
     method = methods.load("hyperfeatures", env=env, head=str(parts), **options)
     assert method.weights.endswith(files.fingerprint(first))
@@ -83,7 +84,7 @@ def test_held_out_pairs_are_counted_as_the_head_learns(root, tmp_path, tiny_diff
     path = train(root, tmp_path / "out", tiny_diffuser, "--steps", "3", "--validate", "2")
     curve = pd.read_csv(tmp_path / "out" / "curve.csv")
     env = Env(models={"toybox": tiny_diffuser})
-    options = dict(command.setting(text) for text in SETTINGS)
+    options = dict(setting(text) for text in SETTINGS)
     method = methods.load("hyperfeatures", env=env, head=str(path), **options)
     pairs = load("folder", root)
     assert curve["step"].tolist() == [2, 3]
