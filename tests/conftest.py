@@ -137,6 +137,14 @@ def tiny_diffuser(tiny_folder):
     return Diffuser.load(tiny_folder)
 
 
+@pytest.fixture
+def env(tiny_diffuser):
+    """What methods share in a run, with the tiny model for the toybox's."""
+    from corrlib.methods.base import Env
+
+    return Env(models={"toybox": tiny_diffuser})
+
+
 @pytest.fixture(scope="session")
 def tiny_vit_folder(tmp_path_factory) -> Path:
     """A random `Dinov2Model` as `save_pretrained` writes it: patches of 4 at 48 pixels, 3 layers of

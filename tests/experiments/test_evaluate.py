@@ -16,7 +16,6 @@ from conftest import picture_view
 from corrlib import methods, metrics
 from corrlib.experiments.evaluate import evaluate, match_pairs, read, score, select, store_features
 from corrlib.experiments.sweep import best, grid, sweep
-from corrlib.methods.base import Env
 from corrlib.storage.tensor_store import TensorStore
 from corrlib.types import Matches, Pair, views_of
 
@@ -63,11 +62,6 @@ def pairs_of(n: int, images: int = 6) -> list[Pair]:
             )
         )
     return result
-
-
-@pytest.fixture
-def env(tiny_diffuser) -> Env:
-    return Env(models={"toybox": tiny_diffuser})
 
 
 def small(env, **overrides):

@@ -4,15 +4,9 @@ from conftest import picture, picture_view
 
 from corrlib import methods
 from corrlib.backbones.diffusion import pixels
-from corrlib.methods.base import Env
 from corrlib.types import View
 
 POINTS = torch.tensor([[10.0, 12.0], [40.0, 30.0], [55.0, 20.0]])
-
-
-@pytest.fixture
-def env(tiny_diffuser) -> Env:
-    return Env(models={"toybox": tiny_diffuser})
 
 
 def test_pixels_are_the_patches_of_the_resized_image():

@@ -11,18 +11,13 @@ from corrlib import methods
 from corrlib.backbones.noised_pass import NoisedPass
 from corrlib.coords import Frame
 from corrlib.matching.interpolation import Target
-from corrlib.methods.base import Env, FeatureMethod
+from corrlib.methods.base import FeatureMethod
 from corrlib.methods.dift import DiftSettings
 from corrlib.storage.tensor_store import TensorStore
 from corrlib.types import FeatureMap
 
 POINTS = torch.tensor([[10.0, 12.0], [40.0, 30.0], [55.5, 20.25]])
 SMALL = {"size": (32, 48), "ensemble": 2, "timestep": 101, "layer": "up_blocks.1"}
-
-
-@pytest.fixture
-def env(tiny_diffuser) -> Env:
-    return Env(models={"toybox": tiny_diffuser})
 
 
 def _refuse(view, *, seed=0):

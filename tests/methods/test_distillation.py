@@ -14,7 +14,6 @@ from corrlib.experiments.evaluate import evaluate
 from corrlib.heads import files
 from corrlib.heads.training import Fit, train
 from corrlib.matching import feature_maps
-from corrlib.methods.base import Env
 from corrlib.methods.prompt_optimization import distillation
 from corrlib.methods.prompt_optimization.student import OnePass, new_head, with_head
 from corrlib.storage.tensor_store import TensorStore
@@ -41,11 +40,6 @@ PAIR = Pair(
     (0.0, 0.0, 39.0, 29.0),
     (0.0, 0.0, 29.0, 39.0),
 )
-
-
-@pytest.fixture
-def env(tiny_diffuser) -> Env:
-    return Env(models={"toybox": tiny_diffuser})
 
 
 def settings(**changes):

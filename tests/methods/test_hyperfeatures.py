@@ -13,7 +13,6 @@ from corrlib.coords import Frame
 from corrlib.heads import published
 from corrlib.matching import feature_maps
 from corrlib.matching.estimators import nearest
-from corrlib.methods.base import Env
 from corrlib.methods.hyperfeatures.frozen import FrozenPath, decoder_taps, loaded
 from corrlib.methods.hyperfeatures.method import nearest_as_released, new_head, with_head
 from corrlib.methods.hyperfeatures.settings import PRESETS
@@ -30,11 +29,6 @@ SMALL = {
 }
 A, B = picture_view(40, 30, 1), picture_view(30, 40, 2)
 POINTS = torch.tensor([[4.0, 4.0], [34.0, 6.0], [20.0, 24.0]])
-
-
-@pytest.fixture
-def env(tiny_diffuser) -> Env:
-    return Env(models={"toybox": tiny_diffuser})
 
 
 def settings(**changes):

@@ -17,7 +17,6 @@ from corrlib.heads import files
 from corrlib.heads.bank import keypoints
 from corrlib.heads.training import Fit, train
 from corrlib.matching.estimators import nearest
-from corrlib.methods.base import Env
 from corrlib.methods.hyperfeatures import teaching
 from corrlib.methods.hyperfeatures.cost import cost
 from corrlib.methods.hyperfeatures.frozen import FrozenPath
@@ -50,11 +49,6 @@ PAIR = Pair(
     (0.0, 0.0, 39.0, 29.0),
     (0.0, 0.0, 29.0, 39.0),
 )
-
-
-@pytest.fixture
-def env(tiny_diffuser) -> Env:
-    return Env(models={"toybox": tiny_diffuser})
 
 
 def settings(**changes):

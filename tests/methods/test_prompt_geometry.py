@@ -191,7 +191,7 @@ def test_settings_are_checked():
         ({"crops": 3}, "4 crops or more"),
         ({"crop": 0.4}, "0.5 to 1"),
         ({"noise": "poisson"}, "wanted one of gaussian, uniform"),
-        ({"layers": (7, 7)}, "different layers"),
+        ({"layers": (7, 7)}, "wanted all different"),
         ({"token": 77}, "0 to 76"),
         ({"timestep": 1000}, "0 .* to 999"),
         ({"steps": 0}, "1 or more"),

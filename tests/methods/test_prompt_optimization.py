@@ -39,11 +39,6 @@ A, B, C = (picture_view(40, 30, 1), picture_view(30, 40, 2), picture_view(36, 36
 POINTS = torch.tensor([[3.0, 4.0], [20.0, 10.5], [35.25, 28.0]])
 
 
-@pytest.fixture
-def env(tiny_diffuser) -> Env:
-    return Env(models={"toybox": tiny_diffuser})
-
-
 def small(env, **overrides):
     return methods.load("prompt_optimization", "toybox", env=env, **{**SMALL, **overrides})
 

@@ -6,7 +6,6 @@ from dataclasses import replace
 import pytest
 
 from corrlib import methods
-from corrlib.methods.base import Env
 from corrlib.methods.prompt_optimization import method as module
 from corrlib.methods.prompt_optimization.settings import PromptSettings
 from corrlib.metrics.protocol import Protocol
@@ -88,11 +87,6 @@ def test_the_schedule_of_the_released_code(tiny_diffuser):
         pytest.approx(0.9619**0.5, abs=1e-4),
         pytest.approx(0.1952, abs=1e-4),
     )
-
-
-@pytest.fixture
-def env(tiny_diffuser) -> Env:
-    return Env(models={"toybox": tiny_diffuser})
 
 
 def small(env, **overrides):
