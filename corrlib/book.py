@@ -119,6 +119,15 @@ class Run:
         table = read(self.need("matches", name))
         return table, f"*{name}*: computed by this build. {table['subset'].iloc[0]}".strip()
 
+    def trials(self, name: str) -> Any:
+        """The keypoint table of every trial of the study `name`, by the trial's name, and the line
+        on where they come from.
+        """
+        from corrlib.experiments.evaluate import score
+
+        table, line = self.matches(name)
+        return dict(list(score(table).groupby("trial", sort=False))), line
+
     def _record(self) -> None:
         record = {
             "notebook": self.name,

@@ -37,7 +37,7 @@ from corrlib.heads.training import Fit, train
 from corrlib.methods.base import Env
 from corrlib.methods.hyperfeatures import teaching
 from corrlib.methods.hyperfeatures.cost import cost
-from corrlib.methods.hyperfeatures.frozen import FrozenPath
+from corrlib.methods.hyperfeatures.frozen import FrozenPath, network
 from corrlib.methods.hyperfeatures.method import new_head
 from corrlib.methods.hyperfeatures.settings import HyperfeatureSettings
 from corrlib.metrics import pck
@@ -76,6 +76,7 @@ def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
         default=0,
         help="pairs of split val to count at each row of the curve",
     )
+    parser.add_argument("--half", action="store_true", help="keep the head in float16")
     parser.add_argument("--only-plan", action="store_true", help="only say what it costs")
     parser.add_argument(
         "--force", action="store_true", help="go on in an --out that this script did not begin"
@@ -88,7 +89,7 @@ def plan(
     settings: HyperfeatureSettings, env: Env, items: Sequence[Item], args: argparse.Namespace
 ) -> dict[str, Any]:
     """What a run costs, counted: images, calls of the network, multiply-adds, bytes."""
-    diffuser = env.diffuser(settings.model, settings.dtype)
+    diffuser = network(settings, env)
     one = cost(settings, skeleton(diffuser.unet), skeleton(diffuser.vae))
     images = len({id for item in items for id in (item.source, item.target)})
     return {
@@ -148,7 +149,7 @@ def run(args: argparse.Namespace, env: Env | None = None) -> Path | None:
         keep_bytes=int(args.memory_gb * 1e9),
         dtype=DTYPES[args.dtype],
     )
-    diffuser = env.diffuser(settings.model, settings.dtype)
+    diffuser = network(settings, env)
     head = new_head(settings, FrozenPath(settings, diffuser)).to(env.device)
     fit = Fit(args.rate, pairs=args.pairs, seed=args.seed, released_cells=args.released_cells)
     origin = teaching.origin(settings, env, seed=args.seed)
@@ -169,14 +170,16 @@ def run(args: argparse.Namespace, env: Env | None = None) -> Path | None:
         "what": f"a head on {counted['pairs']} pairs of {counted['images']} images with "
         f"{counted['points']} points: {args.data}, {args.split}",
         "frozen maps": origin[0],
-        "model": f"{settings.model}, fingerprint {diffuser.fingerprint}",
+        "model": f"{settings.model}, fingerprint {diffuser.fingerprint}; U-Net {settings.unet}",
         "steps": f"{len(losses)}, the last one kept too; AdamW at {fit.learning_rate:g}, "
         f"{fit.pairs} pairs a step, temperature {fit.temperature}",
         "seed": str(args.seed),
         "time": f"{curve.rows[-1]['seconds'] / 3600:.2f} hours on {args.device}, of the clock",
         "train it again": f"`{command}`",
     }
-    path = files.save(head, args.out / "head.safetensors", **facts)
+    dtype = torch.float16 if args.half else torch.float32
+    path = files.save(head, args.out / "head.safetensors", dtype=dtype, **facts)
+    head = files.load(path)
     write_card(args.out, head, curve.rows, facts)
     given = [f"{name}={value}" for name, value in args.settings if name != "head"]
     words = [word for text in (*given, f"head={path}") for word in ("--set", text)]

@@ -61,6 +61,9 @@ class Study(Section):
     draws: Count = 1
     space: dict[str, Any] = {}
     across: dict[str, Any] = {}
+    surface: dict[str, Any] = {}
+    benchmark: dict[str, Any] = {}
+    each: dict[str, list[Any]] = {}
 
 
 class Granted(Section):

@@ -35,15 +35,7 @@ class Study:
         self.env = Env(
             device=device or profile.settings.get("device", "cpu"), store=TensorStore(store)
         )
-        where, split = profile["data"], described.get("split", profile["split"])
-        root = profile.path(where["root"])
-        if "across" in described:
-            from corrlib.data.across_categories import Across
-
-            self.pairs = Across(root, split, **described["across"])
-        else:
-            size = {"size": where["size"]} if "size" in where else {}
-            self.pairs = data.load(where["name"], root, split, **size)
+        self.pairs = _pairs(profile, described)
 
     def load(self, name: str) -> Method:
         """The method of a trial. Raises as `methods.load`."""
@@ -51,3 +43,27 @@ class Study:
         method = values.pop("method", self.described["method"])
         preset = values.pop("preset", self.described.get("preset", self.profile["preset"]))
         return methods.load(method, preset, env=self.env, **values)
+
+
+def _pairs(profile: Profile, described: Mapping[str, Any]) -> Any:
+    """The pairs of a study: of another benchmark of the profile (`benchmark`: its name, and what
+    its reader takes), between categories (`across`), of points that nobody clicked (`surface`), or
+    of the profile's own data.
+    """
+    where, split = profile["data"], described.get("split", profile["split"])
+    if "benchmark" in described:
+        options = dict(described["benchmark"])
+        name = options.pop("name")
+        return data.load(name, profile.path(profile["benchmarks"][name]), split, **options)
+    root = profile.path(where["root"])
+    if "across" in described:
+        from corrlib.data.across_categories import Across
+
+        return Across(root, split, **described["across"])
+    size = {"size": where["size"]} if "size" in where else {}
+    pairs = data.load(where["name"], root, split, **size)
+    if "surface" in described:
+        from corrlib.toybox.surface_pairs import SurfacePairs
+
+        return SurfacePairs(pairs, **described["surface"])
+    return pairs

@@ -15,7 +15,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from itertools import groupby
+from itertools import groupby, product
 from pathlib import Path
 from typing import Any
 
@@ -38,27 +38,40 @@ from corrlib.validation.check import checked_mapping
 
 
 def variants(study: Mapping[str, Any], seed: int = 0) -> dict[str, dict[str, Any]]:
-    """The trials of a study, by name: those listed under `trials`, and `draws` many random ones of
-    its `space`.
+    """The trials of a study, by name: those listed under `trials`, one for `each` combination of
+    the values listed there, and `draws` many random ones of its `space`.
 
     A trial's values replace settings; `method` and `preset` among them replace the study's own.
     `set` holds what all trials replace. Raises ValueError when a study has no trial.
     """
     checked_mapping(dict(study), Study, "study")
     found = {name: dict(values or {}) for name, values in study.get("trials", {}).items()}
+    found |= combinations(study.get("each", {}))
     if "draws" in study:
         drawn = draws(study["space"], study["draws"], seed)
         found |= {trial_name(i): values for i, values in enumerate(drawn)}
     if not found:
         raise ValueError(
-            "a study without trials: list some under `trials`, or give `draws` and a `space` to "
-            "draw from"
+            "a study without trials: list some under `trials`, give lists of values under `each`, "
+            "or `draws` and a `space` to draw from"
         )
     settings = {name: {**study.get("set", {}), **values} for name, values in found.items()}
     return {
         name: {key: _frozen(value) for key, value in values.items()}
         for name, values in settings.items()
     }
+
+
+def combinations(each: Mapping[str, Sequence[Any]]) -> dict[str, dict[str, Any]]:
+    """Every combination of the values listed for each setting, named by the values with "@" between
+    them: layers [[1], [2]] and positions [[0], [8]] give "1@0", "1@8", "2@0", "2@8".
+    """
+    every = product(*each.values()) if each else ()
+    return {"@".join(map(_said, values)): dict(zip(each, values, strict=True)) for values in every}
+
+
+def _said(value: Any) -> str:
+    return "+".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
 
 
 def _frozen(value: Any) -> Any:

@@ -5,6 +5,7 @@ import json
 from dataclasses import asdict, fields
 from pathlib import Path
 
+import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
@@ -12,12 +13,16 @@ from corrlib.heads.aggregation import AggregationHead, HeadSettings
 from corrlib.storage.atomic_write import atomic_write
 
 
-def save(head: AggregationHead, path: str | Path, **notes: str) -> Path:
-    """Write the head as safetensors, whole or not at all; `notes` are kept beside the settings
-    (what it was trained on, say).
+def save(
+    head: AggregationHead, path: str | Path, *, dtype: torch.dtype = torch.float32, **notes: str
+) -> Path:
+    """Write the head as safetensors, its numbers rounded to `dtype`, whole or not at all; `notes`
+    are kept beside the settings (what it was trained on, say). `load` gives float32 of either.
     """
     path = Path(path)
-    tensors = {name: t.detach().cpu().contiguous() for name, t in head.state_dict().items()}
+    tensors = {
+        name: t.detach().cpu().to(dtype).contiguous() for name, t in head.state_dict().items()
+    }
     with atomic_write(path) as part:
         save_file(tensors, part, {"settings": json.dumps(asdict(head.settings)), **notes})
     return path

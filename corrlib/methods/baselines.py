@@ -10,8 +10,9 @@ from typing import Any
 import torch
 from einops import rearrange
 
-from corrlib.backbones.diffusion import Diffuser, pixels
+from corrlib.backbones.diffusion import pixels
 from corrlib.backbones.noised_pass import NoisedPass, NoisedPassSettings
+from corrlib.backbones.untrained import untrained
 from corrlib.coords import Frame, Queries, as_queries, resize_points
 from corrlib.methods import register
 from corrlib.methods.base import Env, FeatureMethod
@@ -116,20 +117,7 @@ def build_random_unet(settings: RandomUNetSettings, env: Env) -> FeatureMethod:
     """DIFT with the trained VAE and text encoder, but an untrained U-Net of the same shape: what
     the architecture alone gives.
     """
-    trained = env.diffuser(settings.model, settings.dtype)
-    with torch.random.fork_rng(devices=[]):  # the caller's random state stays as it was
-        torch.manual_seed(settings.init_seed)
-        unet = type(trained.unet).from_config(trained.unet.config)
-    diffuser = Diffuser(
-        trained.vae,
-        unet,
-        trained.text_encoder,
-        trained.tokenizer,
-        trained.scheduler,
-        device=trained.device,
-        dtype=trained.dtype,
-        fingerprint=trained.fingerprint,
-    )
+    diffuser = untrained(env.diffuser(settings.model, settings.dtype), settings.init_seed)
     return FeatureMethod(
         settings, NoisedPass(settings, diffuser), weights=diffuser.fingerprint, store=env.store
     )

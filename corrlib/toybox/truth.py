@@ -56,11 +56,8 @@ def locate(
     scene.
     """
     _need_one(scene)
-    parts = scene.parts
-    half = parts.half[0, part]
-    world = parts.centre[0, part] + torch.einsum("nij,nj->ni", parts.rotation[0, part], half * u)
-    points, depth = project(scene, world[None], size)
-    points, depth = points[0], depth[0]
+    half = scene.parts.half[0, part]
+    points, depth = projected(scene, part, u, size)
     inside = ((points >= -0.5) & (points <= points.new_tensor(size) - 0.5)).all(-1)
     # the ray through the point itself, not through the nearest pixel: exact even for the thinnest
     # part
@@ -70,6 +67,16 @@ def locate(
     covered = covers(scene.occluder[:, None], x, y)[0, 0]
     own = torch.where(first[0] == part, (OWN * half.amin(-1)).clamp(TOLERANCE, THIN), TOLERANCE)
     return points, inside & ~covered & (depth <= nearest[0] + own) & (half.amin(-1) > 1e-5)
+
+
+def projected(
+    scene: Scene, part: Tensor, u: Float[Tensor, "n 3"], size: Size
+) -> tuple[Points, Float[Tensor, "n"]]:
+    """The same points, seen or not, and their depth (as `Render.depth`)."""
+    parts = scene.parts
+    turned = torch.einsum("nij,nj->ni", parts.rotation[0, part], parts.half[0, part] * u)
+    points, depth = project(scene, (parts.centre[0, part] + turned)[None], size)
+    return points[0], depth[0]
 
 
 def correspond(

@@ -67,6 +67,11 @@ def test_variants_by_name_and_by_draw():
         "trials": {"base": None, "one": {"layers": [10, [11]], "crops": 5}},
     }
     assert variants(study) == {"base": {"crops": 4}, "one": {"layers": (10, (11,)), "crops": 5}}
+    each = {"layers": [[1], [2, 3]], "read": ["maps"]}
+    assert variants({"method": "hyperfeatures", "set": {"keep": 1}, "each": each}) == {
+        "1@maps": {"keep": 1, "layers": (1,), "read": "maps"},
+        "2+3@maps": {"keep": 1, "layers": (2, 3), "read": "maps"},
+    }
     search = {"method": "dift", "space": {"sigma": {"uniform": [3, 12]}}}
     drawn = variants({**search, "draws": 3}, seed=1)
     assert list(drawn) == ["draw-000", "draw-001", "draw-002"]

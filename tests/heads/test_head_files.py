@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 import torch
 
-from corrlib.heads import files
+from corrlib.heads import files, shipped
 from corrlib.heads.aggregation import AggregationHead
 from corrlib.heads.training import train
 from tests.heads.test_heads import SMALL, bank_of, items, maps
@@ -19,6 +19,26 @@ def test_a_file_holds_the_head_and_what_it_is(tmp_path):
     assert files.fingerprint(AggregationHead(SMALL)) != files.fingerprint(head)
     given = maps()
     assert torch.equal(again(given), head(given))
+
+
+def test_a_file_may_hold_half_the_digits(tmp_path):
+    head = AggregationHead(SMALL)
+    whole = files.save(head, tmp_path / "whole.safetensors")
+    half = files.save(head, tmp_path / "half.safetensors", dtype=torch.float16)
+    assert half.stat().st_size < 0.7 * whole.stat().st_size
+    again = files.load(half)
+    for one, other in zip(again.parameters(), head.parameters(), strict=True):
+        assert torch.equal(one, other.half().float())
+
+
+def test_shipped_heads_are_there_with_their_cards(monkeypatch, tmp_path):
+    for name in shipped.SHIPPED:
+        path = shipped.locate(name)
+        card = (path.parent / "README.md").read_text()
+        assert files.fingerprint(files.load(path)) in card and "train it again" in card
+    monkeypatch.setattr(shipped, "FOLDER", tmp_path)
+    with pytest.raises(FileNotFoundError, match="train it anew"):
+        shipped.locate("toybox")
 
 
 def test_a_wrong_file_is_explained(tmp_path):

@@ -9,16 +9,19 @@ from torch.nn.functional import interpolate
 
 from corrlib import methods
 from corrlib.backbones.noise import noise_for
+from corrlib.backbones.skeletons import skeleton
 from corrlib.coords import Frame
 from corrlib.heads import published
 from corrlib.matching import feature_maps
 from corrlib.matching.estimators import nearest
+from corrlib.methods.hyperfeatures.cost import cost
 from corrlib.methods.hyperfeatures.frozen import FrozenPath, decoder_taps, loaded
 from corrlib.methods.hyperfeatures.method import nearest_as_released, new_head, with_head
 from corrlib.methods.hyperfeatures.settings import PRESETS
 from corrlib.types import FeatureMap
 
 SMALL = {
+    "head": "untrained",
     "size": (32, 32),
     "steps": 4,
     "positions": (0, 1, 3),
@@ -239,7 +242,7 @@ def load_frame(view):
         ({"layers": (0,)}, "from 1 to 12"),
         ({"steps": 0, "positions": ()}, "steps is 0"),
         ({"keep": -1}, "keep is -1"),
-        ({"path": "forward"}, "wanted one of inversion, noised"),
+        ({"path": "forward"}, "wanted one of inversion, generation, noised"),
         ({"read": "raw"}, "wanted one of sum, maps"),
         ({"size": (33, 32)}, "multiples of 4"),
     ],
@@ -257,3 +260,21 @@ def test_presets_are_those_of_the_paper_and_the_released_code():
     assert set(published.PUBLISHED) <= {p.head for p in PRESETS.values()}
     n = official.steps
     assert [n - 1 - i for i in official.positions] == [49, 45, 40, 35, 30, 25, 20, 15, 10, 5, 0]
+
+
+def test_a_generation_reads_on_the_way_down(env, tiny_diffuser):
+    """The way up ends at the noisiest level, the way down begins there: the same first look; then
+    the network's own errors part the two."""
+    maps = {}
+    for path in ("inversion", "generation"):
+        frozen = FrozenPath(settings(path=path), tiny_diffuser)
+        asked = dict.fromkeys(frozen.settings.places, frozen.layers[:1])
+        visits = list(frozen.visits(A, asked))
+        assert [v.position for v in visits] == ([0, 1, 3] if path == "inversion" else [3, 1, 0])
+        maps[path] = {v.position: v.maps[frozen.layers[0]] for v in visits}
+    assert torch.equal(maps["inversion"][3], maps["generation"][3])
+    assert not torch.equal(maps["inversion"][0], maps["generation"][0])
+    counted = cost(
+        settings(path="generation"), *map(skeleton, (tiny_diffuser.unet, tiny_diffuser.vae))
+    )
+    assert counted.calls == 3 + 4

@@ -27,6 +27,7 @@ from corrlib.storage.tensor_store import TensorStore
 from corrlib.types import Pair
 
 SMALL = {
+    "head": "untrained",
     "size": (32, 32),
     "steps": 4,
     "positions": (0, 1, 3),
@@ -125,7 +126,9 @@ def test_the_checks_of_a_method_pass_but_for_what_an_untrained_head_cannot():
 
     def failed(**changes) -> list[str]:
         found = doctor.check_method(
-            lambda: methods.load("hyperfeatures", "toybox", steps=2, positions=(0, 1), **changes)
+            lambda: methods.load(
+                "hyperfeatures", head="untrained", steps=2, positions=(0, 1), **changes
+            )
         )
         return [finding.name for finding in islice(found, 2) if not finding.ok]
 

@@ -75,4 +75,6 @@ def cost(settings: HyperfeatureSettings, unet: nn.Module, vae: nn.Module) -> Cos
     n, numbers = len(s.places), sum(values.numel() for values in maps.values())
     if s.path == "noised":
         return Cost(encode, last, last, once * n, n, numbers * n)
-    return Cost(encode, whole, last, once * n, max(s.places) + 1, numbers * n)
+    up = s.steps - (s.rule == "consistent")  # its last level is where the walk up ends
+    calls = up + s.steps - min(s.places) if s.path == "generation" else max(s.places) + 1
+    return Cost(encode, whole, last, once * n, calls, numbers * n)

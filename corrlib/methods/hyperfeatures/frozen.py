@@ -6,6 +6,7 @@ shortcut is added to it and before attention: twelve maps, three on each of four
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,11 +17,14 @@ from PIL import Image
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from corrlib.backbones.ddim import Visit, inversion, noised, walk
+from corrlib.backbones.ddim import Visit, generation, inversion, noised, walk
 from corrlib.backbones.diffusion import Diffuser
 from corrlib.backbones.noise import noise_for
+from corrlib.backbones.untrained import untrained
 from corrlib.coords import Frame, Size
+from corrlib.methods.base import Env
 from corrlib.methods.hyperfeatures.settings import HyperfeatureSettings
+from corrlib.methods.hyperfeatures.shared_walks import NAME, SharedWalks
 from corrlib.types import FeatureMap, View
 
 
@@ -46,12 +50,34 @@ def loaded(image: Image.Image, load: Size, size: Size) -> Float[Tensor, "3 H W"]
     return values[0].contiguous()
 
 
+# what the walk does not depend on: which of its maps are read, and what is done with them
+OF_HEAD = ("head", "keep", "read", "grid", "width", "middle", "groups", "init_seed", "match")
+
+
+def without(settings: HyperfeatureSettings, names: Sequence[str]) -> HyperfeatureSettings:
+    """The settings with these fields as they are by default."""
+    blank = HyperfeatureSettings()
+    return replace(settings, **{name: getattr(blank, name) for name in names})
+
+
+def network(settings: HyperfeatureSettings, env: Env) -> Diffuser:
+    """The diffusion model that the settings name."""
+    trained = env.diffuser(settings.model, settings.dtype)
+    if settings.unet == "trained":
+        return trained
+    name = f"untrained {settings.model} {settings.dtype}"
+    if name not in env.shared:
+        env.shared[name] = untrained(trained)
+    return env.shared[name]
+
+
 class FrozenPath:
     """A view's visits on its path, and their maps by layer and level."""
 
     def __init__(self, settings: HyperfeatureSettings, diffuser: Diffuser):
         diffuser.require_size(settings.size)
         self.settings, self.diffuser = settings, diffuser
+        self._path, self._walks = None, SharedWalks()
         every = decoder_taps(diffuser.unet)
         if max(settings.numbers) > len(every):
             raise ValueError(
@@ -64,16 +90,30 @@ class FrozenPath:
         self.steps = inversion(settings.steps, settings.rule, diffuser.timesteps)
         self.levels = tuple(self.steps[i].t for i in settings.places)
 
+    def share(self, env: Env) -> None:
+        """Walk an image once for all methods of this environment that share this path."""
+        same = replace(without(self.settings, OF_HEAD), layers=(), positions=())
+        self._path = repr(same)
+        self._walks = env.shared.setdefault(NAME, SharedWalks())
+        self._walks.readers[self._path] += 1
+
     def visits(
         self, view: View, layers: Mapping[int, Sequence[str]], *, seed: int = 0
     ) -> Iterator[Visit]:
         """What is seen of `view` at each position of `layers`, which names the layers to read
-        there, from clean to noisy. Nothing behind the last of them is computed.
+        there, from clean to noisy, in a generation from noisy to clean. Nothing behind the last of
+        them is computed.
         """
+        image = (view.key(), seed)
+        return self._walks.visits(self._path, image, layers, lambda: self._walk(view, layers, seed))
+
+    def _walk(self, view: View, layers: Mapping[int, Sequence[str]], seed: int) -> Iterator[Visit]:
         s, d = self.settings, self.diffuser
         z, condition = self._latent(view, seed)[None], d.condition(s.prompt)
         if s.path == "inversion":
             return walk(d, z, self.steps, condition, layers=layers, at=layers)
+        if s.path == "generation":
+            return self._down(z, condition, layers)
         shape = tuple(z.shape[1:])
         return noised(
             d,
@@ -84,6 +124,16 @@ class FrozenPath:
             layers=layers,
             at=layers,
         )
+
+    def _down(
+        self, z: Float[Tensor, "1 z h w"], condition: Any, layers: Mapping[int, Sequence[str]]
+    ) -> Iterator[Visit]:
+        """The way up to noise without a look, and down again; visits from noisy to clean."""
+        s, d = self.settings, self.diffuser
+        top = s.steps - 1 if self.steps[-1].to is None else s.steps
+        (arrived,) = walk(d, z, self.steps, condition, at=(top,))
+        down = generation(s.steps, s.rule, d.timesteps)
+        yield from walk(d, arrived.latent, down, condition, layers=layers, at=layers)
 
     def cells(
         self, view: View, layers: Sequence[str], timesteps: Sequence[int], *, seed: int = 0

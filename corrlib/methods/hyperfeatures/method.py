@@ -12,13 +12,13 @@ import torch
 from torch import Tensor
 
 from corrlib.coords import Frame, Points, Size
-from corrlib.heads import files, published
+from corrlib.heads import files, published, shipped
 from corrlib.heads.aggregation import AggregationHead, HeadSettings
 from corrlib.matching import feature_maps
 from corrlib.matching.estimators import nearest
 from corrlib.methods import register
 from corrlib.methods.base import Env, FeatureMethod
-from corrlib.methods.hyperfeatures.frozen import FrozenPath, on_image
+from corrlib.methods.hyperfeatures.frozen import FrozenPath, network, on_image
 from corrlib.methods.hyperfeatures.settings import PRESETS, HyperfeatureSettings
 from corrlib.types import Estimator, FeatureMap, Matches, View
 
@@ -86,6 +86,8 @@ def open_head(settings: HyperfeatureSettings, frozen: FrozenPath) -> Aggregation
     """
     if settings.head == "untrained":
         return new_head(settings, frozen)
+    if settings.head in shipped.SHIPPED:
+        return files.load(shipped.locate(settings.head))
     if settings.head in published.PUBLISHED:
         return published.load(published.locate(settings.head), settings.grid)
     if settings.head.endswith(".pt"):
@@ -102,8 +104,9 @@ def with_head(
     That its timesteps lie elsewhere on the path is no error: it is how a head trained on one path
     is tried on another.
     """
-    diffuser = env.diffuser(settings.model, settings.dtype)
+    diffuser = network(settings, env)
     frozen = FrozenPath(settings, diffuser)
+    frozen.share(env)
     head = new_head(settings, frozen) if head is None else head
     h = head.settings
     if (h.layers, h.channels) != (frozen.layers, frozen.channels):
@@ -156,5 +159,5 @@ def _loaded(fm: FeatureMap, side: Size) -> FeatureMap:
 @register("hyperfeatures", presets=PRESETS)
 def build(settings: HyperfeatureSettings, env: Env) -> FeatureMethod:
     """Hyperfeatures under these settings. Raises FileNotFoundError where `head` is not there."""
-    frozen = FrozenPath(settings, env.diffuser(settings.model, settings.dtype))
+    frozen = FrozenPath(settings, network(settings, env))
     return with_head(settings, open_head(settings, frozen), env)

@@ -35,27 +35,31 @@ class HyperfeatureSettings(Validated):
     """The path, what is read on it, the head, and how maps are matched. The defaults are the
     paper's.
 
-    Images are squashed to `size` (width, height), by way of `load` where that is given, as the
-    paper did to compare with smaller networks. `posterior` "sample" draws the latent, "mode" takes
-    the mean. `path` "inversion" makes `steps` calls of the network by `rule` (`backbones.ddim`), as
-    far as the noisiest of `positions`, which count from the clean latent (none: all); "noised" puts
-    independent noise on the latent at these positions instead. `layers` are numbers 1 to 12 of the
-    decoder's ResNet blocks, none for all.
+    `unet` "untrained" is a control: the same network with weights that were drawn. Images are
+    squashed to `size` (width, height), by way of `load` where that is given, as the paper did to
+    compare with smaller networks. `posterior` "sample" draws the latent, "mode" takes the mean.
+    `path` "inversion" makes `steps` calls of the network by `rule` (`backbones.ddim`), as far as
+    the noisiest of `positions`, which count from the clean latent (none: all). "generation" walks
+    up without reading and reads on the way down: what a drawn picture would show, on one that has
+    annotations. "noised" puts independent noise on the latent at these positions. `layers` are
+    numbers 1 to 12 of the decoder's ResNet blocks, none for all.
 
-    `head` is a file of a trained head, "untrained", or a name in `heads.published`; an untrained
-    one has `width`, `middle`, `groups` and `init_seed` of `HeadSettings`. `keep` counts the largest
-    mixing weights that are used, 0 for all. `read` "sum" is the head's; "maps" puts the same
-    layers' maps side by side, without a bottleneck. All lie on `grid` (width, height). `match`
-    "released" compares at the pixels of `load` (else `size`), rounded.
+    `head` is a file of a trained head, "untrained", or a name in `heads.shipped` or
+    `heads.published`; an untrained one has `width`, `middle`, `groups` and `init_seed` of
+    `HeadSettings`. `keep` counts the largest mixing weights that are used, 0 for all. `read` "sum"
+    is the head's; "maps" puts the same layers' maps side by side, without a bottleneck. All lie on
+    `grid` (width, height). `match` "released" compares at the pixels of `load` (else `size`),
+    rounded.
     """
 
     model: Name = "sd1-5"
+    unet: Literal["trained", "untrained"] = "trained"
     size: ImageSize = (512, 512)
     load: ImageSize | None = None
     prompt: Plain = ""
     posterior: Literal["sample", "mode"] = "sample"
     dtype: Dtype = "float32"
-    path: Literal["inversion", "noised"] = "inversion"
+    path: Literal["inversion", "generation", "noised"] = "inversion"
     rule: Literal["consistent", "released"] = "consistent"
     steps: Steps = 50
     positions: Annotated[tuple[Natural, ...], DIFFERENT] = ELEVEN_OF_FIFTY
@@ -108,6 +112,7 @@ PRESETS = {
     "concat-all": replace(PAPER, **ONE_STEP, read="maps", head="untrained"),
     "toybox": HyperfeatureSettings(
         model="toybox",
+        head="toybox",
         size=(96, 96),
         steps=20,
         positions=(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 19),

@@ -1,7 +1,7 @@
 """What a head is trained on: the frozen maps of every image, computed once each, and clicked
 keypoints.
 
-    frozen = FrozenPath(settings, env.diffuser(settings.model))
+    frozen = FrozenPath(settings, network(settings, env))
     head = new_head(settings, frozen)
     train(head, bank(settings, env, views_of(pairs)), keypoints(pairs), steps=5000)
     method = with_head(settings, head, env)
@@ -11,7 +11,6 @@ at every step, 10,000 walks for 990 images.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 import torch
@@ -20,22 +19,17 @@ from corrlib.heads.aggregation import AggregationHead
 from corrlib.heads.bank import StoredBank
 from corrlib.methods import source
 from corrlib.methods.base import Env, FeatureMethod
-from corrlib.methods.hyperfeatures.frozen import FrozenPath
+from corrlib.methods.hyperfeatures.frozen import OF_HEAD, FrozenPath, network, without
 from corrlib.methods.hyperfeatures.settings import HyperfeatureSettings
 from corrlib.types import FeatureMap, View
-
-# what the frozen maps do not depend on
-OF_HEAD = ("head", "keep", "read", "grid", "width", "middle", "groups", "init_seed", "match")
 
 
 def origin(settings: HyperfeatureSettings, env: Env, *, seed: int = 0) -> tuple[str, ...]:
     """All that decides the frozen maps of an image: the settings but for the head's, the weights,
     the method's code and the seed.
     """
-    blank = HyperfeatureSettings()
-    frozen = replace(settings, **{name: getattr(blank, name) for name in OF_HEAD})
-    weights = env.diffuser(settings.model, settings.dtype).fingerprint
-    return (repr(frozen), weights, source("hyperfeatures"), str(seed))
+    weights = network(settings, env).fingerprint
+    return (repr(without(settings, OF_HEAD)), weights, source("hyperfeatures"), str(seed))
 
 
 def on_bank(
@@ -64,7 +58,7 @@ def bank(
     """The frozen maps of `views` at every layer and position that the settings name, in the
     environment's store up to `disk_bytes`.
     """
-    frozen = FrozenPath(settings, env.diffuser(settings.model, settings.dtype))
+    frozen = FrozenPath(settings, network(settings, env))
 
     def cells(view: View) -> dict[tuple[str, int], Any]:
         return frozen.cells(view, frozen.layers, frozen.levels, seed=seed)

@@ -1,0 +1,59 @@
+"""Points that nobody clicked: exact, seen in both pictures, away from keypoints."""
+
+import pytest
+import torch
+
+from corrlib import data
+from corrlib.toybox.items import item_of
+from corrlib.toybox.render import render
+from corrlib.toybox.sets import spair
+from corrlib.toybox.surface_pairs import SurfacePairs, _all_keypoints
+from corrlib.toybox.writing.spair import write_split
+
+
+@pytest.fixture(scope="module")
+def pairs(tmp_path_factory):
+    root = tmp_path_factory.mktemp("toys") / "SPair-71k"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(spair.SPLITS["calibrated"], "val", spair.Plan(4, 6))
+        chosen = spair.work("calibrated", root, ("val", "dog"), 0)
+    write_split(root, "val", chosen, small=1)
+    return data.load("spair", root, "val")
+
+
+def test_points_are_the_same_place_of_the_same_part(pairs):
+    found = SurfacePairs(pairs)
+    assert len(found) == len(pairs) and "surface points" in repr(found)
+    pair, known = found[0], pairs[0]
+    assert pair.id == known.id and pair.target_box == known.target_box
+    assert set(pair.keypoints) <= set(known.keypoints) and len(pair.keypoints) >= 1
+    drawn = []
+    for view in (pair.source, pair.target):
+        note = pairs.annotation(view)
+        scene, size = item_of("calibrated", "val", note["category"], note["index"], note["seed"])
+        drawn.append((scene, size, render(scene, size, supersample=1)))
+    (source, size, a), (target, _, b) = drawn
+    for p, q in zip(pair.source_points.long(), pair.target_points.round().long(), strict=True):
+        part = int(a.part[0, p[1], p[0]])
+        other = int(b.part[0, q[1], q[0]])
+        assert part >= 0
+        if other >= 0 and source.parts.names[part] == target.parts.names[other]:
+            place = a.place[0, :, p[1], p[0]] - b.place[0, :, q[1], q[0]]
+            assert place.norm() < 0.5  # the target's point is rounded to a pixel here
+    x1, y1, x2, y2 = pair.source_box
+    near = torch.cdist(pair.source_points, _all_keypoints(source, size)).amin(1)
+    assert (near >= 0.1 * max(x2 - x1, y2 - y1)).all()
+    assert torch.equal(SurfacePairs(pairs)[0].source_points, pair.source_points)
+
+
+def test_farther_away_leaves_fewer(pairs):
+    near, far = (sum(len(p.keypoints) for p in SurfacePairs(pairs, away=a)) for a in (0.0, 0.4))
+    assert far < near <= sum(len(p.keypoints) for p in pairs)
+
+
+def test_photographs_have_no_surface_points(pairs):
+    name = pairs[0].source.id
+    pairs._annotations[name] = {**pairs.annotation(name), "src_database": "VOC"}
+    with pytest.raises(ValueError, match="a photograph, not a toy"):
+        SurfacePairs(pairs)[0]
+    del pairs._annotations[name]
