@@ -169,7 +169,7 @@ def study_sources(name):
     """What the matches of a study depend on."""
     study = STUDIES[name]
     used = sorted({study["method"], *(trial["method"] for trial in study.get("trials", {}).values() if "method" in trial)})
-    shared = ["preset", "split", "seed", "device", "data"]
+    shared = ["preset", "split", "seed", "device", "data", *(["benchmarks"] if "benchmark" in study else [])]
     starts = "corrlib/cli/trials.py", *[depends.method_file(ROOT, method) for method in used]
     return sources(f"run-{name}", *starts, without=COUNT, also=COMMAND, methods=used, sections=shared, study=study)
 
@@ -229,7 +229,7 @@ def record_sources(name):
     study = entry.get("study", {})
     used = sorted({*([study["method"]] if study else []), *(trial["method"] for trial in study.get("trials", {}).values() if "method" in (trial or {}))})
     starts = "corrlib/cli/record.py", *[depends.method_file(ROOT, method) for method in used]
-    shared = ["preset", "split", "seed", "device", "data"]
+    shared = ["preset", "split", "seed", "device", "data", *(["benchmarks"] if "benchmark" in study else [])]
     return sources(f"record-{name}", *starts, without=COUNT, also=[*COMMAND, f"book/records/{name}"], methods=used, sections=shared, entry=entry)
 
 
@@ -268,7 +268,7 @@ def notebook_sources(name):
     """A notebook, the modules that it imports, and the sections of the profile whose names stand in it or in them as strings."""
     path = f"notebooks/{name}.ipynb"
     text = "\n".join(depends.code_of(file) for file in depends.closure(ROOT, path))
-    kept = {"paper_numbers": "book/paper_numbers", "run.record(": "book/records", "run.matches(": "book/records", "shipped()": "corrlib/assets/toybox/labels"}
+    kept = {"paper_numbers": "book/paper_numbers", "run.record(": "book/records", "run.matches(": "book/records", "run.trials(": "book/records", "shipped()": "corrlib/assets/toybox/labels"}
     numbers = [folder for words, folder in kept.items() if words in text]
     return sources(f"notebook-{name}", path, also=["book/fit.py", *numbers], sections=[key for key in PROFILE if f'"{key}"' in text or f"'{key}'" in text])
 

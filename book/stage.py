@@ -113,8 +113,8 @@ def widen(numbers: Path, folder: Path) -> None:
 
 
 def front_rows(profile: Profile) -> list[list[str]]:
-    """The table of results of the first page, head first: the profile's `front` runs with their
-    PCK, or "not run".
+    """The table of results of the first page, head first: the profile's `front_trained` runs, whose
+    methods were trained on keypoints, and its `front` runs, with their PCK, or "not run".
     """
     path = profile.build("tables/results.csv")
     found = {}
@@ -124,7 +124,7 @@ def front_rows(profile: Profile) -> list[list[str]]:
     columns = ["per point", "per image", "per category"]
     rows = [
         [title, *(found.get(run, {}).get(name, NOT_RUN) for name in columns)]
-        for run, title in profile["front"].items()
+        for run, title in {**profile.get("front_trained", {}), **profile["front"]}.items()
     ]
     return [["method", *columns], *rows]
 

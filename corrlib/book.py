@@ -121,10 +121,14 @@ class Run:
 
     def trials(self, name: str) -> Any:
         """The keypoint table of every trial of the study `name`, by the trial's name, and the line
-        on where they come from.
+        on where they come from; no table, and a line that says so, where the profile has no such
+        study.
         """
         from corrlib.experiments.evaluate import score
 
+        known = {key for part in ("studies", "records") for key in self.profile.get(part) or {}}
+        if name not in known:
+            return {}, f"*{name}*: not run, the profile {self.profile.name} has no such study."
         table, line = self.matches(name)
         return dict(list(score(table).groupby("trial", sort=False))), line
 

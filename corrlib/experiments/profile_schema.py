@@ -64,6 +64,7 @@ class Study(Section):
     surface: dict[str, Any] = {}
     benchmark: dict[str, Any] = {}
     each: dict[str, list[Any]] = {}
+    store: bool = True
 
 
 class Granted(Section):
@@ -103,3 +104,4 @@ class Sections(Section):
     studies: dict[str, Study] | None = None
     records: dict[str, Record] | None = None
     front: dict[str, str] = {}
+    front_trained: dict[str, str] = {}

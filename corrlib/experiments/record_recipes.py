@@ -17,11 +17,11 @@ from typing import Any
 
 import pandas as pd
 
-from corrlib.experiments.evaluate import content_of, described, labels_of
+from corrlib.experiments.evaluate import content_of, described
 from corrlib.experiments.profiles import Profile
 from corrlib.experiments.records import Recipe, Tolerance
 from corrlib.experiments.studies import Study
-from corrlib.experiments.trials import block_rows, blocks
+from corrlib.experiments.trials import block_rows, blocks, labels_by_trial
 from corrlib.storage.content import digest_of
 
 NUMBERS = ("source", "target", "predicted")
@@ -68,10 +68,7 @@ def of_study(name: str, study: Study, elsewhere: Tolerance) -> Recipe:
     chosen = blocks(study.pairs, few.get("limit"), few.get("block", 1))
     flat = [i for part in chosen for i in part]
     loaded = {trial: study.load(trial) for trial in study.names}
-    labels = {
-        trial: {**labels_of(method, study.pairs, flat, study.profile.name), "trial": trial}
-        for trial, method in loaded.items()
-    }
+    labels = labels_by_trial(loaded, study.pairs, flat, study.profile.name)
     each = {trial: described(method, study.seed) for trial, method in loaded.items()}
     decides = {
         "settings": {trial: one["settings"] for trial, one in each.items()},

@@ -11,9 +11,11 @@ from typing import Any
 from corrlib import data, methods
 from corrlib.experiments.profiles import Profile
 from corrlib.experiments.trials import variants
-from corrlib.methods.base import Env
+from corrlib.methods.base import Env, FeatureMethod
 from corrlib.storage.tensor_store import TensorStore
 from corrlib.types import Method
+
+MEMORY = 2**31  # bytes of features, of all trials together
 
 
 class Study:
@@ -32,9 +34,8 @@ class Study:
         self.trials = variants(described, self.seed)
         self.names = list(self.trials)
         self.few = {k: described[k] for k in ("limit", "block", "points") if k in described}
-        self.env = Env(
-            device=device or profile.settings.get("device", "cpu"), store=TensorStore(store)
-        )
+        kept = TensorStore(store) if described.get("store", True) else None
+        self.env = Env(device=device or profile.settings.get("device", "cpu"), store=kept)
         self.pairs = _pairs(profile, described)
 
     def load(self, name: str) -> Method:
@@ -42,7 +43,10 @@ class Study:
         values = dict(self.trials[name])
         method = values.pop("method", self.described["method"])
         preset = values.pop("preset", self.described.get("preset", self.profile["preset"]))
-        return methods.load(method, preset, env=self.env, **values)
+        found = methods.load(method, preset, env=self.env, **values)
+        if isinstance(found, FeatureMethod):
+            found.keep_at_most(MEMORY // len(self.names))
+        return found
 
 
 def _pairs(profile: Profile, described: Mapping[str, Any]) -> Any:

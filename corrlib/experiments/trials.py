@@ -7,6 +7,9 @@ A study is a section of the profile's `studies`, for example
       {method: prompt_optimization, split: test, limit: 72, block: 4, points: 4, trials: {base: {},
               steps-5: {steps: 5}}}
 
+`each` takes every combination of some values. `across`, `surface` and `benchmark` name other pairs
+than the profile's (`studies.py`).
+
 Its matches are the table of every other run with one more column, `trial`. All trials see the same
 pairs and keypoints, so that they may be compared point by point.
 """
@@ -154,10 +157,7 @@ def run_trials(
     methods = {name: load(name) for name in names}
     chosen = blocks(pairs, limit, block)
     flat = [i for part in chosen for i in part]
-    labels = {
-        name: {**labels_of(method, pairs, flat, profile), "trial": name}
-        for name, method in methods.items()
-    }
+    labels = labels_by_trial(methods, pairs, flat, profile)
     each = {name: described(method, seed) for name, method in methods.items()}
     run = {**run, "names": list(names), "seed": seed, "profile": profile, "pairs": len(flat)}
     run |= {"points": points, "block": block}
@@ -174,6 +174,19 @@ def run_trials(
             few = [pairs[i] for i in chosen[part]]
             parts.write(part, block_rows(methods, few, labels, points, seed, bar.update))
     return parts
+
+
+def labels_by_trial(
+    methods: Mapping[str, Method], pairs: Sequence[Pair], chosen: list[int], profile: str
+) -> dict[str, dict[str, Any]]:
+    """The labels of each trial's rows. Pairs are looked at once: of the methods only the names
+    differ.
+    """
+    shared = labels_of(None, pairs, chosen, profile)
+    return {
+        trial: {**shared, "method": method.name, "preset": method.preset, "trial": trial}
+        for trial, method in methods.items()
+    }
 
 
 def block_rows(

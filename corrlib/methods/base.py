@@ -98,6 +98,10 @@ class FeatureMethod:
             self.features(source, seed=seed), self.features(target, seed=seed), queries
         )
 
+    def keep_at_most(self, keep_bytes: int) -> None:
+        """From now on, keep features in memory up to so many bytes."""
+        self.keep_bytes = self._kept.keep_bytes = keep_bytes
+
     def features(self, view: View, *, seed: int = 0) -> Target:
         """Features of one view: from memory, from the store, or computed and kept in both."""
         return self._kept.of((view.key(), seed), lambda: Target.of(self._load(view, seed)))

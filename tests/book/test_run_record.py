@@ -170,6 +170,12 @@ def test_a_result_needs_a_fit_name(profile):
         run.need("tables", "gone.csv")
 
 
+def test_a_study_that_a_profile_has_not_is_said_to_be_not_run(profile):
+    run = book.Run("03_dift", profile)
+    tables, line = run.trials("no-such-study")
+    assert tables == {} and "not run" in line and "no-such-study" in line
+
+
 def test_profiles_say_what_there_is(profile):
     with pytest.raises(KeyError, match="about"):
         profile["abuot"]
@@ -187,7 +193,7 @@ def test_both_profiles_have_the_same_sections():
     ]
     # the toybox has an exam of its own besides
     assert names[0] - {"hard-dift"} == names[1], "the same notebooks read the same runs"
-    assert set(toybox["front"]) <= set(toybox["runs"])
+    assert {*toybox["front"], *toybox["front_trained"]} <= set(toybox["runs"])
 
 
 def test_a_chapter_says_its_number_its_minutes_and_what_to_read_first():

@@ -4,6 +4,8 @@ import pytest
 import torch
 
 from corrlib import data
+from corrlib.experiments.profiles import Profile
+from corrlib.experiments.studies import Study
 from corrlib.toybox.items import item_of
 from corrlib.toybox.render import render
 from corrlib.toybox.sets import spair
@@ -57,3 +59,20 @@ def test_photographs_have_no_surface_points(pairs):
     with pytest.raises(ValueError, match="a photograph, not a toy"):
         SurfacePairs(pairs)[0]
     del pairs._annotations[name]
+
+
+def test_a_study_may_ask_for_them_or_for_another_benchmark(pairs, tmp_path):
+    settings = {
+        "preset": "toybox",
+        "split": "val",
+        "data": {"name": "spair", "root": str(pairs.root)},
+        "benchmarks": {"spair": str(pairs.root)},
+    }
+    profile = Profile("toybox", tmp_path, settings)
+    described = {"method": "copy_position", "trials": {"base": {}}}
+    own = Study(profile, described, tmp_path / "store").pairs
+    other = Study(profile, {**described, "surface": {"away": 0.2}}, tmp_path / "store").pairs
+    named = {"name": "spair", "categories": "dog"}
+    bench = Study(profile, {**described, "benchmark": named}, tmp_path / "store").pairs
+    assert own.names == other.names == bench.names and isinstance(other, SurfacePairs)
+    assert other.away == 0.2 and "surface" not in own.heading()

@@ -101,6 +101,17 @@ class HyperfeatureSettings(Validated):
 PAPER = HyperfeatureSettings(load=(224, 224), head="published")
 OFFICIAL = replace(PAPER, load=None, rule="released", match="released")
 ONE_STEP = {"steps": 1, "positions": (0,)}
+TOYBOX = HyperfeatureSettings(
+    model="toybox",
+    head="toybox",
+    size=(96, 96),
+    steps=20,
+    positions=(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 19),
+    grid=(24, 24),
+    width=64,
+    middle=32,
+    groups=8,
+)
 PRESETS = {
     "paper": PAPER,
     "official": OFFICIAL,
@@ -110,15 +121,6 @@ PRESETS = {
     "layer-pruned": replace(OFFICIAL, keep=1, read="maps"),
     "layer-4": replace(PAPER, **ONE_STEP, layers=(4,), read="maps", head="untrained"),
     "concat-all": replace(PAPER, **ONE_STEP, read="maps", head="untrained"),
-    "toybox": HyperfeatureSettings(
-        model="toybox",
-        head="toybox",
-        size=(96, 96),
-        steps=20,
-        positions=(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 19),
-        grid=(24, 24),
-        width=64,
-        middle=32,
-        groups=8,
-    ),
+    "toybox": TOYBOX,
+    "toybox-one-step": replace(TOYBOX, **ONE_STEP, head="toybox-one-step"),
 }
