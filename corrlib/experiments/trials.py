@@ -95,6 +95,7 @@ def blocks(pairs: Sequence[Pair], limit: int | None = None, block: int = 1) -> l
             f"got limit={limit}, block={block}; wanted blocks of 1 or more pairs, and a limit "
             "of one block at least"
         )
+    pairs = getattr(pairs, "pairs", pairs)  # of a set with other points on its pairs: the same ones
     runs = [list(run) for _, run in groupby(range(len(pairs)), key=lambda i: pairs[i].source.id)]
     every = [run[start : start + block] for run in runs for start in range(0, len(run), block)]
     if limit is None:

@@ -6,6 +6,7 @@ import torch
 from corrlib import data
 from corrlib.experiments.profiles import Profile
 from corrlib.experiments.studies import Study
+from corrlib.experiments.trials import blocks
 from corrlib.toybox.items import item_of
 from corrlib.toybox.render import render
 from corrlib.toybox.sets import spair
@@ -46,6 +47,12 @@ def test_points_are_the_same_place_of_the_same_part(pairs):
     near = torch.cdist(pair.source_points, _all_keypoints(source, size)).amin(1)
     assert (near >= 0.1 * max(x2 - x1, y2 - y1)).all()
     assert torch.equal(SurfacePairs(pairs)[0].source_points, pair.source_points)
+
+
+def test_a_sample_of_them_is_that_of_their_pairs_and_draws_nothing(pairs):
+    found = SurfacePairs(pairs)
+    assert blocks(found, 2, 1) == blocks(pairs, 2, 1)
+    assert len(found._items) <= 1  # the one at which the check of types may look
 
 
 def test_farther_away_leaves_fewer(pairs):
