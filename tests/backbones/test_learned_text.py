@@ -6,6 +6,7 @@ import torch
 from corrlib.backbones.capture import capture
 from corrlib.backbones.gradient_pass import features_with_gradient
 from corrlib.backbones.learned_text import encode, first_vectors, room
+from corrlib.backbones.shared_context import shared_context
 
 
 def test_vectors_of_a_text_give_the_texts_condition(tiny_diffuser):
@@ -75,3 +76,21 @@ def test_gradient_of_a_pass_that_ends_early_is_that_of_the_whole(tiny_diffuser, 
     assert gradients[0][1].abs().max() > 0
     assert all(parameter.grad is None for parameter in d.unet.parameters())
     assert not d.unet.is_gradient_checkpointing
+
+
+def test_a_prompt_is_projected_once_and_nothing_changes(tiny_diffuser):
+    d, rows = tiny_diffuser, []
+    z, prompts = torch.randn(4, 4, 8, 8), torch.randn(2, 77, 32)
+    order = [0, 0, 1, 0]
+    plain = d.features(z, 51, prompts[order], ["up_blocks.2"])["up_blocks.2"]
+    attention = d.unet.mid_block.attentions[0].transformer_blocks[0].attn2
+    handle = attention.to_k.register_forward_hook(lambda m, given, out: rows.append(len(out)))
+    with shared_context(d.unet, order):
+        shared = d.features(z, 51, prompts[order], ["up_blocks.2"])["up_blocks.2"]
+    handle.remove()
+    assert rows == [2]
+    torch.testing.assert_close(shared, plain, rtol=1e-4, atol=1e-5)
+    given = features_with_gradient(d, z, 51, prompts, "up_blocks.2", order=order)
+    torch.testing.assert_close(given, plain, rtol=1e-4, atol=1e-5)
+    after = d.features(z, 51, prompts[order], ["up_blocks.2"])["up_blocks.2"]
+    assert torch.equal(after, plain)  # nothing is left behind

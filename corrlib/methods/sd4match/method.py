@@ -14,6 +14,7 @@ from torch import Tensor
 
 from corrlib.backbones.diffusion import Diffuser
 from corrlib.backbones.learned_text import encode
+from corrlib.backbones.shared_context import shared_context
 from corrlib.coords import Queries, as_queries
 from corrlib.heads import files
 from corrlib.heads.prompts import Prompts, PromptSettings, make_prompts
@@ -74,7 +75,8 @@ class Sd4Match:
             return torch.stack([self.images.diffuser.condition(words) for words in text])
         with torch.no_grad():
             made = self.prompts(self.images.seen(source), self.images.seen(target))
-            return conditions(self.prompts, self.images.diffuser, made)
+            different, order = conditions(self.prompts, self.images.diffuser, made)
+            return different[order]
 
     def _alone(self, view: View, seed: int) -> Target:
         def make() -> Target:
@@ -86,10 +88,10 @@ class Sd4Match:
     def _under(self, view: View, condition: Float[Tensor, "tokens d"], seed: int) -> Target:
         s = self.settings
         z = self.images.draw(view, s.timestep, range(s.ensemble), seed)
-        passes = [
-            self.images.diffuser.features(part.contiguous(), s.timestep, condition, [s.layer])
-            for part in z.split(s.at_once)
-        ]
+        network, passes = self.images.diffuser, []
+        for part in z.split(s.at_once):
+            with shared_context(network.unet, [0] * len(part)):  # of one image, so of one prompt
+                passes.append(network.features(part, s.timestep, condition, [s.layer]))
         values = torch.cat([found[s.layer].float() for found in passes]).mean(0)
         frame = self.images.frame(view, (values.shape[2], values.shape[1]))
         return Target.of(FeatureMap(values, frame))
@@ -97,15 +99,16 @@ class Sd4Match:
 
 def conditions(
     prompts: Prompts, diffuser: Diffuser, made: Sequence[Float[Tensor, "n d"]]
-) -> Float[Tensor, "b tokens d"]:
-    """What the U-Net reads for learned vectors: the text encoder's output, each prompt's once; or
-    they themselves.
+) -> tuple[Float[Tensor, "b tokens d"], list[int]]:
+    """What the U-Net reads for learned vectors, each different prompt once, and the number of each:
+    the text encoder's output, or the vectors themselves.
     """
-    if prompts.settings.space == "states":
-        return torch.stack(list(made))
     places = {vectors.data_ptr(): vectors for vectors in made}  # one prompt often serves many
     order = [list(places).index(vectors.data_ptr()) for vectors in made]
-    return encode(diffuser, torch.stack(list(places.values())))[order]
+    different = torch.stack(list(places.values()))
+    if prompts.settings.space == "tokens":
+        different = encode(diffuser, different)
+    return different, order
 
 
 def estimator(settings: Sd4MatchSettings) -> Estimator:

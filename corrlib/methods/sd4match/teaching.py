@@ -57,14 +57,10 @@ class Lesson:
             vectors for a, b in zip(seen[::2], seen[1::2], strict=True) for vectors in prompts(a, b)
         ]
         draws = range(step, step + 1)
+        different, order = conditions(prompts, self.diffuser, made)
         z = torch.cat([self.images.draw(view, fit.timestep, draws, fit.seed) for view in views])
         maps = features_with_gradient(
-            self.diffuser,
-            z,
-            fit.timestep,
-            conditions(prompts, self.diffuser, made),
-            s.layer,
-            recompute=fit.recompute,
+            self.diffuser, z, fit.timestep, different, s.layer, order=order, recompute=fit.recompute
         ).float()
         total = maps.new_zeros(())
         for i, item in enumerate(items):
