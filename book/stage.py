@@ -142,6 +142,11 @@ def fill_missing(stage: Path, values: dict[str, str]) -> list[str]:
                 (stage / name).parent.mkdir(parents=True, exist_ok=True)
                 with open(stage / name, "w", newline="") as out:
                     csv.writer(out).writerows([["result"], [NOT_RUN]])
+        for name in sorted(set(re.findall(r"^:file: *(figures/\S+\.html)", text, re.M))):
+            if not (stage / name).is_file():
+                missing.append(name)
+                (stage / name).parent.mkdir(parents=True, exist_ok=True)
+                (stage / name).write_text(f"<p>This figure: {NOT_RUN}.</p>\n")
         for name in sorted(set(re.findall(r"\{\{ *(\w+) *\}\}", text)) - set(values)):
             missing.append(name)
             values[name] = NOT_RUN
