@@ -52,5 +52,36 @@ def random_on_object(
         for row, pick in zip(rows.index, chance.integers(len(x), size=len(rows)), strict=True):
             found[row] = (float(x[pick]), float(y[pick]))
     points = pd.DataFrame.from_dict(found, orient="index", columns=["x", "y"]).loc[table.index]
-    off = np.hypot(points["x"] - table["target_x"], points["y"] - table["target_y"])
-    return table.assign(predicted_x=points["x"], predicted_y=points["y"], distance_px=off)
+    return answered(table, points["x"], points["y"])
+
+
+def centre_of_object(table: pd.DataFrame, mask: Callable[[str], Any]) -> pd.DataFrame:
+    """The keypoint table of a method that answers every question with the centre of the box around
+    the target object's pixels; `mask` as in `random_on_object`.
+    """
+    centres = {}
+    for image in table["target_image"].unique():
+        y, x = np.nonzero(np.asarray(mask(image)))
+        centres[image] = ((x.min() + x.max()) / 2, (y.min() + y.max()) / 2)
+    return answered(
+        table, *(table["target_image"].map(lambda i, k=k: centres[i][k]) for k in (0, 1))
+    )
+
+
+def answered(table: pd.DataFrame, x: pd.Series, y: pd.Series) -> pd.DataFrame:
+    """The keypoint table of the same questions with other answers, in pixels of the target."""
+    off = np.hypot(x - table["target_x"], y - table["target_y"])
+    return table.assign(predicted_x=x, predicted_y=y, distance_px=off)
+
+
+def on_object(table: pd.DataFrame, mask: Callable[[str], Any]) -> pd.Series:
+    """For each row whether the answer, rounded to a pixel, lies on the target's object; `mask` as
+    in `random_on_object`.
+    """
+    found = pd.Series(False, index=table.index)
+    for image, rows in table.groupby("target_image"):
+        pixels = np.asarray(mask(image))
+        y, x = (rows[f"predicted_{axis}"].round().astype(int) for axis in "yx")
+        inside = y.between(0, pixels.shape[0] - 1) & x.between(0, pixels.shape[1] - 1)
+        found[rows.index[inside]] = pixels[y[inside], x[inside]]
+    return found

@@ -45,3 +45,12 @@ def test_random_answers_lie_on_the_object_and_can_be_right(table):
 def test_an_empty_mask_is_refused(table):
     with pytest.raises(ValueError, match="mask of b is empty"):
         errors.random_on_object(table, lambda image: np.zeros((4, 4), bool))
+
+
+def test_the_centre_and_what_lies_on_the_object(table):
+    mask = np.zeros((100, 90), bool)
+    mask[18:23, 20:25] = True
+    found = errors.centre_of_object(table, lambda image: mask)
+    assert found[["predicted_x", "predicted_y"]].drop_duplicates().values.tolist() == [[22.0, 20.0]]
+    assert found["distance_px"].tolist() == [2.0, 38.0, np.hypot(2, 40), np.hypot(38, 40)]
+    assert errors.on_object(table, lambda image: mask).tolist() == [True, True, False, False]

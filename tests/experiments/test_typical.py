@@ -8,7 +8,13 @@ from corrlib.experiments import typical
 
 def keypoints(right: dict[str, list[bool]]) -> pd.DataFrame:
     rows = [
-        {"pair": pair, "category": "toy", "keypoint": str(i), "tolerance_px": 100.0, "distance_px": 5.0 if ok else 40.0}
+        {
+            "pair": pair,
+            "category": "toy",
+            "keypoint": str(i),
+            "tolerance_px": 100.0,
+            "distance_px": 5.0 if ok else 40.0,
+        }
         for pair, answers in right.items()
         for i, ok in enumerate(answers)
     ]

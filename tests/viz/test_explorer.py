@@ -47,6 +47,7 @@ class Cells:
 
 METHOD = FeatureMethod("cells", Cells())
 LAYERS, TIMES = ("fine", "coarse"), (0, 1)
+NAMES = ("left_ear", "nose", "tail")
 GRID = {"cells": (LAYERS, TIMES)}
 
 
@@ -54,9 +55,8 @@ GRID = {"cells": (LAYERS, TIMES)}
 def pair() -> Pair:
     points = torch.tensor([[10.0, 12.0], [40.0, 30.0], [61.5, 45.0]])
     views = (picture_view(80, 64, 1), picture_view(72, 60, 2))
-    names = ("left_ear", "nose", "tail")
     box = (8.0, 8.0, 60.0, 50.0)
-    return Pair("a", *views, points, points * 0.9, names, "toy", box, box)
+    return Pair("a", *views, points, points * 0.9, NAMES, "toy", box, box)
 
 
 @pytest.fixture(scope="module")
@@ -105,6 +105,15 @@ def test_the_page_asks_for_nothing(figure):
     page = figure.html()
     assert not re.search(r"https?://|\bsrc=\"(?!data:)|\bimport\b|fetch\(", page)
     assert page == figure.html()
+
+
+def test_it_begins_at_the_first_point_that_is_answered_rightly(pair):
+    itself = replace(pair, target=pair.source, target_points=pair.source_points)
+    other = replace(
+        itself, target_points=torch.cat([pair.source_points[:1] + 40, pair.source_points[1:]])
+    )
+    figure = explore({"itself": itself, "other": other}, {"cells": METHOD})
+    assert [one["first"] for one in figure.spec["pairs"]] == [0, 1]
 
 
 def test_own_pictures_are_shrunk_and_have_no_truth(figure):
@@ -206,7 +215,9 @@ def test_moving_tapping_switching_and_keys_answer_as_the_library(figure, tmp_pat
     seen = visit(figure, tmp_path, steps)
     for found in seen:
         assert found["answer"] == pytest.approx(library(figure, found), abs=1e-9)
-    assert seen[0]["point"] == [10.0, 12.0] and "left ear" in seen[0]["text"]
+    first = figure.spec["pairs"][0]["first"]
+    assert seen[0]["point"] == figure.spec["pairs"][0]["points"][first]
+    assert NAMES[first].replace("_", " ") in seen[0]["text"]
     assert seen[1]["point"] != seen[0]["point"] and seen[2]["point"] != seen[1]["point"]
     assert [seen[i]["chosen"]["layer"] for i in (2, 3)] == ["fine", "coarse"]
     assert seen[4]["chosen"]["timestep"] == 1

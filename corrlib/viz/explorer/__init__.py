@@ -23,10 +23,11 @@ import matplotlib as mpl
 import torch
 
 from corrlib.coords import Frame, Size, resize_points
+from corrlib.matching.estimators import nearest
 from corrlib.matching.feature_maps import resize
 from corrlib.methods.base import FeatureMethod
 from corrlib.types import FeatureMap, Pair, View
-from corrlib.viz.explorer.packing import Packed, pack
+from corrlib.viz.explorer.packing import Packed, pack, unpack
 from corrlib.viz.style import HEAT
 
 HERE = Path(__file__).parent
@@ -134,10 +135,11 @@ def explore(
     A pair is a `Pair`, whose annotated points are then offered and judged at `alpha` of the
     target's box, or any two views. `grid` gives for a method the layers and the timesteps between
     which the reader can switch; `notes` say a sentence below a pair; `start` is the look shown
-    first. Pictures are shrunk to `side` pixels, and the best match is sought among those pixels;
-    feature maps are shrunk to `cells` along their longer side; `components` and `coarse` are
-    `packing.pack`'s. Raises ValueError without pairs or methods, or where a title in `grid` or
-    `notes` is none of them.
+    first, and the first annotated point that it answers rightly is the one asked first. Pictures
+    are shrunk to `side` pixels, and the best match is sought among those pixels; feature maps are
+    shrunk to `cells` along their longer side; `components` and `coarse` are `packing.pack`'s.
+    Raises ValueError without pairs or methods, or where a title in `grid` or `notes` is none of
+    them.
     """
     grid, notes = grid or {}, notes or {}
     if not pairs or not methods or set(grid) - set(methods) or set(notes) - set(pairs):
@@ -161,7 +163,10 @@ def explore(
         raise ValueError(f"start is {start}; wanted one of {looks}")
     described = [_describe(t, pair, notes.get(t, ""), alpha, side) for t, pair in pairs.items()]
     for one in described:
-        one["maps"] = [packed[one["label"], look].spec() for look in looks]
+        mine = [packed[one["label"], look] for look in looks]
+        one["maps"] = [each.spec() for each in mine]
+        if "points" in one:
+            one["first"] = _first_right(one, mine[looks.index(start) if start else 0])
     spec = {
         "looks": [[look.method, look.layer, look.timestep] for look in looks],
         "start": looks.index(start) if start else 0,
@@ -212,6 +217,17 @@ def _picture(view: View, side: int) -> dict[str, Any]:
     (image if image.size == size else image.resize(size)).save(file, "WEBP", quality=75, method=6)
     data = base64.b64encode(file.getvalue()).decode()
     return {"image": f"data:image/webp;base64,{data}", "shown": size, "size": view.size}
+
+
+def _first_right(one: Mapping[str, Any], packed: Packed) -> int:
+    """The number of the first annotated point that is answered rightly; 0 where none is."""
+    maps = unpack(packed)
+    at = [torch.tensor(one[name], dtype=torch.float64) for name in ("points", "truths")]
+    ends = [one[which] for which in ("source", "target")]
+    asked = resize_points(at[0], ends[0]["size"], ends[0]["shown"])
+    answer = resize_points(nearest(*maps, asked).points, ends[1]["shown"], ends[1]["size"])
+    right = (answer - at[1]).norm(dim=1) <= one["tolerance"]
+    return int(right.float().argmax())
 
 
 def _describe(title: str, pair: Views, note: str, alpha: float, side: int) -> dict[str, Any]:
