@@ -37,7 +37,7 @@ def recorded_values(profile: Profile) -> dict[str, str]:
     """
     values = {"profile": profile.name, "profile_about": profile["about"]}
     for path in sorted(profile.build("values").glob("*.json")):
-        prefix = re.sub(r"^\d+_", "", path.stem)
+        prefix = re.sub(r"^[A-Z]?\d+[a-z]?_", "", path.stem)
         values |= {
             f"{prefix}_{name}": value
             for name, value in json.loads(path.read_text())["values"].items()
@@ -56,6 +56,13 @@ def banner(profile: Profile, depth: int, chapter: str = "") -> str:
     )
 
 
+def number(name: str) -> str:
+    """A chapter's number as its file has it: 4, 4b, A1. Raises ValueError where it has none."""
+    if not (found := re.match(r"0*([A-Z]?\d+[a-z]?)_", name)):
+        raise ValueError(f"notebook {name!r} has no number; wanted 07_NAME, 04b_NAME or A1_NAME")
+    return found[1]
+
+
 def about_chapter(name: str, cells: Sequence[dict], first: Mapping[str, Sequence[str]]) -> str:
     """A chapter's number, how long it takes to read (only its text is counted), and which chapters
     to read `first`.
@@ -63,10 +70,11 @@ def about_chapter(name: str, cells: Sequence[dict], first: Mapping[str, Sequence
     words = sum(
         len("".join(cell["source"]).split()) for cell in cells if cell["cell_type"] == "markdown"
     )
-    before = [f"{{doc}}`{int(other[:2])} <{other}>`" for other in first.get(name, ())]
+    before = [f"{{doc}}`{number(other)} <{other}>`" for other in first.get(name, ())]
     needs = f", after chapter{'s' * (len(before) > 1)} {' and '.join(before)}" if before else ""
     minutes = max(1, round(words / WORDS_A_MINUTE))
-    return f"Chapter {int(name[:2])}: {minutes} minute{'s' * (minutes > 1)} to read{needs}.\n"
+    kind = "Appendix" if name[0].isalpha() else "Chapter"
+    return f"{kind} {number(name)}: {minutes} minute{'s' * (minutes > 1)} to read{needs}.\n"
 
 
 def under_title(text: str, line: str) -> str:
@@ -142,6 +150,11 @@ def fill_missing(stage: Path, values: dict[str, str]) -> list[str]:
                 (stage / name).parent.mkdir(parents=True, exist_ok=True)
                 with open(stage / name, "w", newline="") as out:
                     csv.writer(out).writerows([["result"], [NOT_RUN]])
+        for name in sorted(set(re.findall(r"^:file: *(figures/\S+\.html)", text, re.M))):
+            if not (stage / name).is_file():
+                missing.append(name)
+                (stage / name).parent.mkdir(parents=True, exist_ok=True)
+                (stage / name).write_text(f"<p>This figure: {NOT_RUN}.</p>\n")
         for name in sorted(set(re.findall(r"\{\{ *(\w+) *\}\}", text)) - set(values)):
             missing.append(name)
             values[name] = NOT_RUN
@@ -158,6 +171,8 @@ def stage(profile: Profile, folder: Path) -> list[str]:
     for page in folder.glob("*.md"):
         page.write_text(under_title(page.read_text(), banner(profile, 0)))
     (folder / "library.md").write_text(library_page(ROOT / "corrlib"))
+    words = json.dumps(terms((ROOT / "book/glossary.md").read_text()), sort_keys=True)
+    (folder / "static/terms.js").write_text(f"window.TERMS = {words};\n")
     for part in ("figures", "tables"):
         if profile.build(part).is_dir():
             shutil.copytree(profile.build(part), folder / part, ignore=shutil.ignore_patterns(".*"))
@@ -175,6 +190,17 @@ def stage(profile: Profile, folder: Path) -> list[str]:
     config["sphinx"]["config"]["html_theme_options"] |= repository_buttons()
     (folder / "_config.yml").write_text(yaml.safe_dump(config, sort_keys=False))
     return missing
+
+
+def terms(glossary: str) -> dict[str, str]:
+    """The glossary's terms as links name them (small letters, hyphens) with their plain texts."""
+    body = glossary.partition("```{glossary}\n")[2].partition("```")[0]
+    found = {}
+    for entry in re.split(r"\n(?=\S)", body.strip("\n")):
+        term, _, text = entry.partition("\n")
+        text = re.sub(r"\{\w+\}`([^`<]*?)(?: <[^`]*>)?`", r"\1", " ".join(text.split()))
+        found[term.strip().replace(" ", "-").lower()] = re.sub(r"[*`]", "", text)
+    return found
 
 
 def repository_buttons() -> dict[str, object]:

@@ -3,6 +3,7 @@ results over as files.
 
     run = book.setup("03_dift", profile)
     run.save(figure, "layers")            # build/<profile>/figures/03_dift/layers.svg and .png
+    run.page(explorer, "explorer")        # build/<profile>/figures/03_dift/explorer.html
     run.table(frame, "layers")            # build/<profile>/tables/03_dift/layers.csv
     # build/<profile>/values/03_dift.json; in a page: {{ dift_pck_all }}
     run.value("pck_all", 41.3, ".1f")
@@ -57,6 +58,20 @@ class Run:
         for kind, tags in (("svg", {"Date": None, "Creator": None}), ("png", {"Software": None})):
             with atomic_write(folder / f"{name}.{kind}") as part:
                 figure.savefig(part, format=kind, metadata=tags)
+
+    def page(self, explorer: Any, name: str, most: int = 400_000) -> int:
+        """Write a figure that answers (`viz.explorer`) as a piece of a page, for `{raw} html`;
+        returns its bytes. Raises ValueError on an unfit name and where it has more than `most`.
+        """
+        _check(name)
+        text = explorer.html()
+        if (size := len(text.encode())) > most:
+            raise ValueError(
+                f"the figure {name} has {size:,} bytes, a page may have {most:,} of it; take fewer "
+                "layers, timesteps or components"
+            )
+        _write(_folder(self.profile.build("figures", self.name)) / f"{name}.html", text)
+        return size
 
     def table(self, frame: Any, name: str, digits: int = 1) -> Any:
         """Write a pandas table as CSV with `digits` decimals and return it; pages include the file,

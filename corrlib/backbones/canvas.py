@@ -56,6 +56,24 @@ def squash(image: Image.Image, size: Size) -> Canvas:
     return Canvas(image.convert("RGB").resize(size, Image.Resampling.BICUBIC), image.size)
 
 
+def centre_crop(image: Image.Image, short: int, side: int) -> Canvas:
+    """The middle square of `side` pixels of the image with its shorter side resized to `short`
+    (bicubic); the longer side is cut to whole pixels. Raises ValueError where `side` is larger.
+
+    *Source:* the published preprocessing of DINOv2 in `transformers`: 256, then 224.
+    """
+    if not 0 < side <= short:
+        raise ValueError(f"the crop is {side} pixels of {short}; wanted 1 to {short}")
+    image = image.convert("RGB")
+    scale = short / min(image.size)
+    size = tuple(short if n == min(image.size) else int(n * scale) for n in image.size)
+    x, y = ((length - side) // 2 for length in size)
+    pixels = image.resize(size, Image.Resampling.BICUBIC).crop((x, y, x + side, y + side))
+    across, down = image.size[0] / size[0], image.size[1] / size[1]
+    box = (x * across - 0.5, y * down - 0.5, (x + side) * across - 0.5, (y + side) * down - 0.5)
+    return Canvas(pixels, image.size, box)
+
+
 def letterboxed(size: Size, side: int) -> tuple[Size, tuple[int, int]]:
     """What an image of `size` measures in a letterbox of `side` pixels, and where (x, y) it begins
     there.

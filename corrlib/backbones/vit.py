@@ -127,14 +127,11 @@ class ViT:
         """
         self._require(taps)
         width, height = grid = self.grid((images.shape[3], images.shape[2]))
-        mean, std = (images.new_tensor(v).view(1, 3, 1, 1) for v in (MEAN, STD))
-        x = ((images - mean) / std).to(self.device, self.dtype)
-        more = {"interpolate_pos_encoding": True} if self.kind == "vit" else {}
         moved = self._moved_positions(grid, (images.shape[3], images.shape[2]))
         handle = self.model.embeddings.register_forward_hook(moved) if moved else None
         try:
             with capture(self.model, [self._path(tap) for tap in taps]) as found:
-                self.model(pixel_values=x, **more)
+                self.model(pixel_values=self._prepared(images), **self._options)
         finally:
             if handle is not None:
                 handle.remove()
@@ -147,6 +144,25 @@ class ViT:
                 tokens[:, first:].float(), "b (h w) c -> b c h w", h=height, w=width
             ).contiguous()
         return result
+
+    @torch.no_grad()
+    def summary(
+        self, images: Float[Tensor, "b 3 H W"]
+    ) -> tuple[Float[Tensor, "b c"], Float[Tensor, "b patches c"]]:
+        """The class token and the patches' tokens, both after the last norm, float32; `images` are
+        in [0, 1]. Patches are in row-major order.
+        """
+        tokens = self.model(pixel_values=self._prepared(images), **self._options).last_hidden_state
+        first = 1 + getattr(self.model.config, "num_register_tokens", 0)
+        return tokens[:, 0].float(), tokens[:, first:].float()
+
+    def _prepared(self, images: Float[Tensor, "b 3 H W"]) -> Float[Tensor, "b 3 H W"]:
+        mean, std = (images.new_tensor(v).view(1, 3, 1, 1) for v in (MEAN, STD))
+        return ((images - mean) / std).to(self.device, self.dtype)
+
+    @property
+    def _options(self) -> dict[str, bool]:
+        return {"interpolate_pos_encoding": True} if self.kind == "vit" else {}
 
     def _path(self, tap: Tap) -> str:
         layer = f"{_LAYERS[self.kind]}.{tap[0]}"

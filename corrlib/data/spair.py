@@ -12,6 +12,7 @@ the data set's own files.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -143,6 +144,15 @@ class SPair(Selection[Pair]):
         if id not in self._annotations:
             self._annotations[id] = read_json(self._annotation_path(id))
         return self._annotations[id]
+
+    def with_names(self, pair: Pair) -> Pair:
+        """The pair with its keypoints by the names that the annotation has for them; the toybox
+        has names, SPair-71k numbers only, which stay.
+        """
+        names = self.annotation(pair.source).get("keypoint_names")
+        if not names:
+            return pair
+        return replace(pair, keypoints=tuple(names[int(i)] for i in pair.keypoints))
 
     def segmentation(self, view: View | str) -> UInt8[np.ndarray, "H W"]:
         """An image's mask of VOC class ids (0 background, 255 undecided). Raises FileNotFoundError

@@ -2,35 +2,42 @@
 
 import hashlib
 import json
+from collections.abc import Callable
 from dataclasses import asdict, fields
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
+from torch import nn
 
 from corrlib.heads.aggregation import AggregationHead, HeadSettings
 from corrlib.storage.atomic_write import atomic_write
 
 
 def save(
-    head: AggregationHead, path: str | Path, *, dtype: torch.dtype = torch.float32, **notes: str
+    head: nn.Module, path: str | Path, *, dtype: torch.dtype | None = None, **notes: str
 ) -> Path:
-    """Write the head as safetensors, its numbers rounded to `dtype`, whole or not at all; `notes`
-    are kept beside the settings (what it was trained on, say). `load` gives float32 of either.
+    """Write a module with `settings` as safetensors, its numbers rounded to `dtype` if given, whole
+    or not at all; `notes` are kept beside the settings (what it was trained on, say). `load` gives
+    float32 of either.
     """
     path = Path(path)
     tensors = {
-        name: t.detach().cpu().to(dtype).contiguous() for name, t in head.state_dict().items()
+        name: t.detach().to("cpu", dtype or t.dtype).contiguous()
+        for name, t in head.state_dict().items()
     }
     with atomic_write(path) as part:
         save_file(tensors, part, {"settings": json.dumps(asdict(head.settings)), **notes})
     return path
 
 
-def load(path: str | Path) -> AggregationHead:
-    """The head in a file, in evaluation mode. Raises FileNotFoundError or ValueError that says what
-    the file is instead.
+def load(
+    path: str | Path, make: Callable[[Any], nn.Module] = AggregationHead, kind: type = HeadSettings
+) -> Any:
+    """The head in a file, in evaluation mode: `make` of settings of `kind`. Raises
+    FileNotFoundError or ValueError that says what the file is instead.
     """
     path = Path(path)
     if not path.is_file():
@@ -54,12 +61,12 @@ def load(path: str | Path) -> AggregationHead:
             "corrlib.heads.files.save(head, path)"
         )
     given = {name: _frozen(value) for name, value in json.loads(meta["settings"]).items()}
-    if unknown := given.keys() - {field.name for field in fields(HeadSettings)}:
+    if unknown := given.keys() - {field.name for field in fields(kind)}:
         raise ValueError(
             f"{path} was written by another version: it has settings {sorted(unknown)} that "
             "this one lacks"
         )
-    head = AggregationHead(HeadSettings(**given))
+    head = make(kind(**given))
     try:
         head.load_state_dict(tensors)
     except RuntimeError as error:
@@ -67,7 +74,7 @@ def load(path: str | Path) -> AggregationHead:
     return head.eval()
 
 
-def fingerprint(head: AggregationHead) -> str:
+def fingerprint(head: nn.Module) -> str:
     """Twelve hex digits of a head's settings and weights: what its features are cached under."""
     digest = hashlib.sha256(repr(head.settings).encode())
     for name, tensor in sorted(head.state_dict().items()):

@@ -3,23 +3,20 @@ up again.
 """
 
 import hashlib
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 from tqdm import tqdm
 
-from corrlib.backbones.noise import noise_key
+from corrlib.heads import checkpoints
 from corrlib.heads.aggregation import AggregationHead
 from corrlib.heads.bank import Bank, Item, StoredBank
+from corrlib.heads.epochs import turn
 from corrlib.heads.loss import TEMPERATURE, correspondence_loss, keypoint_loss, to_cells
-from corrlib.storage.atomic_write import atomic_write
 from corrlib.storage.content import digest_of
 from corrlib.validation import Validated
 from corrlib.validation.kinds import Count, NotNegative, Positive
@@ -78,11 +75,8 @@ def train(
     run = {"head": repr(head.settings), "fit": asdict(fit), "items": _digest(items)}
     run |= {"maps": _digest_bank(bank, items)} if checkpoint else {}
     run |= about or {}
-    losses = (
-        _resume(Path(checkpoint), head, adam, run)
-        if checkpoint and Path(checkpoint).is_file()
-        else []
-    )
+    found = checkpoints.resume(Path(checkpoint), head, adam, run) if checkpoint else None
+    losses = found.notes["losses"] if found else []
     head.train()
     for step in tqdm(
         range(len(losses), steps),
@@ -91,13 +85,15 @@ def train(
         disable=None if progress is None else not progress,
     ):
         adam.zero_grad()
-        loss = _loss(head, bank, [items[i] for i in _turn(step, len(items), fit)], fit)
+        loss = _loss(
+            head, bank, [items[i] for i in turn(step, fit.pairs, len(items), fit.seed)], fit
+        )
         loss.backward()
         adam.step()
         losses.append(loss.item())
         if (step + 1) % every == 0 or step + 1 == steps:
             if checkpoint:
-                _keep(Path(checkpoint), head, adam, run, losses)
+                checkpoints.keep(Path(checkpoint), head, adam, run, {"losses": losses})
             if observe:
                 observe(losses)
     head.eval()
@@ -125,21 +121,6 @@ def _loss(head: AggregationHead, bank: Bank, items: Sequence[Item], fit: Fit) ->
     return total / len(items)
 
 
-def _turn(step: int, n: int, fit: Fit) -> list[int]:
-    """The items of a step: the next `pairs` of an endless row of epochs, each a permutation drawn
-    for it.
-    """
-    places = range(step * fit.pairs, (step + 1) * fit.pairs)
-    order = {epoch: _order(epoch, n, fit.seed) for epoch in {place // n for place in places}}
-    return [order[place // n][place % n] for place in places]
-
-
-def _order(epoch: int, n: int, seed: int) -> list[int]:
-    return torch.randperm(
-        n, generator=torch.Generator().manual_seed(noise_key(seed, "order", epoch))
-    ).tolist()
-
-
 def _digest(items: Sequence[Item]) -> str:
     digest = hashlib.sha256()
     for item in items:
@@ -164,51 +145,3 @@ def _digest_bank(bank: Bank, items: Sequence[Item]) -> str:
             digest.update(repr((id, cell)).encode())
             digest.update(found.values.detach().float().cpu().contiguous().numpy().tobytes())
     return digest.hexdigest()[:16]
-
-
-def _keep(
-    path: Path,
-    head: AggregationHead,
-    adam: torch.optim.AdamW,
-    run: dict[str, Any],
-    losses: list[float],
-) -> None:
-    """Weights, both moments and the record in one file, which appears whole or not at all."""
-    names = [name for name, _ in head.named_parameters()]
-    state = adam.state_dict()["state"]
-    tensors = {f"head.{name}": value for name, value in head.state_dict().items()}
-    for i, name in enumerate(names):
-        tensors |= {f"{kind}.{name}": state[i][kind] for kind in ("exp_avg", "exp_avg_sq")}
-    tensors = {name: t.detach().cpu().contiguous() for name, t in tensors.items()}
-    with atomic_write(path) as part:
-        save_file(tensors, part, {"run": json.dumps(run), "losses": json.dumps(losses)})
-
-
-def _resume(
-    path: Path, head: AggregationHead, adam: torch.optim.AdamW, run: dict[str, Any]
-) -> list[float]:
-    try:
-        with safe_open(path, "pt") as file:
-            meta = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}
-    except SafetensorError as error:
-        raise ValueError(
-            f"{path} is no checkpoint that can be read ({error}); name another checkpoint, or "
-            "delete that file"
-        ) from error
-    before = json.loads(meta.get("run", "{}"))
-    if differ := [name for name in run if before.get(name) != run[name]]:
-        raise ValueError(
-            f"{path} holds another training: {', '.join(differ)} differ; name another "
-            "checkpoint, or delete that file"
-        )
-    losses = json.loads(meta["losses"])
-    head.load_state_dict(
-        {name.removeprefix("head."): t for name, t in tensors.items() if name.startswith("head.")}
-    )
-    for name, parameter in head.named_parameters():
-        state = {
-            kind: tensors[f"{kind}.{name}"].to(parameter) for kind in ("exp_avg", "exp_avg_sq")
-        }
-        adam.state[parameter] = {"step": torch.tensor(float(len(losses))), **state}
-    return losses

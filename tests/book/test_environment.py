@@ -19,6 +19,7 @@ ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 EXTRAS = PROJECT["optional-dependencies"]
 NEEDS = [Requirement(line) for line in [*PROJECT["dependencies"], *EXTRAS["book"], *EXTRAS["dev"]]]
+LOCKED = [*NEEDS, *(Requirement(line) for line in EXTRAS["widget"])]
 PINS = [
     Requirement(line)
     for line in (ROOT / "constraints.txt").read_text().splitlines()
@@ -55,7 +56,7 @@ def pin_of(name: str, python: str) -> Version:
 
 @pytest.mark.parametrize("python", PYTHONS)
 def test_lock_satisfies_the_project(python):
-    for need in NEEDS:
+    for need in LOCKED:
         pin = pin_of(need.name, python)
         assert pin in need.specifier, (
             f"{need} does not allow the locked {pin}; lock again (see pyproject.toml)"
@@ -109,6 +110,7 @@ def third_party(folder: str) -> set[str]:
 def test_the_library_imports_only_what_it_declares():
     library = {canonicalize_name(Requirement(line).name) for line in PROJECT["dependencies"]}
     optional = {"ipykernel"}  # the notebooks' own, imported inside of functions
+    optional |= {Requirement(line).name for line in EXTRAS["widget"]} | {"traitlets"}
     assert third_party("corrlib") - library - optional == set()
     assert third_party("data_scripts") - library == set()
 

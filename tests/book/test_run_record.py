@@ -226,3 +226,19 @@ def test_what_to_read_first_are_chapters():
     first = yaml.safe_load((ROOT / "book/chapters.yml").read_text())["read_first"]
     assert {*first, *sum(first.values(), [])} <= chapters
     assert all(other < name for name, others in first.items() for other in others)
+
+
+def test_previews_have_the_plain_text_of_every_term():
+    found = stage.terms((ROOT / "book/glossary.md").read_text())
+    assert found["u-net"].startswith("The denoising network: an encoder")
+    assert not any(set("*`{}") & set(text) for text in found.values())
+    assert {"posterior", "ensemble", "preset", "knob", "member", "lmeds", "up_blocks.n"} <= set(
+        found
+    )
+
+
+def test_a_number_is_that_of_the_file():
+    assert [stage.number(n) for n in ("04_x", "04b_x", "10_x", "A1_x")] == ["4", "4b", "10", "A1"]
+    assert stage.about_chapter("A1_more", [], {}) == "Appendix A1: 1 minute to read.\n"
+    with pytest.raises(ValueError, match="has no number"):
+        stage.number("more")

@@ -256,9 +256,9 @@ def test_a_run_that_was_stopped_ends_in_the_same_bits(pairs, tmp_path):
 
 
 def test_every_epoch_visits_every_item_once():
-    from corrlib.heads.training import _turn
+    from corrlib.heads.epochs import turn
 
-    seen = [i for step in range(6) for i in _turn(step, 4, Fit(pairs=2))]
+    seen = [i for step in range(6) for i in turn(step, 2, 4, 0)]
     assert [sorted(seen[k : k + 4]) for k in (0, 4, 8)] == [[0, 1, 2, 3]] * 3
     assert seen[:4] != seen[4:8] or seen[4:8] != seen[8:]
 

@@ -240,6 +240,7 @@ def test_registry_lists_without_importing_and_suggests():
         "pixels",
         "prompt_optimization",
         "random_unet",
+        "sd4match",
         "sd_dino",
         "word_attention",
     ]

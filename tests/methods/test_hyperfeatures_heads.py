@@ -136,6 +136,11 @@ def test_the_checks_of_a_method_pass_but_for_what_an_untrained_head_cannot():
     assert failed() == ["known warp"]
 
 
+def test_a_shipped_head_passes_all_checks_of_a_method():
+    found = doctor.check_method(lambda: methods.load("hyperfeatures", "toybox-one-step"))
+    assert [finding.name for finding in found if not finding.ok] == []
+
+
 def test_drawn_pictures_come_with_their_features(env):
     method = load(env, rule="released")
     one, again, other = (draw(method, "a cat", seed=seed, guidance=2.0) for seed in (0, 0, 1))

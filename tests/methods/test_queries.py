@@ -25,6 +25,7 @@ SMALL = {
     "prompt_optimization": {"size": 32, "steps": 1, "crops": 4, "layers": (7,), "sigma": 4.0},
     "random_unet": {"size": (32, 32), "ensemble": 1},
     "sd_dino": {**SD_DINO, "dino_layer": 2, "layers": LAYERS, "head": ""},
+    "sd4match": {"size": (32, 32), "ensemble": 1},
     "word_attention": {"size": 32, "layers": (7,), "crops": 4},
 }
 KINDS = [torch.int64, torch.int32, torch.uint8, torch.float16, torch.bfloat16]

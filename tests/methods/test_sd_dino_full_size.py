@@ -8,12 +8,10 @@ import time
 
 import pytest
 import torch
-from conftest import picture_view, tiny_networks
+from conftest import picture_view
+from full_size import diffuser, vit
 
 from corrlib import methods
-from corrlib.backbones.diffusion import Diffuser
-from corrlib.backbones.skeletons import published
-from corrlib.backbones.vit import ViT
 from corrlib.methods.base import Env
 
 pytestmark = pytest.mark.slow
@@ -23,31 +21,9 @@ A = picture_view(500, 375, 1, "cat")
 QUERIES = torch.tensor([[100.0, 80.0], [250.0, 187.0], [400.0, 300.0]])
 
 
-def diffuser() -> Diffuser:
-    """The published U-Net and autoencoder; the text encoder is a small one of the same width."""
-    from transformers import CLIPTextConfig, CLIPTextModel
-
-    torch.manual_seed(0)
-    unet, vae = published("sd1-5", "cpu")
-    parts = tiny_networks()
-    small = {"hidden_size": 768, "intermediate_size": 64, "num_hidden_layers": 1}
-    kept = parts["text_encoder"].config.to_dict()
-    text = CLIPTextModel(CLIPTextConfig(**kept | small | {"num_attention_heads": 12}))
-    return Diffuser(vae, unet, text, parts["tokenizer"], parts["scheduler"])
-
-
-def vit() -> ViT:
-    """DINOv2-B as it is published."""
-    from transformers import Dinov2Config, Dinov2Model
-
-    size = {"hidden_size": 768, "num_hidden_layers": 12, "num_attention_heads": 12}
-    torch.manual_seed(1)
-    return ViT(Dinov2Model(Dinov2Config(**size, image_size=518, patch_size=14)))
-
-
 @pytest.fixture(scope="module")
 def env() -> Env:
-    return Env(models={"sd1-5": diffuser(), "dinov2-base": vit()})
+    return Env(models={"sd1-5": diffuser("sd1-5", 768), "dinov2-base": vit()})
 
 
 def test_dino_s_tokens_at_840(env):

@@ -46,13 +46,17 @@ def test_other_paths_and_seeds_walk_for_themselves(monkeypatch, tiny_diffuser):
     assert walks[A.id] == 3
 
 
-def test_what_was_not_seen_is_walked_again(monkeypatch, tiny_diffuser):
+def test_a_walk_sees_what_any_reader_asks_for(monkeypatch, tiny_diffuser):
+    """Each cell of a grid is a method of its own; one that comes later walks for itself."""
     walks = counted(monkeypatch)
     env = Env(models={"toybox": tiny_diffuser})
-    few, many = load(env, positions=(1,), read="maps"), load(env, read="maps")
-    few.features(A), many.features(A), few.features(B)
-    assert walks == {A.id: 2, B.id: 1}
-    assert load(env, positions=(0,), read="maps").features(A) is not None and walks[A.id] == 2
+    first = load(env, positions=(1,), layers=(4,), read="maps")
+    other = load(env, positions=(3,), layers=(9,), read="maps")
+    first.features(A), other.features(A), first.features(B)
+    assert walks == {A.id: 1, B.id: 1}
+    late = load(env, positions=(2,), read="maps")
+    assert late.features(A) is not None and walks[A.id] == 2
+    assert load(env, positions=(2,), layers=(7,), read="maps").features(A) and walks[A.id] == 2
 
 
 def test_a_method_alone_keeps_nothing(tiny_diffuser):

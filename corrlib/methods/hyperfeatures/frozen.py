@@ -95,7 +95,7 @@ class FrozenPath:
         same = replace(without(self.settings, OF_HEAD), layers=(), positions=())
         self._path = repr(same)
         self._walks = env.shared.setdefault(NAME, SharedWalks())
-        self._walks.readers[self._path] += 1
+        self._walks.join(self._path, dict.fromkeys(self.settings.places, self.layers))
 
     def visits(
         self, view: View, layers: Mapping[int, Sequence[str]], *, seed: int = 0
@@ -105,7 +105,9 @@ class FrozenPath:
         them is computed.
         """
         image = (view.key(), seed)
-        return self._walks.visits(self._path, image, layers, lambda: self._walk(view, layers, seed))
+        return self._walks.visits(
+            self._path, image, layers, lambda asked: self._walk(view, asked, seed)
+        )
 
     def _walk(self, view: View, layers: Mapping[int, Sequence[str]], seed: int) -> Iterator[Visit]:
         s, d = self.settings, self.diffuser

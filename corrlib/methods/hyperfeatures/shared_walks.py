@@ -5,7 +5,7 @@ A method alone keeps nothing: its maps are folded into a sum and dropped.
 """
 
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from corrlib.backbones.ddim import Visit
@@ -24,33 +24,50 @@ def _kept() -> LRUCache[dict[int, Visit]]:
 @dataclass
 class SharedWalks:
     """What was seen of the images walked last. `readers` counts, by path, the methods that read on
-    it: with one, nothing is kept.
+    it, and `wanted` is all that they read: with one reader, nothing is kept.
     """
 
     readers: Counter[Hashable] = field(default_factory=Counter)
+    wanted: dict[Hashable, dict[int, tuple[str, ...]]] = field(default_factory=dict)
     kept: LRUCache[dict[int, Visit]] = field(default_factory=_kept)
 
+    def join(self, path: Hashable, asked: Asked) -> None:
+        """One more reader of a path, and what it will ask for at most."""
+        self.readers[path] += 1
+        self.wanted[path] = _both(self.wanted.get(path, {}), asked)
+
     def visits(
-        self, path: Hashable, image: Hashable, asked: Asked, walk: Callable[[], Iterator[Visit]]
+        self,
+        path: Hashable,
+        image: Hashable,
+        asked: Asked,
+        walk: Callable[[Asked], Iterator[Visit]],
     ) -> Iterator[Visit]:
-        """The visits of `walk()`, or the same ones from an earlier walk of this image that saw all
-        that is `asked`.
+        """The visits of `walk(asked)`, or the same ones from an earlier walk of this image. A walk
+        that is kept sees what any reader of its path asks for.
         """
         if self.readers[path] < 2:
-            yield from walk()
+            yield from walk(asked)
             return
         seen = self.kept.get((path, image))
-        if seen is None or not _holds(seen, asked):
-            seen = {}
-            for visit in walk():
-                seen[visit.position] = visit
-                yield visit
-            self.kept.put((path, image), seen)
+        if seen is not None and _holds(seen, asked):
+            yield from _only(seen.values(), asked)
             return
-        for position, visit in seen.items():
-            if position in asked:
-                wanted = asked[position]
-                yield replace(visit, maps={layer: visit.maps[layer] for layer in wanted})
+        seen = {visit.position: visit for visit in walk(_both(self.wanted[path], asked))}
+        self.kept.put((path, image), seen)
+        yield from _only(seen.values(), asked)
+
+
+def _both(one: Asked, other: Asked) -> dict[int, tuple[str, ...]]:
+    every = sorted({*one, *other})
+    return {i: tuple(dict.fromkeys((*one.get(i, ()), *other.get(i, ())))) for i in every}
+
+
+def _only(visits: Iterable[Visit], asked: Asked) -> Iterator[Visit]:
+    for visit in visits:
+        if visit.position in asked:
+            wanted = asked[visit.position]
+            yield replace(visit, maps={layer: visit.maps[layer] for layer in wanted})
 
 
 def _holds(seen: Mapping[int, Visit], asked: Asked) -> bool:

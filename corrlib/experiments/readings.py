@@ -1,0 +1,43 @@
+"""What is made of a verdict, in words: the text that belongs to the comparison which decided it."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from corrlib.experiments.laws import NOT_RUN, Law
+
+
+def reading(law: Law, known: Mapping[str, Any]) -> str:
+    """The text of `known` for the law's verdict. Where it is a list, with one text a comparison,
+    that of the deciding one; nothing where no text is given. Raises ValueError on a list of another
+    length.
+    """
+    text = known.get(law.verdict, "")
+    if isinstance(text, str):
+        return text
+    if len(text) != len(law.parts):
+        raise ValueError(
+            f"the law {law.text!r} has {len(law.parts)} comparisons and {len(text)} texts for "
+            f"{law.verdict!r}; wanted one text each, or one for all"
+        )
+    return text[next(i for i, part in enumerate(law.parts) if part is law.deciding)]
+
+
+def said(laws: Mapping[str, Law], known: Mapping[str, Mapping[str, Any]]) -> str:
+    """A paragraph (Markdown) for each law: verdict, deciding numbers, what we make of it, whose
+    claim it is.
+
+    `known` has for each key of `laws` the texts of `reading`, and `whose` and `where`.
+    """
+    paragraphs = []
+    for key, law in laws.items():
+        part, about = law.deciding, known[key]
+        value, low, high = part.interval
+        numbers = f"{part.text}: {value:+.1f} points, from {low:+.1f} to {high:+.1f}"
+        numbers = numbers if np.isfinite(value) else f"{part.text}, which was {NOT_RUN}"
+        paragraphs.append(
+            f"**{law.text[:1].upper()}{law.text[1:]}: {law.verdict}.** Decided by {numbers}. "
+            f"{reading(law, about)} *{about['whose']}.* {about['where']}"
+        )
+    return "\n\n".join(paragraphs)

@@ -1,0 +1,39 @@
+"""The text that is shown is that of the comparison which decided."""
+
+import pytest
+
+from corrlib.experiments.laws import Comparison, Law
+from corrlib.experiments.readings import reading, said
+from corrlib.metrics import Interval
+
+ABOVE, ACROSS = Interval(3.0, 1.0, 5.0), Interval(0.5, -1.0, 2.0)
+NEVER = Interval(*[float("nan")] * 3)
+KNOWN = {"whose": "Ours", "where": "Nowhere.", "holds": "It does.", "cannot tell": ["one", "two"]}
+
+
+def law(*intervals: Interval) -> Law:
+    parts = [Comparison(f"part {i}", interval) for i, interval in enumerate(intervals)]
+    return Law("noise helps", parts)
+
+
+def test_the_text_is_that_of_the_deciding_comparison():
+    assert reading(law(ABOVE, ACROSS), KNOWN) == "two"
+    assert reading(law(ACROSS, ABOVE), KNOWN) == "one"
+    assert reading(law(ABOVE, ABOVE), KNOWN) == "It does."
+
+
+def test_a_list_of_another_length_is_refused():
+    with pytest.raises(ValueError, match="wanted one text each"):
+        reading(law(ABOVE, ACROSS, ABOVE), KNOWN)
+
+
+def test_a_paragraph_says_verdict_numbers_and_source():
+    text = said({"noise": law(ABOVE, ACROSS)}, {"noise": KNOWN})
+    assert text.startswith(
+        "**Noise helps: cannot tell.** Decided by part 1: +0.5 points, from -1.0"
+    )
+    assert text.endswith("two *Ours.* Nowhere.")
+
+
+def test_what_was_not_run_is_said():
+    assert "which was not run" in said({"noise": law(NEVER, ABOVE)}, {"noise": KNOWN})
