@@ -90,6 +90,9 @@ def stage_notebook(source: Path, target: Path, profile: Profile) -> None:
     book = json.loads(source.read_text().replace(f"{ROOT}/", ""))
     read_first = yaml.safe_load((ROOT / "book/chapters.yml").read_text())["read_first"]
     line = banner(profile, 1, about_chapter(source.stem, book["cells"], read_first))
+    for cell in book["cells"]:  # papermill's own cell: the parameters' cell says the same
+        if "injected-parameters" in (tags := cell["metadata"].get("tags", [])):
+            cell["metadata"]["tags"] = [*tags, "remove-cell"]
     first = next(cell for cell in book["cells"] if cell["cell_type"] == "markdown")
     first["source"] = under_title("".join(first["source"]), line)
     target.write_text(json.dumps(book))

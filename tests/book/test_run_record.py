@@ -243,3 +243,34 @@ def test_a_number_is_that_of_the_file():
     assert stage.about_chapter("A1_more", [], {}) == "Appendix A1: 1 minute to read.\n"
     with pytest.raises(ValueError, match="has no number"):
         stage.number("more")
+
+
+def test_the_cell_that_papermill_injects_is_not_shown(tmp_path, profile):
+    cells = [
+        {"cell_type": "markdown", "metadata": {}, "source": ["# One"]},
+        {"cell_type": "code", "metadata": {"tags": ["injected-parameters"]}, "source": ["a = 1"]},
+        {"cell_type": "code", "metadata": {"tags": ["parameters"]}, "source": ["a: int = 1"]},
+    ]
+    (tmp_path / "04_one.ipynb").write_text(json.dumps({"cells": cells}))
+    stage.stage_notebook(tmp_path / "04_one.ipynb", tmp_path / "out.ipynb", profile)
+    tags = [
+        c["metadata"].get("tags") for c in json.loads((tmp_path / "out.ipynb").read_text())["cells"]
+    ]
+    assert tags == [None, ["injected-parameters", "remove-cell"], ["parameters"]]
+
+
+def test_a_figure_that_answers_has_a_stand_in_where_it_was_not_run(tmp_path):
+    (tmp_path / "index.md").write_text(":::{raw} html\n:file: figures/03_dift/explorer.html\n:::\n")
+    assert stage.fill_missing(tmp_path, {}) == ["figures/03_dift/explorer.html"]
+    assert "not run" in (tmp_path / "figures/03_dift/explorer.html").read_text()
+
+
+def test_a_figure_that_is_too_large_for_a_page_is_refused(profile):
+    class Figure:
+        def html(self):
+            return "x" * 500_000
+
+    run = book.Run("03_dift", profile)
+    with pytest.raises(ValueError, match="a page may have 400,000"):
+        run.page(Figure(), "explorer")
+    assert run.page(Figure(), "explorer", most=500_000) == 500_000
