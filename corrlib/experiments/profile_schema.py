@@ -4,7 +4,7 @@ The classes are for the check alone: a profile stays the mapping that its file h
 not written there is not in it. A key without a default has to be there.
 """
 
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel
 
@@ -89,6 +89,7 @@ class Sections(Section):
     about: str = ""
     offline: bool = False
     device: Name = ""
+    dtype: Literal["float32", "bfloat16", "float16"] = "float32"
     threads: Count = 1
     data: Data = Data(name="spair", root="data")
     benchmarks: dict[str, str] = {}
@@ -103,5 +104,6 @@ class Sections(Section):
     runs: dict[str, Run] = {}
     studies: dict[str, Study] | None = None
     records: dict[str, Record] | None = None
+    notebooks: dict[str, dict[str, Any]] = {}
     front: dict[str, str] = {}
     front_trained: dict[str, str] = {}
