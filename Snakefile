@@ -16,6 +16,7 @@ import sys
 sys.path.insert(0, workflow.basedir)
 
 from book import depends
+from corrlib.experiments.comparable import require_comparable
 from corrlib.experiments.profiles import OVERRIDES, load_profile
 
 ROOT = __import__("pathlib").Path(workflow.basedir)
@@ -23,6 +24,7 @@ NAME = config.get("profile", "toybox")
 # `--config device=cuda:1 dtype=bfloat16` holds for every step and every notebook, in place of what the profile says.
 os.environ.update({variable: config[key] for key, variable in OVERRIDES.items() if key in config})
 PROFILE = load_profile(NAME, ROOT)
+require_comparable(PROFILE)
 BUILD = f"build/{NAME}"
 NOTEBOOKS = sorted(os.path.basename(path)[:-6] for path in glob.glob("notebooks/*.ipynb"))
 GPU = dict(PROFILE.get("resources", {}))
@@ -95,16 +97,26 @@ COUNT = sorted({*glob.glob("corrlib/metrics/*.py")} - {"corrlib/metrics/protocol
 COUNT += ["corrlib/experiments/report.py", "corrlib/experiments/table_files.py"]
 MAKERS = [word for word in PROFILE["data"]["make"].split() if word.endswith(".py")]
 TABLE = ["corrlib/data/sources/benchmarks.yml"] if "data_scripts/fetch.py" in MAKERS else []
+FETCHED = f"{BUILD}/data/fetched.json", PROFILE["data"]["name"]  # what data_scripts/fetch.py notes of it
 DATA = sources("data", *MAKERS, also=TABLE, without=[*COUNT, "corrlib/cli/__init__.py"], sections=["data"])
 
 
+def replaced():
+    """The input of the data step that changes when what was fetched was replaced since: by its checksums, whatever its date."""
+    mark, ready = f"{BUILD}/inputs/fetched.sha256", ROOT / BUILD / "data/.ready"
+    now = depends.fetched(*FETCHED)
+    if ready.is_file() and ready.read_text().split()[-1] == now and os.path.isfile(mark):
+        return mark
+    return depends.stamp(mark, now)
+
+
 rule data:
-    input: DATA,
+    input: DATA, replaced(),
     output: f"{BUILD}/data/.ready",
     log: f"{BUILD}/logs/data.log",
     threads: 2
     resources: mem_mb=3000, runtime=240,
-    shell: step("data set", "{log}", f"{PYTHON} " + PROFILE["data"]["make"].removeprefix("python ")) + MARK
+    shell: step("data set", "{log}", f"{PYTHON} " + PROFILE["data"]["make"].removeprefix("python ")) + f" && (cat {{input[0]}}; {PYTHON} book/depends.py {shlex.join(FETCHED)}) > {{output}}"
 
 
 # ---------------------------------------------------------------- features: a network's pass over each image, once

@@ -12,6 +12,7 @@ import hashlib
 import json
 import os
 import re
+import sys
 import tomllib
 from collections.abc import Iterable
 from pathlib import Path
@@ -161,3 +162,19 @@ def stamp(path: str, content: str) -> str:
         part.write_text(content + "\n")
         os.replace(part, file)
     return path
+
+
+def fetched(receipts: str, name: str) -> str:
+    """A hash of the bytes that were fetched of data set `name`, whenever that was; "none" where
+    nothing was.
+    """
+    try:
+        noted = json.loads(Path(receipts).read_text())
+    except FileNotFoundError:
+        return "none"
+    sums = sorted(f"{k} {v['sha256']}" for k, v in noted.items() if k.startswith(f"{name}/"))
+    return hashlib.sha256("\n".join(sums).encode()).hexdigest() if sums else "none"
+
+
+if __name__ == "__main__":
+    print(fetched(*sys.argv[1:]))

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from book import depends, step
+from corrlib import methods
 
 ROOT = Path(__file__).parents[2]
 SNAKEMAKE = [str(Path(sys.executable).with_name("snakemake"))]
@@ -132,6 +133,21 @@ def test_an_interrupted_run_goes_on_with_what_is_missing(house):
     assert begun not in todo and "build/toybox/done/matches-test-pixels-0of1" in todo
 
 
+def test_data_that_were_fetched_anew_rerun_all_that_read_them(house):
+    """Other bytes do, not the same bytes fetched at another time, nor another data set's."""
+    ready = house / "build/toybox/data/.ready"
+    receipt, note = house / "build/toybox/data/fetched.json", '{"%s/a.tar": {"sha256": "%s"}}'
+    receipt.write_text(note % ("tss", "1"))
+    assert plan(house) == {}
+    receipt.write_text(note % ("spair", "1"))
+    assert {"data", "begin", "matches", "store"} <= set(plan(house).values())
+    ready.write_text(f"as it was {depends.fetched(receipt, 'spair')}\n")
+    os.utime(ready, (LONG_AGO, LONG_AGO))
+    receipt.write_text(note % ("spair", "1\", \"date\": \"later"))
+    (house / "build/toybox/inputs/fetched.sha256").write_text("as it was\n")
+    assert depends.fetched(receipt, "spair") == ready.read_text().split()[-1]
+
+
 def test_one_notebook_reruns_alone(house):
     write_notebook(house / "notebooks/90_drawing.ipynb", cell("markdown", "# Drawing, again"))
     changed = plan(house)
@@ -175,6 +191,13 @@ def test_the_paper_profile_is_the_same_graph(house):
         "notebook",
         "book",
     }
+
+
+def test_a_method_asks_for_a_gpu_where_it_loads_a_network():
+    having = {name for name in methods.list() if depends.loads_model(ROOT, name)}
+    assert {"dift", "latents", "random_unet", "prompt_optimization", "sd_dino"} <= having
+    assert not {"pixels", "copy_position"} & having
+    assert depends.loads_model(ROOT, "one/of/my/own.py")
 
 
 def test_a_step_shows_the_end_of_its_log(tmp_path, capsys):
