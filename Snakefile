@@ -27,6 +27,7 @@ PROFILE = load_profile(NAME, ROOT)
 require_comparable(PROFILE)
 BUILD = f"build/{NAME}"
 NOTEBOOKS = sorted(os.path.basename(path)[:-6] for path in glob.glob("notebooks/*.ipynb"))
+NOTEBOOKS = [name for name in NOTEBOOKS if name in (PROFILE.get("chapters") or NOTEBOOKS)]
 GPU = dict(PROFILE.get("resources", {}))
 
 # One thread a step, and nothing of the user's own settings: the same bytes on every machine.
@@ -74,6 +75,7 @@ def step(label, log, command):
 wildcard_constraints:
     name="|".join(NOTEBOOKS) or "none",
     run="|".join([*PROFILE["runs"], *(PROFILE.get("studies") or {})]),
+    i=r"\d+", n=r"\d+",  # a run's name may end in a number
 
 
 localrules: all, store, begin, fonts, fitted
@@ -169,7 +171,7 @@ def arguments(wildcards):
     """The command line of a run."""
     run = RUNS[wildcards.run]
     words = ["--method", run["method"], "--split", run["split"], *(["--store"] if run.get("store") else [])]
-    words += [f"--{key}={run[key]}" for key in ("root", "preset", "limit", "layers", "timesteps") if key in run]
+    words += [f"--{key}={run[key]}" for key in ("data", "root", "preset", "limit", "layers", "timesteps") if key in run]
     words += [f"--set={key}={value}" for key, value in run.get("set", {}).items()]
     return " ".join(shlex.quote(str(word)) for word in words)
 
@@ -349,7 +351,7 @@ rule notebook:
 
 # ---------------------------------------------------------------- the book
 
-PAGES = sources("book", "book/stage.py", also=["book", "CHANGELOG.md"] + depends.closure(ROOT, "corrlib/__init__.py"), sections=["about"])
+PAGES = sources("book", "book/stage.py", also=["book", "CHANGELOG.md"] + depends.closure(ROOT, "corrlib/__init__.py"), sections=["about", "chapters"])
 
 
 rule book:

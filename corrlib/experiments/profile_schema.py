@@ -27,9 +27,12 @@ class Data(Section):
 
 
 class Run(Section):
-    """One run of a method; `layers` and `timesteps` make it a sweep."""
+    """One run of a method; `layers` and `timesteps` make it a sweep, `data` names another benchmark
+    than the profile's.
+    """
 
     method: Name
+    data: Name = ""
     root: Name = ""
     preset: Name = ""
     split: Name = ""
@@ -105,5 +108,6 @@ class Sections(Section):
     studies: dict[str, Study] | None = None
     records: dict[str, Record] | None = None
     notebooks: dict[str, dict[str, Any]] = {}
+    chapters: list[str] = []
     front: dict[str, str] = {}
     front_trained: dict[str, str] = {}

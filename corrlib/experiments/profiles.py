@@ -16,7 +16,6 @@ import yaml
 from corrlib.experiments.profile_schema import Sections
 from corrlib.validation.check import checked_mapping
 
-
 # What stands in these environment variables holds in place of the profile's section, in every step
 # and every notebook.
 OVERRIDES = {"device": "CORRLIB_DEVICE", "dtype": "CORRLIB_DTYPE"}

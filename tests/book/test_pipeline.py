@@ -143,7 +143,7 @@ def test_data_that_were_fetched_anew_rerun_all_that_read_them(house):
     assert {"data", "begin", "matches", "store"} <= set(plan(house).values())
     ready.write_text(f"as it was {depends.fetched(receipt, 'spair')}\n")
     os.utime(ready, (LONG_AGO, LONG_AGO))
-    receipt.write_text(note % ("spair", "1\", \"date\": \"later"))
+    receipt.write_text(note % ("spair", '1", "date": "later'))
     (house / "build/toybox/inputs/fetched.sha256").write_text("as it was\n")
     assert depends.fetched(receipt, "spair") == ready.read_text().split()[-1]
 

@@ -3,8 +3,9 @@
 import sys
 from pathlib import Path
 
-# sbatch runs the wrapped command with what a step of Slurm has in its environment; srun runs what follows its
-# options; sacct and squeue report what has ended; sacctmgr and sinfo know one account and one partition.
+# sbatch runs the wrapped command with what a step of Slurm has in its environment; srun runs what
+# follows its options; sacct reports what has ended; sacctmgr and sinfo know an account and a
+# partition.
 SCRIPTS = {
     "sbatch": """
 import os, shlex, subprocess, sys

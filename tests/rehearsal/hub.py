@@ -23,7 +23,9 @@ class Hub:
 
     def fetched(self) -> set[str]:
         """Names of the files of repositories that were sent."""
-        return {path.split("/resolve/")[1].split("/", 1)[1] for path in self.asked if "resolve" in path}
+        return {
+            path.split("/resolve/")[1].split("/", 1)[1] for path in self.asked if "resolve" in path
+        }
 
     def answer(self, path: str) -> tuple[bytes, dict[str, str]]:
         """Body and further heads. Raises FileNotFoundError where there is nothing."""
@@ -32,7 +34,9 @@ class Hub:
             return content, {"ETag": f'"{hashlib.sha256(content).hexdigest()}"'}
         if found := re.fullmatch(r"/api/models/([^/]+/[^/]+)(?:/(revision|tree)/([^/]+))?", path):
             folder, commit = self.at(found[1], found[3])
-            names = sorted(f.relative_to(folder).as_posix() for f in folder.rglob("*") if f.is_file())
+            names = sorted(
+                f.relative_to(folder).as_posix() for f in folder.rglob("*") if f.is_file()
+            )
             told = {"id": found[1], "sha": commit, "siblings": [{"rfilename": n} for n in names]}
             if found[2] == "tree":
                 told = [entry(folder, name) for name in names]
@@ -57,7 +61,12 @@ class Hub:
 def entry(folder: Path, name: str) -> dict:
     """A file as the hub lists it."""
     content = (folder / name).read_bytes()
-    told = {"type": "file", "path": name, "size": len(content), "oid": hashlib.sha1(content).hexdigest()}
+    told = {
+        "type": "file",
+        "path": name,
+        "size": len(content),
+        "oid": hashlib.sha1(content).hexdigest(),
+    }
     if name.endswith((".safetensors", ".bin")):
         sha = hashlib.sha256(content).hexdigest()
         told["lfs"] = {"oid": sha, "size": len(content), "pointerSize": 134}

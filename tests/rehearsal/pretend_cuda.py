@@ -38,8 +38,12 @@ def names_cuda(device) -> bool:
     return isinstance(device, int) and not isinstance(device, bool)
 
 
-NUMPY = "can't convert cuda:0 device type tensor to numpy. Use Tensor.cpu() to copy it to host memory"
-MIXED = "Expected all tensors to be on the same device, but found at least two devices, cuda:0 and cpu"
+NUMPY = (
+    "can't convert cuda:0 device type tensor to numpy. Use Tensor.cpu() to copy it to host memory"
+)
+MIXED = (
+    "Expected all tensors to be on the same device, but found at least two devices, cuda:0 and cpu"
+)
 HOST_ONLY = {Tensor.numpy, Tensor.__array__}
 SHOWN = {Tensor.__repr__, Tensor.__str__, Tensor.__format__, Tensor.tolist, Tensor.item}
 WHERE = {Tensor.device.__get__: lambda t: CUDA, Tensor.is_cuda.__get__: lambda t: True}
@@ -116,7 +120,9 @@ class Pretend(TorchFunctionMode):
         near = [t for t in tensors if not isinstance(t, There) and t.ndim]
         indexing = func is Tensor.__getitem__
         if indexing and not isinstance(first, There) and any(t.ndim for t in far):
-            raise RuntimeError("indices should be either on cpu or on the same device as the tensor")
+            raise RuntimeError(
+                "indices should be either on cpu or on the same device as the tensor"
+            )
         if far and near and not indexing and func not in CROSSES:
             raise RuntimeError(f"{MIXED}! (in {getattr(func, '__qualname__', func)})")
         if isinstance(kwargs.get("generator"), torch.Generator) and (far or names_cuda(asked)):

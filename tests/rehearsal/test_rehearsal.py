@@ -71,6 +71,35 @@ def test_the_paper_profile_from_the_download_to_the_last_page(tmp_path):
     assert pages == set(NOTEBOOKS)
 
 
+def test_the_photos_profile_from_the_download_to_the_last_page(tmp_path):
+    machine = prepared(
+        tmp_path, "photos", ("sd1-5", "sd2-1", "dinov2-small"), ("spair", "pf_willow")
+    )
+    with machine.warm() as commands:
+        finish(machine, commands, "device=cuda")  # and the same on a GPU, by one word
+        left, right = sorted(
+            (machine.house / "build/rehearsal/data/PF-dataset").glob("duck*/*.png")
+        )[:2]
+        words = (
+            "match",
+            left,
+            right,
+            "--points",
+            "40,40",
+            "--category",
+            "duck",
+            "--out",
+            "match.png",
+        )
+        done = machine.type(commands / "python", "-m", "corrlib", *words, "--profile", "rehearsal")
+        assert done.returncode == 0, done.stdout + done.stderr
+    built = machine.house / "build/rehearsal"
+    pages = {path.stem for path in (built / "book/notebooks").glob("*.html")}
+    assert pages == set(NOTEBOOKS), "chapters that are not run are shown, too"
+    rows = (built / "stage/tables/photographs.csv").read_text().splitlines()
+    assert len(rows) == 6 and "not run" not in "".join(rows)
+
+
 def documented(executor: str) -> list[str]:
     """The line of "How to use this book" that submits to a cluster, with names filled in."""
     page = (ROOT / "book/how_to_use.md").read_text().replace("\\\n", " ")
@@ -89,7 +118,9 @@ def submit(machine: Machine, commands) -> None:
         (machine.house / target).unlink()
     path = f"{bin}:{machine.environment['PATH']}"
     soon = "--slurm-init-seconds-before-status-checks", "1"
-    done = machine.type(commands / "snakemake", *documented("slurm"), *soon, "--", *targets, PATH=path)
+    done = machine.type(
+        commands / "snakemake", *documented("slurm"), *soon, "--", *targets, PATH=path
+    )
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-6000:]
     asked = notes.read_text().splitlines()
     for run, gpu in wanted.items():

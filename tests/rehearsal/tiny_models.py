@@ -28,7 +28,7 @@ TWO = {
     "scheduler": SCHEDULE | {"_class_name": "DDIMScheduler", "prediction_type": "v_prediction"},
 }
 KINDS = {"sd1-4": ONE, "sd1-5": ONE, "sd2-1": TWO, "sd2-1-base": TWO}
-# What lies beside, and must not be fetched: pickles, halves, other training states, whole checkpoints.
+# What lies beside and must not be fetched: pickles, halves, other states, whole checkpoints.
 NOT_WANTED = (
     "unet/diffusion_pytorch_model.bin",
     "unet/diffusion_pytorch_model.fp16.safetensors",

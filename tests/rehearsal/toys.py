@@ -1,6 +1,7 @@
 """Toy pictures in the benchmarks' layouts: those of the last build, else a few rendered anew."""
 
 import json
+import os
 import shutil
 from collections import Counter
 from pathlib import Path
@@ -24,7 +25,11 @@ def toy_sets(place: Path) -> Path:
             patch.setitem(spair.SPLITS, "calibrated", FEW)
             make(built, ["spair"])
         make(built, OTHERS, limit=2)
-    return few_pairs(built, place / "sets")
+    sets = few_pairs(built, place / "sets")
+    if given := os.environ.get("CORRLIB_DATA"):  # the real photographs, where they are at hand
+        (sets / "PF-dataset").unlink()
+        (sets / "PF-dataset").symlink_to(Path(given).resolve() / "pf_willow/PF-dataset-WILLOW")
+    return sets
 
 
 def few_pairs(sets: Path, place: Path, each: int = 3) -> Path:
