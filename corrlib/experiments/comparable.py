@@ -16,6 +16,7 @@ def require_comparable(profile: Mapping[str, Any]) -> None:
     """
     first: dict[tuple, tuple[str, Any]] = {}
     for name, run in (profile.get("runs") or {}).items():
+        run = run or {}
         where = run.get("data", ""), run.get("root", ""), run.get("split", profile.get("split", ""))
         lot = (*where, "layers" in run or "timesteps" in run)
         limit = run.get("limit")

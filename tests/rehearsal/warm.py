@@ -15,6 +15,7 @@ import signal
 import socket
 import sys
 import traceback
+import warnings
 from pathlib import Path
 
 CLIENT = """#!{python} -IS
@@ -122,6 +123,8 @@ def command(link: socket.socket, python: Path) -> int:
     os.chdir(asked["folder"])
     os.environ.clear()
     os.environ.update(asked["environment"])
+    sys.warnoptions = [w for w in os.environ.get("PYTHONWARNINGS", "").split(",") if w]
+    warnings._processoptions(sys.warnoptions)  # read when a Python starts, which here was before
     os.environ.pop("JPY_PARENT_PID", None)  # the kernel's parent is the server
     sys.executable = str(python)
     sys.stdin, sys.stdout, sys.stderr = open(0), open(1, "w"), open(2, "w", buffering=1)
