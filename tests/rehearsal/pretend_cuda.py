@@ -57,6 +57,8 @@ class Pretend(TorchFunctionMode):
 
     def __torch_function__(self, func, types, args=(), kwargs=None):
         kwargs = kwargs or {}
+        if func is torch._C._nn._parse_to:  # `Module.to` reads its arguments by it
+            return func(*args, **kwargs)
         tensors = [t for t in tree_leaves((args, kwargs)) if isinstance(t, Tensor)]
         concerned = any(isinstance(t, There) for t in tensors) or names_cuda(kwargs.get("device"))
         concerned |= func is Tensor.cuda or (func in MOVES and any(map(_is_side, args[1:])))

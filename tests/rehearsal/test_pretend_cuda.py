@@ -34,6 +34,7 @@ assert x.tolist()[0] == [1, 2, 3] and x.to("cpu").device.type == "cpu"
 assert torch.zeros(2).to(x).device.type == "cuda" and torch.zeros_like(x, device="cpu").sum() == 0
 layer = torch.nn.Linear(3, 1).to("cuda")
 refused("same device", lambda: layer(torch.ones(1, 3)))
+assert torch.nn.Linear(3, 1).to(device="cuda", dtype=torch.float16).weight.device.type == "cuda"
 before = layer.weight.detach().clone()
 optimizer = torch.optim.Adam(layer.parameters())
 layer(x).sum().backward()
