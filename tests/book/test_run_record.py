@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from book import library_page, readme, stage
+from book import library_page, not_run, readme, stage
 from corrlib import book
 from corrlib.experiments.profiles import Profile, load_profile
 
@@ -296,7 +296,7 @@ def test_a_chapter_that_a_profile_does_not_run_stands_there_without_results(tmp_
     (tmp_path / "notebooks").mkdir()
     source = ROOT / "notebooks/03_dift.ipynb"
     stage.stage_not_run(source, tmp_path / "notebooks/03_dift.ipynb", profile)
-    text = stage.text_of(tmp_path / "notebooks/03_dift.ipynb")
+    text = not_run.text_of(tmp_path / "notebooks/03_dift.ipynb")
     assert "Not run in the profile `x`: text and code, no results." in text
     missing = stage.fill_missing(tmp_path, {})
     assert "figures/03_dift/result.png" in missing
