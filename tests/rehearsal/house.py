@@ -39,7 +39,9 @@ def add_profile(house: Path, old: str, name: str) -> None:
     """The profile `name`: `old` with sizes reduced."""
     settings = yaml.safe_load((house / f"profiles/{old}.yml").read_text())
     made = smaller_profile(settings, name, old)
-    made.setdefault("notebooks", {}).setdefault("02_what_a_diffusion_model_sees", {})["steps"] = 2
+    chapters = made.setdefault("notebooks", {})
+    chapters.setdefault("02_what_a_diffusion_model_sees", {})["steps"] = 2
+    chapters.setdefault("03_dift", {})["category"] = "car"  # which is among the few pairs
     (house / f"profiles/{name}.yml").write_text(yaml.safe_dump(made, sort_keys=False))
 
 

@@ -57,6 +57,7 @@ def finish(machine: Machine, commands, *words: str) -> str:
     return done.stdout
 
 
+@pytest.mark.slow
 def test_the_paper_profile_from_the_download_to_the_last_page(tmp_path):
     machine = prepared(tmp_path, "paper", ("sd2-1", "sd1-4"), ("all",))
     with machine.warm() as commands:
