@@ -11,7 +11,7 @@ from typing import Any
 from corrlib import data, methods
 from corrlib.experiments.profiles import Profile
 from corrlib.experiments.trials import variants
-from corrlib.methods.base import Env, FeatureMethod
+from corrlib.methods.base import FeatureMethod
 from corrlib.storage.tensor_store import TensorStore
 from corrlib.types import Method
 
