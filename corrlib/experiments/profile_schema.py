@@ -6,7 +6,7 @@ not written there is not in it. A key without a default has to be there.
 
 from typing import Any, Literal
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from corrlib.validation.kinds import Count, Name, Natural, NotNegative, Share
 
@@ -48,6 +48,14 @@ class Labels(Section):
     """The pictures that the shipped labels were made on."""
 
     root: Name
+
+
+class Prompts(Section):
+    """The taught prompts of SD4Match: a shipped name or a file each."""
+
+    single: Name
+    # the YAML key is a Python keyword, so that the field has another name
+    each: Name = Field(alias="class")
 
 
 class Study(Section):
@@ -98,6 +106,7 @@ class Sections(Section):
     benchmarks: dict[str, str] = {}
     weights: list[str] = []
     labels: Labels = Labels(root="data")
+    prompts: Prompts | None = None
     preset: Name = ""
     split: Name = ""
     shards: Count = 1
