@@ -48,6 +48,7 @@ def finished(tmp_path_factory) -> Path:
     skip = shutil.ignore_patterns("__pycache__", "mathjax", "assets")
     for name in ("book", "corrlib", "data_scripts", "notebooks", "profiles"):
         shutil.copytree(ROOT / name, house / name, ignore=skip)
+    shutil.rmtree(house / "book/records/prompt-search")  # a study that no record stands for
     (house / WEIGHTS).parent.mkdir(parents=True)
     (house / WEIGHTS).write_text("trained once")
     code = cell("code", "from corrlib import book, viz\nrun = book.setup('90_drawing', profile)")
