@@ -8,6 +8,7 @@
 # A step's sources enter as a file of their contents' hash (book/depends.py), so that times never matter and an edit reruns
 # only what imports the edited module or reads the edited setting.
 import glob
+import json
 import os
 import shlex
 import sys
@@ -15,23 +16,36 @@ import sys
 sys.path.insert(0, workflow.basedir)
 
 from book import depends
-from corrlib.experiments.profiles import load_profile
+from corrlib.experiments.comparable import require_comparable
+from corrlib.experiments.profiles import OVERRIDES, load_profile
 
 ROOT = __import__("pathlib").Path(workflow.basedir)
 NAME = config.get("profile", "toybox")
+# `--config device=cuda:1 dtype=bfloat16` holds for every step and every notebook, in place of what the profile says.
+os.environ.update({variable: config[key] for key, variable in OVERRIDES.items() if key in config})
 PROFILE = load_profile(NAME, ROOT)
+require_comparable(PROFILE)
 BUILD = f"build/{NAME}"
 NOTEBOOKS = sorted(os.path.basename(path)[:-6] for path in glob.glob("notebooks/*.ipynb"))
+NOTEBOOKS = [name for name in NOTEBOOKS if name in (PROFILE.get("chapters") or NOTEBOOKS)]
 GPU = dict(PROFILE.get("resources", {}))
 
 # One thread a step, and nothing of the user's own settings: the same bytes on every machine.
 threads_each = str(PROFILE["threads"])
 os.environ.update(
     OMP_NUM_THREADS=threads_each, MKL_NUM_THREADS=threads_each, OPENBLAS_NUM_THREADS=threads_each, PYTHONHASHSEED="0",
-    TOKENIZERS_PARALLELISM="false", TRANSFORMERS_VERBOSITY="error", DIFFUSERS_VERBOSITY="error", HF_HUB_DISABLE_PROGRESS_BARS="1", HF_HUB_OFFLINE="1" if PROFILE["offline"] else "0",
+    TOKENIZERS_PARALLELISM="false", TRANSFORMERS_VERBOSITY="error", DIFFUSERS_VERBOSITY="error", HF_HUB_DISABLE_PROGRESS_BARS="1", HF_HUB_OFFLINE="1" if PROFILE["offline"] else os.environ.get("HF_HUB_OFFLINE", "0"),
     SOURCE_DATE_EPOCH="1704067200", JUPYTER_PREFER_ENV_PATH="1", PYTHONWARNINGS="ignore::DeprecationWarning",
     IPYTHONDIR=str(ROOT / "build/.config/ipython"), MPLCONFIGDIR=str(ROOT / "build/.config/matplotlib"),
 )  # fmt: skip
+
+
+
+def needs(loads, runtime):
+    """The resources of a rule: the profile's memory and GPU for a step that loads a model, little memory and no GPU for others."""
+    given = {name: (lambda wildcards, value=value: value if loads(wildcards) else None) for name, value in GPU.items()}
+    return dict(mem_mb=lambda wildcards: PROFILE["memory_mb"] if loads(wildcards) else 3000, runtime=runtime, **given)
+
 
 PINS = depends.pins(ROOT)
 MODELS = {"corrlib/backbones/diffusion.py"}  # what imports these reads the profile's weights
@@ -61,6 +75,7 @@ def step(label, log, command):
 wildcard_constraints:
     name="|".join(NOTEBOOKS) or "none",
     run="|".join([*PROFILE["runs"], *(PROFILE.get("studies") or {})]),
+    i=r"\d+", n=r"\d+",  # a run's name may end in a number
 
 
 localrules: all, store, begin, fonts, fitted
@@ -84,16 +99,26 @@ COUNT = sorted({*glob.glob("corrlib/metrics/*.py")} - {"corrlib/metrics/protocol
 COUNT += ["corrlib/experiments/report.py", "corrlib/experiments/table_files.py"]
 MAKERS = [word for word in PROFILE["data"]["make"].split() if word.endswith(".py")]
 TABLE = ["corrlib/data/sources/benchmarks.yml"] if "data_scripts/fetch.py" in MAKERS else []
+FETCHED = f"{BUILD}/data/fetched.json", PROFILE["data"]["name"]  # what data_scripts/fetch.py notes of it
 DATA = sources("data", *MAKERS, also=TABLE, without=[*COUNT, "corrlib/cli/__init__.py"], sections=["data"])
 
 
+def replaced():
+    """The input of the data step that changes when what was fetched was replaced since: by its checksums, whatever its date."""
+    mark, ready = f"{BUILD}/inputs/fetched.sha256", ROOT / BUILD / "data/.ready"
+    now = depends.fetched(*FETCHED)
+    if ready.is_file() and ready.read_text().split()[-1] == now and os.path.isfile(mark):
+        return mark
+    return depends.stamp(mark, now)
+
+
 rule data:
-    input: DATA,
+    input: DATA, replaced(),
     output: f"{BUILD}/data/.ready",
     log: f"{BUILD}/logs/data.log",
     threads: 2
     resources: mem_mb=3000, runtime=240,
-    shell: step("data set", "{log}", f"{PYTHON} " + PROFILE["data"]["make"].removeprefix("python ")) + MARK
+    shell: step("data set", "{log}", f"{PYTHON} " + PROFILE["data"]["make"].removeprefix("python ")) + f" && (cat {{input[0]}}; {PYTHON} book/depends.py {shlex.join(FETCHED)}) > {{output}}"
 
 
 # ---------------------------------------------------------------- features: a network's pass over each image, once
@@ -106,7 +131,6 @@ COMMAND = ["corrlib/__main__.py", "corrlib/cli/__init__.py"]
 CORRLIB = f"{PYTHON} -m corrlib"
 RUNS = {name: {"split": PROFILE["split"], "shards": PROFILE["shards"], **(run or {})} for name, run in PROFILE["runs"].items()}
 STORED = sorted({(run["method"], run["split"]) for run in RUNS.values() if run.get("store")})
-MODEL = dict(mem_mb=PROFILE["memory_mb"], runtime=240, **GPU)
 THREADS = int(PROFILE["threads"])
 
 FEATURES = sources(
@@ -126,7 +150,7 @@ rule features:
     output: f"{BUILD}/done/features-{{method}}-{{split}}-{{i}}of{{n}}",
     log: f"{BUILD}/logs/features-{{method}}-{{split}}-{{i}}of{{n}}.log",
     threads: THREADS
-    resources: **MODEL,
+    resources: **needs(lambda wildcards: depends.loads_model(ROOT, wildcards.method), 240),
     shell:
         step(
             "features {wildcards.method}, {wildcards.split} {wildcards.i}/{wildcards.n}", "{log}",
@@ -147,7 +171,7 @@ def arguments(wildcards):
     """The command line of a run."""
     run = RUNS[wildcards.run]
     words = ["--method", run["method"], "--split", run["split"], *(["--store"] if run.get("store") else [])]
-    words += [f"--{key}={run[key]}" for key in ("root", "preset", "limit", "layers", "timesteps") if key in run]
+    words += [f"--{key}={run[key]}" for key in ("data", "root", "preset", "limit", "layers", "timesteps") if key in run]
     words += [f"--set={key}={value}" for key, value in run.get("set", {}).items()]
     return " ".join(shlex.quote(str(word)) for word in words)
 
@@ -155,7 +179,7 @@ def arguments(wildcards):
 def run_sources(name):
     """What the matches of a run depend on."""
     run = {key: value for key, value in RUNS[name].items() if key != "shards"}
-    shared = ["preset", "seed", "device", "data"]
+    shared = ["preset", "seed", "device", "dtype", "data"]
     start = "corrlib/cli/evaluate.py", depends.method_file(ROOT, run["method"])
     return sources(f"run-{name}", *start, without=COUNT, also=COMMAND, methods=[run["method"]], sections=shared, run=run)
 
@@ -169,7 +193,7 @@ def study_sources(name):
     """What the matches of a study depend on."""
     study = STUDIES[name]
     used = sorted({study["method"], *(trial["method"] for trial in study.get("trials", {}).values() if "method" in trial)})
-    shared = ["preset", "split", "seed", "device", "data", *(["benchmarks"] if "benchmark" in study else [])]
+    shared = ["preset", "split", "seed", "device", "dtype", "data", *(["benchmarks"] if "benchmark" in study else [])]
     starts = "corrlib/cli/trials.py", *[depends.method_file(ROOT, method) for method in used]
     return sources(f"run-{name}", *starts, without=COUNT, also=COMMAND, methods=used, sections=shared, study=study)
 
@@ -190,7 +214,7 @@ rule matches:
     params: arguments=arguments,
     log: f"{BUILD}/logs/matches-{{run}}-{{i}}of{{n}}.log",
     threads: THREADS
-    resources: **MODEL,
+    resources: **needs(lambda wildcards: depends.loads_model(ROOT, RUNS[wildcards.run]["method"]), 240),
     shell:
         step(
             "matches {wildcards.run} {wildcards.i}/{wildcards.n}", "{log}",
@@ -209,7 +233,7 @@ rule trials:  # many settings on the same few pairs; what is found for one of th
     log: f"{BUILD}/logs/trials-{{run}}-{{i}}of{{n}}.log",
     priority: 1  # the longest steps begin first
     threads: THREADS
-    resources: **MODEL,
+    resources: **needs(lambda wildcards: True, 240),
     shell:
         step(
             "trials {wildcards.run} {wildcards.i}/{wildcards.n}", "{log}",
@@ -229,7 +253,7 @@ def record_sources(name):
     study = entry.get("study", {})
     used = sorted({*([study["method"]] if study else []), *(trial["method"] for trial in study.get("trials", {}).values() if "method" in (trial or {}))})
     starts = "corrlib/cli/record.py", *[depends.method_file(ROOT, method) for method in used]
-    shared = ["preset", "split", "seed", "device", "data", *(["benchmarks"] if "benchmark" in study else [])]
+    shared = ["preset", "split", "seed", "device", "dtype", "data", *(["benchmarks"] if "benchmark" in study else [])]
     return sources(f"record-{name}", *starts, without=COUNT, also=[*COMMAND, f"book/records/{name}"], methods=used, sections=shared, entry=entry)
 
 
@@ -241,7 +265,7 @@ rule record:
     output: f"{BUILD}/records/{{record}}.json",
     log: f"{BUILD}/logs/record-{{record}}.log",
     threads: THREADS
-    resources: **MODEL,
+    resources: **needs(lambda wildcards: True, 240),
     shell: step("a sample of the record {wildcards.record}", "{log}", f"{CORRLIB} record check {{wildcards.record}} --profile {NAME} --force --out {{output}}")
 
 
@@ -264,13 +288,18 @@ rule tables:
 # ---------------------------------------------------------------- notebooks
 
 
+def parameters(name):
+    """What the profile sets of a notebook's parameters."""
+    return (PROFILE.get("notebooks") or {}).get(name, {})
+
+
 def notebook_sources(name):
     """A notebook, the modules that it imports, and the sections of the profile whose names stand in it or in them as strings."""
     path = f"notebooks/{name}.ipynb"
     text = "\n".join(depends.code_of(file) for file in depends.closure(ROOT, path))
     kept = {"paper_numbers": "book/paper_numbers", "run.record(": "book/records", "run.matches(": "book/records", "run.trials(": "book/records", "shipped()": "corrlib/assets/toybox/labels", "corrlib.viz.explorer": "corrlib/viz/explorer"}
     numbers = [folder for words, folder in kept.items() if words in text]
-    return sources(f"notebook-{name}", path, also=["book/fit.py", *numbers], sections=[key for key in PROFILE if f'"{key}"' in text or f"'{key}'" in text])
+    return sources(f"notebook-{name}", path, also=["book/fit.py", *numbers], given=parameters(name), sections=[key for key in PROFILE if f'"{key}"' in text or f"'{key}'" in text])
 
 
 def reads(name):
@@ -282,6 +311,7 @@ def reads(name):
 
 
 READS = {name: reads(name) for name in NOTEBOOKS}
+WITH_MODEL = [name for name in NOTEBOOKS if "run.env(" in depends.code_of(ROOT / f"notebooks/{name}.ipynb")]
 NOTEBOOK_SOURCES = {name: notebook_sources(name) for name in NOTEBOOKS}
 
 
@@ -308,19 +338,20 @@ rule notebook:
         figures=directory(f"{BUILD}/figures/{{name}}"),
         tables=directory(f"{BUILD}/tables/{{name}}"),
         values=f"{BUILD}/values/{{name}}.json",
+    params: given=lambda wildcards: shlex.quote(json.dumps(parameters(wildcards.name))),
     log: f"{BUILD}/logs/notebook-{{name}}.log",
-    resources: mem_mb=3000, runtime=120, **GPU,
+    resources: **needs(lambda wildcards: wildcards.name in WITH_MODEL, 240),
     shell:
         step(
             "notebook {wildcards.name}", "{log}",
-            f"{PYTHON} -m papermill {{input.fitted}} {{output.page}} -p profile {NAME}"
+            f"{PYTHON} -m papermill {{input.fitted}} {{output.page}} -p profile {NAME} -y {{params.given}}"
             " --cwd notebooks --kernel python3 --no-progress-bar --log-output",
         )
 
 
 # ---------------------------------------------------------------- the book
 
-PAGES = sources("book", "book/stage.py", also=["book", "CHANGELOG.md"] + depends.closure(ROOT, "corrlib/__init__.py"), sections=["about"])
+PAGES = sources("book", "book/stage.py", also=["book", "CHANGELOG.md"] + depends.closure(ROOT, "corrlib/__init__.py"), sections=["about", "chapters"])
 
 
 rule book:

@@ -12,6 +12,7 @@ import hashlib
 import json
 import os
 import re
+import sys
 import tomllib
 from collections.abc import Iterable
 from pathlib import Path
@@ -75,6 +76,32 @@ def method_file(root: Path, name: str) -> str:
     )
 
 
+def loads_model(root: Path, name: str) -> bool:
+    """Whether method `name` loads a network: what builds it asks its `env` for more than the store.
+    True of a method that is not found by name, which may.
+    """
+    try:
+        tree = ast.parse((root / method_file(root, name)).read_text())
+    except KeyError:
+        return True
+    for function in (node for node in tree.body if isinstance(node, ast.FunctionDef)):
+        given = [d for d in function.decorator_list if isinstance(d, ast.Call) and d.args]
+        if not any(getattr(d.args[0], "value", None) == name for d in given):
+            continue
+        env = function.args.args[1].arg
+        body = [node for statement in function.body for node in ast.walk(statement)]
+        used = sum(isinstance(node, ast.Name) and node.id == env for node in body)
+        stores = sum(
+            isinstance(node, ast.Attribute)
+            and node.attr == "store"
+            and isinstance(node.value, ast.Name)
+            and node.value.id == env
+            for node in body
+        )
+        return used > stores
+    return True
+
+
 def closure(
     root: Path, *starts: str, without: Iterable[str] = (), methods: Iterable[str] = ()
 ) -> list[Path]:
@@ -135,3 +162,19 @@ def stamp(path: str, content: str) -> str:
         part.write_text(content + "\n")
         os.replace(part, file)
     return path
+
+
+def fetched(receipts: str, name: str) -> str:
+    """A hash of the bytes that were fetched of data set `name`, whenever that was; "none" where
+    nothing was.
+    """
+    try:
+        noted = json.loads(Path(receipts).read_text())
+    except FileNotFoundError:
+        return "none"
+    sums = sorted(f"{k} {v['sha256']}" for k, v in noted.items() if k.startswith(f"{name}/"))
+    return hashlib.sha256("\n".join(sums).encode()).hexdigest() if sums else "none"
+
+
+if __name__ == "__main__":
+    print(fetched(*sys.argv[1:]))

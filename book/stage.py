@@ -18,16 +18,18 @@ import sys
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
+from book.fit import fit  # noqa: E402
 from book.library_page import library_page  # noqa: E402
+from book.not_run import NOT_RUN, fill_missing  # noqa: E402
 from corrlib.experiments.profiles import Profile, load_profile  # noqa: E402
 
-NOT_RUN = "not run"
 WORDS_A_MINUTE = 200  # of technical prose with formulas; figures and code are not counted
 
 
@@ -123,45 +125,49 @@ def widen(numbers: Path, folder: Path) -> None:
             )
 
 
-def front_rows(profile: Profile) -> list[list[str]]:
-    """The table of results of the first page, head first: the profile's `front_trained` runs, whose
-    methods were trained on keypoints, and its `front` runs, with their PCK, or "not run".
+def front_rows(profile: Profile, titles: Mapping[str, str] | None = None) -> list[list[str]]:
+    """A table of runs under their titles, by default the first page's, head first: PCK, or "not
+    run", and how many pairs were looked at where some run looked at a part of them only.
     """
+    if titles is None:  # methods that were trained on keypoints first
+        titles = {**profile.get("front_trained", {}), **profile["front"]}
     path = profile.build("tables/results.csv")
     found = {}
     if path.is_file():
         with open(path, newline="") as lines:
             found = {row["name"]: row for row in csv.DictReader(lines)}
+    for row in found.values():
+        part = re.search(r"subset: ([\d,]+ of [\d,]+ \w+)", row.get("run", ""))
+        row["looked at"] = part[1] if part else "all"
     columns = ["per point", "per image", "per category"]
+    partly = any(found[run]["looked at"] != "all" for run in titles if run in found)
+    columns += ["looked at"] if partly else []
     rows = [
         [title, *(found.get(run, {}).get(name, NOT_RUN) for name in columns)]
-        for run, title in {**profile.get("front_trained", {}), **profile["front"]}.items()
+        for run, title in titles.items()
     ]
     return [["method", *columns], *rows]
 
 
-def fill_missing(stage: Path, values: dict[str, str]) -> list[str]:
-    """Stand-ins for tables and values that pages name and this profile has not made; returns their
-    names.
-    """
-    missing = []
-    for page in stage.glob("*.md"):
-        text = page.read_text()
-        for name in sorted(set(re.findall(r"^:file: *(tables/\S+\.csv)", text, re.M))):
-            if not (stage / name).is_file():
-                missing.append(name)
-                (stage / name).parent.mkdir(parents=True, exist_ok=True)
-                with open(stage / name, "w", newline="") as out:
-                    csv.writer(out).writerows([["result"], [NOT_RUN]])
-        for name in sorted(set(re.findall(r"^:file: *(figures/\S+\.html)", text, re.M))):
-            if not (stage / name).is_file():
-                missing.append(name)
-                (stage / name).parent.mkdir(parents=True, exist_ok=True)
-                (stage / name).write_text(f"<p>This figure: {NOT_RUN}.</p>\n")
-        for name in sorted(set(re.findall(r"\{\{ *(\w+) *\}\}", text)) - set(values)):
-            missing.append(name)
-            values[name] = NOT_RUN
-    return missing
+def stage_not_run(source: Path, target: Path, profile: Profile) -> None:
+    """Copy a chapter that this profile does not run: text and code, without results."""
+    told = f"```{{note}}\nNot run in the profile `{profile.name}`: text and code, no results.\n```"
+    note = {"cell_type": "markdown", "id": "not-run", "metadata": {}, "source": told}
+    book = fit(json.loads(source.read_text()), profile.name)
+    with TemporaryDirectory() as folder:
+        fitted = Path(folder) / source.name
+        fitted.write_text(
+            json.dumps(book | {"cells": [book["cells"][0], note, *book["cells"][1:]]})
+        )
+        stage_notebook(fitted, target, profile)
+
+
+def photograph_rows(profile: Profile) -> list[list[str]]:
+    """The runs of a profile on another benchmark than its own, head first, with their PCK."""
+    others = {
+        name: name for name, run in (profile.get("runs") or {}).items() if run and run.get("data")
+    }
+    return front_rows(profile, others or {"no such run": NOT_RUN})
 
 
 def stage(profile: Profile, folder: Path) -> list[str]:
@@ -182,10 +188,15 @@ def stage(profile: Profile, folder: Path) -> list[str]:
     (folder / "tables").mkdir(exist_ok=True)
     with open(folder / "tables/front.csv", "w", newline="") as out:
         csv.writer(out).writerows(front_rows(profile))
+    with open(folder / "tables/photographs.csv", "w", newline="") as out:
+        csv.writer(out).writerows(photograph_rows(profile))
     widen(ROOT / "book/paper_numbers/dift_spair.csv", folder / "tables/paper")
     (folder / "notebooks").mkdir()
     for path in sorted(profile.build("notebooks").glob("*.ipynb")):
         stage_notebook(path, folder / "notebooks" / path.name, profile)
+    for path in sorted((ROOT / "notebooks").glob("*.ipynb")):
+        if profile.get("chapters") and path.stem not in profile["chapters"]:
+            stage_not_run(path, folder / "notebooks" / path.name, profile)
     values = recorded_values(profile)
     missing = fill_missing(folder, values)
     config = yaml.safe_load((folder / "_config.yml").read_text())

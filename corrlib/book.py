@@ -49,6 +49,10 @@ class Run:
         """The repository's root folder."""
         return self.profile.root
 
+    def env(self) -> Any:
+        """Where this profile's methods run: its device and dtype (`methods.base.Env`)."""
+        return self.profile.env()
+
     def save(self, figure: Any, name: str) -> None:
         """Write a matplotlib figure as SVG and PNG, byte-identical from run to run. Raises
         ValueError on an unfit name.

@@ -15,10 +15,11 @@ import os
 import sys
 from contextlib import contextmanager
 from pathlib import Path
+from types import ModuleType
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from corrlib.backbones import weights
+from corrlib.backbones import vit_weights, weights
 from corrlib.cli import add_debug, answer
 from corrlib.data.sources import HOME, Benchmark, Part, human
 from corrlib.data.sources.table import BENCHMARKS
@@ -64,7 +65,19 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
 
 
 def hub_models() -> list[str]:
-    return [name for name, model in weights.MODELS.items() if model.sources]
+    known = {**weights.MODELS, **vit_weights.VITS}
+    return [name for name, model in known.items() if model.sources]
+
+
+def room_of(name: str) -> ModuleType:
+    """The module that knows where a model's weights are: of vision transformers, or of diffusion
+    models.
+    """
+    return vit_weights if name in vit_weights.VITS else weights
+
+
+def model_of(name: str) -> weights.Model:
+    return vit_weights.VITS.get(name) or weights.MODELS[name]
 
 
 def show(home: Path) -> None:
@@ -87,7 +100,7 @@ def show(home: Path) -> None:
             print(f"      {describe(part)}")
     print("Weights (python data_scripts/fetch.py weights MODEL):")
     for name in hub_models():
-        model = weights.MODELS[name]
+        model = model_of(name)
         print(f"  {name:<12} {model.gigabytes:g} GB")
         for source in model.sources:
             print(f"      {source}")
@@ -200,11 +213,12 @@ def fetch_weights(names: list[str], folder: Path | None, yes: bool = False) -> i
     """Bring these models here, from the first address of each that has them; into `folder`/MODEL,
     or the hub's cache.
     """
-    models = [weights.MODELS[name] for name in names]
-    todo = [model for model in models if weights.present(model, folder) is None]
+    models = [model_of(name) for name in dict.fromkeys(names)]
+    here = {model.name: room_of(model.name).present(model, folder) for model in models}
+    todo = [model for model in models if here[model.name] is None]
     for model in models:
         if model not in todo:
-            print(f"{model.name}: {weights.present(model, folder)} is there, nothing to do")
+            print(f"{model.name}: {here[model.name]} is there, nothing to do")
         else:
             print(
                 f"{model.name}: {model.gigabytes:g} GB from the first that has it of (commits "
@@ -226,7 +240,8 @@ def fetch_weights(names: list[str], folder: Path | None, yes: bool = False) -> i
         print("nothing was fetched")
         return 1
     for model in todo:
-        print(f"{model.name}: {weights.fetch(model, folder and folder / model.name)}")
+        found = room_of(model.name).fetch(model, folder and folder / model.name)
+        print(f"{model.name}: {found}")
     if folder:
         print(f"To use them: export {weights.VARIABLE}={folder.absolute()}")
     return 0

@@ -64,6 +64,16 @@ def fetch_command(model: Model) -> str:
     return f"hf download {source.repo}{revision} {patterns} --local-dir weights/{model.name}"
 
 
+def present(model: Model, folder: str | Path | None = None) -> Path | None:
+    """Where `model` is whole on this machine: in `folder`/NAME if a folder is given, else wherever
+    `locate` looks; else None.
+    """
+    try:
+        return _require(Path(folder) / model.name, "") if folder else locate(model.name)
+    except WeightsError:
+        return None
+
+
 def locate(name: str) -> Path | None:
     """The local folder of network `name`, without touching the net; None when it is not here.
 
@@ -105,7 +115,7 @@ def resolve(name: str) -> Path:
             f"weights {name!r} are not in {ASSETS / (model.asset or '')}; train them with: "
             f"{model.remake}"
         )
-    return _fetch(model)
+    return fetch(model)
 
 
 def fingerprint(folder: str | Path) -> str:
@@ -132,13 +142,18 @@ def _cached(source: Source) -> Path | None:
     return _require(folder, "delete this folder, and it is fetched anew")
 
 
-def _fetch(model: Model) -> Path:
+def fetch(model: Model, folder: str | Path | None = None) -> Path:
+    """Fetch `model` from the first of its addresses that has it, into `folder` or the hub's cache;
+    returns where it is. Raises WeightsError that says what each address answered.
+    """
     from huggingface_hub import snapshot_download
 
     failures = []
     for source in model.sources:
         try:
-            found = snapshot_download(source.repo, revision=source.revision, allow_patterns=FILES)
+            found = snapshot_download(
+                source.repo, revision=source.revision, allow_patterns=FILES, local_dir=folder
+            )
             return _require(Path(found), "fetch it again")
         except (OSError, ValueError) as error:  # offline, renamed: the next address may have it
             reason = (str(error).strip() or type(error).__name__).splitlines()[0][:120]

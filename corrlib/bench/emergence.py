@@ -10,7 +10,6 @@ from corrlib.bench import benchmark
 from corrlib.experiments.evaluate import evaluate
 from corrlib.experiments.profiles import load_profile
 from corrlib.experiments.sweep import best, grid, sweep
-from corrlib.methods.base import Env
 from corrlib.validation.kinds import DIFFERENT, SOME, Count, Name, Timestep
 
 BASELINES = ("pixels", "latents", "random_unet", "copy_position")
@@ -48,7 +47,7 @@ def bench_emergence(
     val, test = (
         data.load(where["name"], root, split, size=size) for split in ("val", chosen["split"])
     )
-    env = Env(device=device or chosen.get("device", "cpu"))
+    env = chosen.env(device)
     result: dict[str, Any] = {
         "definition": "PCK@0.1 of the target box, per point, percent",
         "within": f"{WITHIN} degrees of azimuth",

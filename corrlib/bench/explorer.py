@@ -10,7 +10,7 @@ from corrlib.experiments.profiles import load_profile
 from corrlib.matching.estimators import nearest
 from corrlib.types import FeatureMap, Matches
 from corrlib.validation.kinds import Count
-from corrlib.viz.explorer import small
+from corrlib.viz.explorer import CELLS, small
 from corrlib.viz.explorer.packing import pack, unpack
 
 COMPONENTS = (8, 16, 24, 32)
@@ -22,11 +22,13 @@ def bench_explorer(
     root: str | None = None,
     limit: Count = 60,
     coarse: float = 0.1,
+    cells: Count = CELLS,
     alpha: float = 0.1,
     seed: int = 0,
 ) -> dict[str, Any]:
     """PCK of DIFT (the profile's preset, one noise) on `limit` test pairs, from its features and
-    from what a page holds of them with each number of components in steps of `coarse`.
+    from what a page holds of them with each number of components in steps of `coarse`
+    on at most `cells` cells a side.
 
     Rows of `packed`: components, `pck`, its difference from that of the features with a 95 %
     interval over pictures, the share of points whose answer counts otherwise, bytes a pair.
@@ -40,7 +42,7 @@ def bench_explorer(
     found, right = metrics.pck(whole, alpha), metrics.correct(whole, alpha)
     rows = []
     for components in COMPONENTS:
-        through = Through(dift, components, coarse)
+        through = Through(dift, components, coarse, cells)
         table = evaluate.evaluate(through, pairs, seed=seed, progress=False)
         gap = metrics.paired_interval(table, whole, alpha=alpha)
         row = {"components": components, "pck": metrics.pck(table, alpha)}
@@ -54,14 +56,14 @@ def bench_explorer(
 class Through:
     """DIFT, seen through the page's copies of its features."""
 
-    def __init__(self, dift: Any, components: int, coarse: float):
+    def __init__(self, dift: Any, components: int, coarse: float, cells: int):
         self.dift, self.components, self.coarse, self.sizes = dift, components, coarse, []
-        self.settings = (dift.settings, components, coarse)
+        self.settings, self.cells = (dift.settings, components, coarse, cells), cells
         self.name = self.preset = "explorer"
 
     def __call__(self, source: Any, target: Any, queries: Any, *, seed: int = 0) -> Matches:
         maps: Iterable[FeatureMap] = (self.dift.features(v, seed=seed) for v in (source, target))
-        packed = pack(*(small(fm) for fm in maps), self.components, self.coarse)
+        packed = pack(*(small(fm, self.cells) for fm in maps), self.components, self.coarse)
         self.sizes.append(len(packed.data))
         found = nearest(*unpack(packed), queries.double())
         return Matches(found.points.to(queries), found.score.to(queries))

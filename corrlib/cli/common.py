@@ -219,13 +219,11 @@ def require_method(args: argparse.Namespace, profile: Any) -> None:
 def open_method(args: argparse.Namespace, profile: Any, store: Any = None) -> Any:
     """The method that the arguments name, on the profile's device."""
     from corrlib import methods
-    from corrlib.methods.base import Env
 
-    env = Env(device=args.device or profile.settings.get("device", "cpu"), store=store)
     return methods.load(
         args.method,
         args.preset or profile.settings.get("preset", "toybox"),
-        env=env,
+        env=profile.env(args.device, store),
         **by_name(args.settings),
     )
 

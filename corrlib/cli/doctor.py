@@ -48,9 +48,8 @@ def run(args: argparse.Namespace) -> int:
 
 def _maker(args: argparse.Namespace, profile):
     from corrlib import methods
-    from corrlib.methods.base import Env
 
-    env = Env(device=args.device or profile.settings.get("device", "cpu"))
+    env = profile.env(args.device)
     preset = args.preset or profile.settings.get("preset", "toybox")
     overrides = by_name(args.settings)
     methods.load(

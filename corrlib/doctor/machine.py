@@ -36,10 +36,19 @@ def present(
     yield profile_finding(profile)
     yield from model_findings(profile)
     yield _data(profile)
-    home = home or profile.path(HOME)
+    home = home or home_of(profile)
     if home.is_relative_to(profile.root):  # commands are typed in the root
         home = home.relative_to(profile.root)
     yield from (_benchmark(benchmark, profile.root, home) for benchmark in BENCHMARKS.values())
+
+
+def home_of(profile: Profile) -> Path:
+    """The folder in which a profile has its benchmarks, where they are fetched; else the paper
+    profile's.
+    """
+    places = [*profile.get("benchmarks", {}).values(), profile["data"]["root"]]
+    fetched = "fetch.py" in profile["data"].get("make", "")
+    return profile.path(places[0]).parent if fetched else profile.path(HOME)
 
 
 def _device(device: str | None, profile: Profile) -> Finding:

@@ -70,8 +70,6 @@ def _state(name: str) -> tuple[bool | None, str]:
     if not model.sources:
         return None, f"not on this machine; train them with: {model.remake}"
     command = f"python data_scripts/fetch.py weights {name}"
-    if transformer:
-        command = vit_weights.fetch_command(model)
     addresses = ", else ".join(source.short for source in model.sources)
     return None, (
         f"not on this machine; fetch them ({model.gigabytes:g} GB) with: {command} (from "

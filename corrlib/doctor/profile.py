@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from corrlib import methods
 from corrlib.doctor.finding import Finding
+from corrlib.experiments.comparable import require_comparable
 from corrlib.experiments.profiles import Profile
 from corrlib.experiments.trials import variants
 from corrlib.validation import Typed
@@ -21,6 +22,10 @@ def profile_finding(profile: Profile) -> Finding:
             said = f"{place} of profiles/{profile.name}.yml: {error.args[0]}"
             return Finding("profile", False, said)
         count += 1
+    try:
+        require_comparable(profile)
+    except ValueError as error:
+        return Finding("profile", False, f"profiles/{profile.name}.yml: {error}")
     return Finding("profile", True, f"{profile.name}: {count} runs and trials have their settings")
 
 

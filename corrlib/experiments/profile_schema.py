@@ -4,9 +4,9 @@ The classes are for the check alone: a profile stays the mapping that its file h
 not written there is not in it. A key without a default has to be there.
 """
 
-from typing import Any
+from typing import Any, Literal
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from corrlib.validation.kinds import Count, Name, Natural, NotNegative, Share
 
@@ -27,9 +27,12 @@ class Data(Section):
 
 
 class Run(Section):
-    """One run of a method; `layers` and `timesteps` make it a sweep."""
+    """One run of a method; `layers` and `timesteps` make it a sweep, `data` names another benchmark
+    than the profile's.
+    """
 
     method: Name
+    data: Name = ""
     root: Name = ""
     preset: Name = ""
     split: Name = ""
@@ -45,6 +48,14 @@ class Labels(Section):
     """The pictures that the shipped labels were made on."""
 
     root: Name
+
+
+class Prompts(Section):
+    """The taught prompts of SD4Match: a shipped name or a file each."""
+
+    single: Name
+    # the YAML key is a Python keyword, so that the field has another name
+    each: Name = Field(alias="class")
 
 
 class Study(Section):
@@ -89,11 +100,13 @@ class Sections(Section):
     about: str = ""
     offline: bool = False
     device: Name = ""
+    dtype: Literal["float32", "bfloat16", "float16"] = "float32"
     threads: Count = 1
     data: Data = Data(name="spair", root="data")
     benchmarks: dict[str, str] = {}
     weights: list[str] = []
     labels: Labels = Labels(root="data")
+    prompts: Prompts | None = None
     preset: Name = ""
     split: Name = ""
     shards: Count = 1
@@ -103,5 +116,7 @@ class Sections(Section):
     runs: dict[str, Run] = {}
     studies: dict[str, Study] | None = None
     records: dict[str, Record] | None = None
+    notebooks: dict[str, dict[str, Any]] = {}
+    chapters: list[str] = []
     front: dict[str, str] = {}
     front_trained: dict[str, str] = {}

@@ -5,6 +5,7 @@ papers' size.
 """
 
 import difflib
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,10 @@ import yaml
 
 from corrlib.experiments.profile_schema import Sections
 from corrlib.validation.check import checked_mapping
+
+# What stands in these environment variables holds in place of the profile's section, in every step
+# and every notebook.
+OVERRIDES = {"device": "CORRLIB_DEVICE", "dtype": "CORRLIB_DTYPE"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,6 +51,15 @@ class Profile(Mapping):
         as it is.
         """
         return self.root.joinpath(*parts)
+
+    def env(self, device: str | None = None, store: Any = None) -> Any:
+        """Where methods run: a `methods.base.Env` on `device`, by default the profile's, with its
+        dtype. Raises ValueError where the device is not usable here.
+        """
+        from corrlib.methods.base import Env
+
+        device = device or self.get("device", "cpu")
+        return Env(device=device, store=store, dtype=self.get("dtype", ""))
 
     def build(self, *parts: str) -> Path:
         """A path under this profile's build folder, `build/NAME/...`."""
@@ -85,10 +99,6 @@ def load_profile(name: str = "toybox", root: str | Path | None = None) -> Profil
             f"{path} holds {type(settings).__name__}; wanted a mapping of sections, as in "
             "profiles/toybox.yml"
         )
-    if "dtype" in settings:
-        raise ValueError(
-            f"{path}: dtype is a setting of a method, not of a profile; write it into a run, "
-            "set: {dtype: bfloat16}, or type --set dtype=bfloat16"
-        )
+    settings |= {key: os.environ[v] for key, v in OVERRIDES.items() if os.environ.get(v)}
     checked_mapping(settings, Sections, str(path))
     return Profile(name, root, settings)

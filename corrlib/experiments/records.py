@@ -26,7 +26,7 @@ import numpy as np
 import pandas as pd
 
 from corrlib.storage.atomic_write import atomic_write
-from corrlib.storage.machine import processor
+from corrlib.storage.machine import design, processor
 from corrlib.storage.result_folder import ResultFolder
 
 COMMAND = "python -m corrlib record make"
@@ -251,7 +251,8 @@ def digest(path: Path) -> str:
 def machine() -> dict[str, str]:
     """The kind of machine: on equal ones the same sums give the same digits."""
     system = f"{platform.system()} {platform.machine()}"
-    return {"processor": processor(), "system": system, "torch": metadata.version("torch")}
+    torch = metadata.version("torch")
+    return {"processor": processor(), "design": design(), "system": system, "torch": torch}
 
 
 def _duration(seconds: float | None) -> str:

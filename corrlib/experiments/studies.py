@@ -11,7 +11,7 @@ from typing import Any
 from corrlib import data, methods
 from corrlib.experiments.profiles import Profile
 from corrlib.experiments.trials import variants
-from corrlib.methods.base import Env, FeatureMethod
+from corrlib.methods.base import FeatureMethod
 from corrlib.storage.tensor_store import TensorStore
 from corrlib.types import Method
 
@@ -35,7 +35,7 @@ class Study:
         self.names = list(self.trials)
         self.few = {k: described[k] for k in ("limit", "block", "points") if k in described}
         kept = TensorStore(store) if described.get("store", True) else None
-        self.env = Env(device=device or profile.settings.get("device", "cpu"), store=kept)
+        self.env = profile.env(device, kept)
         self.pairs = _pairs(profile, described)
 
     def load(self, name: str) -> Method:

@@ -131,9 +131,13 @@ def load(
     """
     from corrlib.methods.base import Env
 
+    env = env if env is not None else Env(device=device)
     chosen = settings(name, preset, **overrides)
+    if env.dtype not in ("", getattr(chosen, "dtype", env.dtype)):
+        overrides = {"dtype": env.dtype} | overrides
+        chosen = settings(name, preset, **overrides)
     found = entry(name)
-    method = found.build(chosen, env if env is not None else Env(device=device))
+    method = found.build(chosen, env)
     method.name, method.source = found.name, source(name)
     method.preset = ", ".join(
         [preset, *(f"{key}={getattr(chosen, key)}" for key in sorted(overrides))]

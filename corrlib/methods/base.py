@@ -23,14 +23,16 @@ from corrlib.types import Estimator, Extractor, FeatureMap, Matches, View
 class Env:
     """Where methods run and what they share: device, feature store, and networks, each loaded once.
 
-    A model put into `models` under its name is used instead of being loaded. `shared` holds by name
-    what several methods of one kind compute once for all of them.
+    A model put into `models` under its name is used instead of being loaded. `dtype`, where it is
+    not "", is that of every method that has such a setting and was not given another. `shared`
+    holds by name what several methods of one kind compute once for all of them.
     """
 
     device: str = "cpu"
     store: TensorStore | None = None
     models: dict[tuple[str, ...] | str, Diffuser | ViT] = field(default_factory=dict)
     shared: dict[str, Any] = field(default_factory=dict)
+    dtype: str = ""
 
     def __post_init__(self):
         """Raises ValueError where `device` is not usable on this machine."""

@@ -47,6 +47,7 @@ class PixelSettings(Validated):
 
 PIXEL_PRESETS = {
     "toybox": PixelSettings(),
+    "photos": PixelSettings((512, 512), 8, 16),
     **dict.fromkeys(("paper", "official"), PixelSettings((768, 768), 8, 16)),
 }
 
@@ -77,6 +78,7 @@ class LatentSettings(Validated):
 
 LATENT_PRESETS = {
     "toybox": LatentSettings(),
+    "photos": LatentSettings("sd1-5", (512, 512)),
     **dict.fromkeys(("paper", "official"), LatentSettings("sd2-1", (768, 768))),
 }
 
@@ -108,6 +110,7 @@ class RandomUNetSettings(NoisedPassSettings):
 _RANDOM = RandomUNetSettings()
 RANDOM_PRESETS = {
     **dict.fromkeys(("paper", "official"), _RANDOM),
+    "photos": replace(_RANDOM, model="sd1-5", size=(512, 512), ensemble=1),
     "toybox": replace(_RANDOM, model="toybox", size=(96, 96), timestep=151, layer="up_blocks.2"),
 }
 
@@ -145,7 +148,8 @@ class CopyPosition:
 
 
 @register(
-    "copy_position", presets=dict.fromkeys(("toybox", "paper", "official"), PositionSettings())
+    "copy_position",
+    presets=dict.fromkeys(("toybox", "photos", "paper", "official"), PositionSettings()),
 )
 def build_copy_position(settings: PositionSettings, env: Env) -> CopyPosition:
     """Copy the relative position: what a data set gives away by centring its objects."""

@@ -28,6 +28,9 @@ PRESETS = {
     # the released README's command; on SPair-71k it names the paper's own values
     "official": PAPER,
     "sd1-5": replace(PAPER, model="sd1-5", size=(512, 512)),
+    # for a CPU: one noise instead of eight
+    "photos": replace(PAPER, model="sd1-5", size=(512, 512), ensemble=1),
+    "photos-2-1": replace(PAPER, ensemble=1),
     # layer and timestep as validation pairs chose them (`bench emergence`)
     "toybox": replace(PAPER, model="toybox", size=(96, 96), timestep=151, layer="up_blocks.2"),
 }

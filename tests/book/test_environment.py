@@ -35,6 +35,7 @@ PACKAGES = {"PIL": "pillow", "cv2": "opencv-python-headless", "yaml": "pyyaml"}
 PACKAGES |= {"IPython": "ipykernel", "matplotlib_inline": "ipykernel"}
 COMMANDS = {"jupyter-book", "snakemake", "papermill", "jupytext", "ruff", "uv"}
 BACKGROUND = {"accelerate", "pyarrow", "ipywidgets", "beartype", "pytest-xdist"}
+BACKGROUND |= {"snakemake-executor-plugin-slurm"}
 
 
 def pin_of(name: str, python: str) -> Version:

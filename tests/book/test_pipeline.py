@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from book import depends, step
+from corrlib import methods
 
 ROOT = Path(__file__).parents[2]
 SNAKEMAKE = [str(Path(sys.executable).with_name("snakemake"))]
@@ -47,6 +48,7 @@ def finished(tmp_path_factory) -> Path:
     skip = shutil.ignore_patterns("__pycache__", "mathjax", "assets")
     for name in ("book", "corrlib", "data_scripts", "notebooks", "profiles"):
         shutil.copytree(ROOT / name, house / name, ignore=skip)
+    shutil.rmtree(house / "book/records/prompt-search")  # a study that no record stands for
     (house / WEIGHTS).parent.mkdir(parents=True)
     (house / WEIGHTS).write_text("trained once")
     code = cell("code", "from corrlib import book, viz\nrun = book.setup('90_drawing', profile)")
@@ -132,6 +134,17 @@ def test_an_interrupted_run_goes_on_with_what_is_missing(house):
     assert begun not in todo and "build/toybox/done/matches-test-pixels-0of1" in todo
 
 
+def test_what_was_fetched_is_known_by_its_bytes(tmp_path):
+    """Other bytes are told, the same bytes fetched at another time and other data sets' are not."""
+    receipt = tmp_path / "fetched.json"
+    assert depends.fetched(str(receipt), "spair") == "none"
+    seen = []
+    for name, sha, date in (("tss", 1, 1), ("spair", 1, 1), ("spair", 1, 2), ("spair", 2, 2)):
+        receipt.write_text(json.dumps({f"{name}/a.tar": {"sha256": str(sha), "date": date}}))
+        seen.append(depends.fetched(str(receipt), "spair"))
+    assert seen[0] == "none" != seen[1] == seen[2] != seen[3]
+
+
 def test_one_notebook_reruns_alone(house):
     write_notebook(house / "notebooks/90_drawing.ipynb", cell("markdown", "# Drawing, again"))
     changed = plan(house)
@@ -175,6 +188,13 @@ def test_the_paper_profile_is_the_same_graph(house):
         "notebook",
         "book",
     }
+
+
+def test_a_method_asks_for_a_gpu_where_it_loads_a_network():
+    having = {name for name in methods.list() if depends.loads_model(ROOT, name)}
+    assert {"dift", "latents", "random_unet", "prompt_optimization", "sd_dino"} <= having
+    assert not {"pixels", "copy_position"} & having
+    assert depends.loads_model(ROOT, "one/of/my/own.py")
 
 
 def test_a_step_shows_the_end_of_its_log(tmp_path, capsys):

@@ -185,7 +185,7 @@ def test_profiles_say_what_there_is(profile):
 
 def test_both_profiles_have_the_same_sections():
     toybox, paper = load_profile("toybox", ROOT), load_profile("paper", ROOT)
-    assert set(paper) - set(toybox) <= {"resources"}
+    assert set(paper) - set(toybox) <= {"resources", "dtype"}
     assert set(toybox) - set(paper) <= {"labels", "records"}  # of the toys alone
     names = [
         {re.sub(r"^size-\d+$", "size", name) for name in profile["runs"]}

@@ -198,7 +198,7 @@ def test_the_weights_that_a_profile_needs_come_first(profile, monkeypatch, tmp_p
     found = [f for f in doctor.present(asked) if f.name.startswith("weights")]
     assert [f.name.split()[1] for f in found[:6]] == models
     assert found[0].ok is False and "needed by a of profile toybox; not on this" in found[0].said
-    assert found[4].ok is False and "hf download facebook/dinov2-base" in found[4].said
+    assert found[4].ok is False and "fetch.py weights dinov2-base" in found[4].said
     assert found[6].name == "weights sd2-1-base" and found[6].ok is None
     assert found[6].said.startswith("not needed; not on this machine")
 

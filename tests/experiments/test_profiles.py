@@ -4,15 +4,42 @@ from pathlib import Path
 
 import pytest
 
+from corrlib import data, methods
 from corrlib.experiments.profiles import load_profile
 from corrlib.experiments.trials import variants
+from corrlib.methods.base import Env
 
 ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.parametrize("name", sorted(path.stem for path in (ROOT / "profiles").glob("*.yml")))
 def test_the_profiles_that_are_shipped_are_right(name):
-    assert load_profile(name, ROOT)["data"]["name"] == "spair"
+    assert load_profile(name, ROOT)["data"]["name"] in data.REGISTRY
+
+
+def test_device_and_dtype_have_one_place(tmp_path, monkeypatch):
+    """The profile's hold for every method, unless one is given another; the environment's, which
+    the graph sets from `--config`, replace the profile's.
+    """
+    (tmp_path / "profiles").mkdir()
+    (tmp_path / "profiles/x.yml").write_text("device: cpu\ndtype: float32")
+    assert load_profile("x", tmp_path).env().dtype == "float32"
+    monkeypatch.setenv("CORRLIB_DEVICE", "meta")
+    monkeypatch.setenv("CORRLIB_DTYPE", "bfloat16")
+    env = load_profile("x", tmp_path).env()
+    assert (env.device, env.dtype) == ("meta", "bfloat16")
+    assert load_profile("x", tmp_path).env("cpu").device == "cpu"
+    monkeypatch.setenv("CORRLIB_DTYPE", "double")
+    with pytest.raises(ValueError, match="dtype is 'double'; wanted"):
+        load_profile("x", tmp_path)
+
+
+def test_a_profiles_dtype_is_named_in_what_a_method_is_called(tiny_diffuser):
+    env = Env(models={"toybox": tiny_diffuser}, dtype="bfloat16")
+    found = methods.load("dift", "toybox", env=env)
+    assert found.settings.dtype == "bfloat16" and found.preset == "toybox, dtype=bfloat16"
+    assert methods.load("dift", "toybox", env=env, dtype="float32").settings.dtype == "float32"
+    assert methods.load("copy_position", "toybox", env=env).preset == "toybox"
 
 
 @pytest.mark.parametrize(
@@ -22,7 +49,7 @@ def test_the_profiles_that_are_shipped_are_right(name):
         ("threads: two", "x.yml: threads is 'two'; wanted an integer"),
         ("shards: yes", "x.yml: shards is True; wanted an integer"),
         ("thread: 1", "x.yml has no key 'thread'; did you mean threads"),
-        ("dtype: float32", "dtype is a setting of a method, not of a profile"),
+        ("dtype: float64", "x.yml: dtype is 'float64'; wanted"),
         ("offline: maybe", "offline is 'maybe'; wanted true or false"),
         ("seed: -1", "seed is -1; wanted an integer, 0 or more"),
         ("data: {name: spair}", "x.yml: data lacks 'root'"),

@@ -142,3 +142,16 @@ def test_what_cannot_be_cut_is_made_at_once_and_checked_in_part(tmp_path):
     folder = made(tmp_path, whole=whole)
     found = records.check(recipe(), folder, 6)
     assert found["rows"] == 18 and len(Record.open(folder).table) == 19
+
+
+def test_machines_of_one_name_may_be_of_two_kinds(monkeypatch, tmp_path):
+    from corrlib.storage import machine
+
+    first = "model name\t: AMD EPYC\ncpu family\t: 26\nmodel\t\t: 2\nflags\t\t: sse avx avx512f\n"
+    found = []
+    for text in (first, first.replace(" avx512f", ""), first.replace("avx avx512f", "avx512f avx")):
+        monkeypatch.setattr(machine.Path, "read_text", lambda path, text=text: text)
+        found.append((machine.processor(), machine.design()))
+    assert {name for name, _ in found} == {"AMD EPYC"}
+    assert found[0][1] != found[1][1] and found[0][1] == found[2][1]
+    assert found[0][1].startswith("cpu family 26, model 2, instructions ")

@@ -116,6 +116,14 @@ def test_it_begins_at_the_first_point_that_is_answered_rightly(pair):
     assert [one["first"] for one in figure.spec["pairs"]] == [0, 1]
 
 
+def test_a_page_that_is_too_large_has_fewer_cells(pair, figure):
+    whole = explore({"a": pair}, {"cells": METHOD})
+    less = explore({"a": pair}, {"cells": METHOD}, cells=10, most=len(whole.html()) - 1)
+    assert (whole.cells, less.cells) == (24, 7) and len(less.html()) < len(whole.html())
+    grids = [f.grid for packed in less.packed.values() for f in packed.frames]
+    assert max(max(grid) for grid in grids) == 7
+
+
 def test_own_pictures_are_shrunk_and_have_no_truth(figure):
     mine = figure.spec["pairs"][1]
     assert mine["source"]["shown"] == (320, 229) and mine["source"]["size"] == (700, 500)

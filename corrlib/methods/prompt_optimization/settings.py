@@ -103,7 +103,7 @@ class PromptSettings(Validated):
     window: Natural = 0
     half_pixel: bool = True
     dtype: Dtype = "float32"
-    at_once: Few = 36
+    at_once: Few = 8
 
     def __post_init__(self):
         super().__post_init__()

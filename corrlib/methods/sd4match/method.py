@@ -6,7 +6,6 @@ under a text, a single or a class prompt are, once an image.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 from jaxtyping import Float
@@ -18,6 +17,7 @@ from corrlib.backbones.shared_context import shared_context
 from corrlib.coords import Queries, as_queries
 from corrlib.heads import files
 from corrlib.heads.prompts import Prompts, PromptSettings, make_prompts
+from corrlib.heads.shipped_prompts import locate
 from corrlib.matching.estimators import kernel_soft_argmax, nearest, soft_argmax
 from corrlib.matching.interpolation import Target
 from corrlib.methods import register
@@ -131,7 +131,7 @@ def build(settings: Sd4MatchSettings, env: Env) -> Sd4Match:
     """
     if not settings.prompts:
         return with_prompts(settings, None, env)
-    found = files.load(Path(settings.prompts), make_prompts, PromptSettings)
+    found = files.load(locate(settings.prompts), make_prompts, PromptSettings)
     return with_prompts(settings, found, env)
 
 

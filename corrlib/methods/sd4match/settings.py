@@ -14,7 +14,8 @@ Answer = Literal["kernel", "soft", "nearest"]
 class Sd4MatchSettings(NoisedPassSettings):
     """A noised pass under a learned prompt.
 
-    `prompts` is a file of trained prompts, or "" for the text of `prompt`. `latents` "once" draws
+    `prompts` is a file of taught prompts, or the name of shipped ones ("toybox-single",
+    "toybox-class"), or "" for the text of `prompt`. `latents` "once" draws
     one latent for all members of the ensemble, "each" one a member. `resize` "plain" makes the
     input without antialiasing. `answer` is the kernel soft-max ("kernel": a Gaussian of `sigma`
     cells around the best cell, `far` as in `kernel_soft_argmax`), the soft-max over all cells

@@ -158,6 +158,8 @@ PRESETS = {
         border="open",
         at_once=4,
     ),
+    # for a CPU: smaller inputs, and the smallest DINOv2
+    "photos": replace(PAPER, sd_side=512, dino="dinov2-small", dino_side=420, grid=30),
     # On 96 pixels the paper's layers have 3, 6 and 12 cells a side, and the coarse ones, whose
     # features are the longest, drown the rest; these have 12, 24 and 24, as validation pairs chose
     "toybox": replace(

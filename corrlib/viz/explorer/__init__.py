@@ -33,6 +33,7 @@ from corrlib.viz.style import HEAT
 HERE = Path(__file__).parent
 SIDE = 320  # pixels of the longer side of a picture on the page
 CELLS = 24  # of the longer side of a feature map there
+MOST = 400_000  # bytes that the figure may take of a page
 Views = Pair | tuple[View, View]
 
 
@@ -50,11 +51,12 @@ class Look:
 @dataclass(frozen=True)
 class Explorer:
     """The figure: what its page is made of (`spec`, which JSON can hold), and the packed features
-    by pair and look.
+    by pair and look; `cells` along the longer side of a feature map at most.
     """
 
     spec: Mapping[str, Any]
     packed: Mapping[tuple[str, Look], Packed]
+    cells: int = CELLS
 
     def html(self) -> str:
         """A piece of a page: one element with everything in it, no request to anywhere."""
@@ -128,6 +130,7 @@ def explore(
     coarse: float = 0.1,
     cells: int = CELLS,
     side: int = SIDE,
+    most: int = MOST,
     seed: int = 0,
 ) -> Explorer:
     """The figure of `pairs` (by the title that the reader picks them by) as `methods` see them.
@@ -137,7 +140,8 @@ def explore(
     which the reader can switch; `notes` say a sentence below a pair; `start` is the look shown
     first, and the first annotated point that it answers rightly is the one asked first. Pictures
     are shrunk to `side` pixels, and the best match is sought among those pixels; feature maps are
-    shrunk to `cells` along their longer side; `components` and `coarse` are `packing.pack`'s.
+    shrunk to `cells` along their longer side, or to fewer, so that the page takes at most `most`
+    bytes where 6 cells allow it; `components` and `coarse` are `packing.pack`'s.
     Raises ValueError without pairs or methods, or where a title in `grid` or `notes` is none of
     them.
     """
@@ -147,33 +151,47 @@ def explore(
             f"got pairs {list(pairs)}, methods {list(methods)}, a grid of {list(grid)} and notes "
             f"on {list(notes)}; wanted at least one pair and one method, and no other titles"
         )
-    packed: dict[tuple[str, Look], Packed] = {}
+    seen: dict[tuple[str, Look], list[FeatureMap]] = {}
     for title, pair in pairs.items():
         views = (pair.source, pair.target) if isinstance(pair, Pair) else pair
         for name, method in methods.items():
-            seen = [_looks(name, method, view, grid.get(name), seed) for view in views]
-            for look in seen[0]:
-                both = [
-                    _shown(small(maps[look], cells), view, side)
-                    for maps, view in zip(seen, views, strict=True)
-                ]
-                packed[title, look] = pack(*both, components, coarse)
-    looks = list(dict.fromkeys(look for _, look in packed))
+            found = [_looks(name, method, view, grid.get(name), seed) for view in views]
+            for look in found[0]:
+                both = zip(found, views, strict=True)
+                seen[title, look] = [_shown(maps[look], view, side) for maps, view in both]
+    looks = list(dict.fromkeys(look for _, look in seen))
     if start is not None and start not in looks:
         raise ValueError(f"start is {start}; wanted one of {looks}")
+    first = looks.index(start) if start else 0
     described = [_describe(t, pair, notes.get(t, ""), alpha, side) for t, pair in pairs.items()]
+    while True:
+        packed = {
+            key: pack(*(small(fm, cells) for fm in maps), components, coarse)
+            for key, maps in seen.items()
+        }
+        figure = Explorer(_spec(described, packed, looks, first), packed, cells)
+        if cells <= 6 or len(figure.html().encode()) <= most:
+            return figure
+        cells = max(6, cells * 3 // 4)
+
+
+def _spec(
+    described: Sequence[Mapping[str, Any]],
+    packed: Mapping[tuple[str, Look], Packed],
+    looks: Sequence[Look],
+    first: int,
+) -> dict[str, Any]:
+    pairs = []
     for one in described:
         mine = [packed[one["label"], look] for look in looks]
-        one["maps"] = [each.spec() for each in mine]
-        if "points" in one:
-            one["first"] = _first_right(one, mine[looks.index(start) if start else 0])
-    spec = {
+        more = {"first": _first_right(one, mine[first])} if "points" in one else {}
+        pairs.append({**one, **more, "maps": [each.spec() for each in mine]})
+    return {
         "looks": [[look.method, look.layer, look.timestep] for look in looks],
-        "start": looks.index(start) if start else 0,
+        "start": first,
         "colors": [[round(255 * c) for c in mpl.colormaps[HEAT](i / 31)[:3]] for i in range(32)],
-        "pairs": described,
+        "pairs": pairs,
     }
-    return Explorer(spec, packed)
 
 
 def _looks(

@@ -1,0 +1,56 @@
+"""The prompts that ship, on toys that no training saw."""
+
+import pytest
+import torch
+
+from corrlib import methods
+from corrlib.bench.sd_dino import pairs_of, toys
+from corrlib.heads import files
+from corrlib.heads.bank import Item
+from corrlib.heads.prompt_training import PromptFit
+from corrlib.heads.prompts import PromptSettings, make_prompts
+from corrlib.heads.shipped_prompts import SHIPPED, locate
+from corrlib.methods.base import Env
+from corrlib.methods.sd4match.teaching import Lesson, new_prompts
+from corrlib.toybox.things import CATEGORIES
+
+STORED = [5.034, 5.100]  # of the shipped prompts, as this test computes them
+
+
+def load(name: str):
+    return files.load(locate(name), make_prompts, PromptSettings)
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_a_shipped_prompt_says_what_it_is(name):
+    prompts = load(name)
+    assert prompts.settings.kind == SHIPPED[name] and prompts.settings.length == 75
+    assert prompts.settings.categories in ((), tuple(sorted(CATEGORIES)))
+    card = (locate(name).parent / "README.md").read_text()
+    assert files.fingerprint(prompts) in card and "data_scripts/train_sd4match.py" in card
+
+
+def test_they_learned():
+    """The loss of both on eight pairs of new dogs: below that of random words, and what it was."""
+    settings = methods.settings("sd4match", "toybox")
+    made = toys(4)
+    views = [toy.view for toy in made]
+    items = [
+        Item(views[p.source].id, views[p.target].id, p.queries, p.wanted) for p in pairs_of(made)
+    ][:8]
+    lesson = Lesson(settings, PromptFit(), Env(), views)
+    untaught = new_prompts(PromptSettings(width=128), lesson)
+    with torch.no_grad():
+        start, single, each = (
+            lesson.loss(prompts, items, 0).item() / len(items)
+            for prompts in (untaught, *map(load, ("toybox-single", "toybox-class")))
+        )
+    assert single < 0.8 * start and each < 0.8 * start
+    assert [single, each] == pytest.approx(STORED, abs=0.05)
+
+
+def test_what_is_not_there_says_how_to_make_it(monkeypatch, tmp_path):
+    assert locate("mine.safetensors").name == "mine.safetensors"
+    monkeypatch.setattr("corrlib.heads.shipped_prompts.FOLDER", tmp_path)
+    with pytest.raises(FileNotFoundError, match="teach them anew"):
+        methods.load("sd4match", prompts="toybox-single")
