@@ -50,7 +50,8 @@ PAPER = WordSettings()
 PRESETS = {
     "paper": PAPER,
     "official": replace(PAPER, **RELEASED),
-    "toybox": replace(PAPER, model="toybox", size=96, layers=(10, 11, 12), crops=6),
+    # as many at once as its records were made with: a small model has the memory
+    "toybox": replace(PAPER, model="toybox", size=96, layers=(10, 11, 12), crops=6, at_once=36),
 }
 
 
