@@ -164,7 +164,7 @@ def test_one_run_of_the_profile_reruns_alone(house):
     edit(
         house / "profiles/toybox.yml",
         "test-pixels: {method: pixels",
-        "test-pixels: {limit: 9, method: pixels",
+        "test-pixels: {set: {stride: 4}, method: pixels",
     )
     matched = {path for path, rule in plan(house).items() if rule in ("begin", "matches")}
     assert matched and all("test-pixels" in path for path in matched)

@@ -95,7 +95,7 @@ def asked(folder: Path, body: str) -> list[str]:
 
 
 def test_a_stopped_run_says_so_and_goes_on(folder):
-    words = asked(folder, "time.sleep(0.02); return Matches(queries, queries[:, 0])")
+    words = asked(folder, "time.sleep(0.08); return Matches(queries, queries[:, 0])")
     command = [sys.executable, "-m", "corrlib", *words]
     options = {
         "stdout": subprocess.PIPE,
