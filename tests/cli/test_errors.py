@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -95,7 +96,7 @@ def asked(folder: Path, body: str) -> list[str]:
 
 
 def test_a_stopped_run_says_so_and_goes_on(folder):
-    words = asked(folder, "time.sleep(0.08); return Matches(queries, queries[:, 0])")
+    words = asked(folder, "time.sleep(0.04); return Matches(queries, queries[:, 0])")
     command = [sys.executable, "-m", "corrlib", *words]
     options = {
         "stdout": subprocess.PIPE,
@@ -103,7 +104,9 @@ def test_a_stopped_run_says_so_and_goes_on(folder):
         "text": True,
         "env": os.environ,
     }
-    process = subprocess.Popen(command, **options)
+    # whoever runs the tests in the background has the signal ignored, and children inherit that
+    heard = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    process = subprocess.Popen(command, **options, preexec_fn=heard)
     end = time.monotonic() + 120
     while not list((folder / "out").glob("part-*")) and time.monotonic() < end:
         time.sleep(0.02)
