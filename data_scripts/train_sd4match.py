@@ -213,11 +213,7 @@ def finish(
 def main(given: Sequence[str] | None = None) -> int:
     """The command; returns the exit code."""
     args = arguments(given)
-
-    def work() -> None:
-        run(args)
-
-    return answer(work, args)
+    return answer(lambda: run(args), args)
 
 
 if __name__ == "__main__":

@@ -94,11 +94,7 @@ def run(args: argparse.Namespace, env: Env | None = None) -> Path:
 def main(given: Sequence[str] | None = None) -> int:
     """The command; returns the exit code."""
     args = arguments(given)
-
-    def work() -> None:
-        run(args)
-
-    return answer(work, args)
+    return answer(lambda: run(args), args)
 
 
 if __name__ == "__main__":

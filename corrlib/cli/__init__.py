@@ -10,6 +10,7 @@ import importlib
 import os
 import sys
 from collections.abc import Callable, Sequence
+from typing import Any
 
 COMMANDS = {
     "data": "list the data sets, check one on disk, say what it holds",
@@ -53,12 +54,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     return answer(lambda: importlib.import_module(f"corrlib.cli.{args.command}").run(args), args)
 
 
-def answer(work: Callable[[], int | None], args: argparse.Namespace) -> int:
-    """The exit code of `work()`; what goes wrong in it becomes one line on stderr, or with
+def answer(work: Callable[[], Any], args: argparse.Namespace) -> int:
+    """The exit code of `work()`, 0 where that returns another thing; what goes wrong in it becomes one line on stderr, or with
     `args.debug` is raised.
     """
     try:
-        return work() or 0
+        done = work()
+        return done if isinstance(done, int) else 0
     except BrokenPipeError:  # what reads our lines has enough of them
         return 0
     except KeyboardInterrupt:

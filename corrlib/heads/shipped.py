@@ -1,21 +1,29 @@
-"""The heads that ship with the book, trained on the toybox: a file and its card each."""
+"""What is trained on the toybox and ships with the book, heads and prompts: a file and its card
+each.
+"""
 
 from pathlib import Path
 
-FOLDER = Path(__file__).parents[1] / "assets" / "toybox" / "hyperfeatures"
-SHIPPED = {  # by the name that stands for it
-    "toybox": "multi-step",
-    "toybox-one-step": "one-step",
-    "toybox-untrained-unet": "untrained-unet",
+ASSETS = Path(__file__).parents[1] / "assets" / "toybox"
+HEADS = {  # by the name that stands for it: its file
+    "toybox": "hyperfeatures/multi-step/head.safetensors",
+    "toybox-one-step": "hyperfeatures/one-step/head.safetensors",
+    "toybox-untrained-unet": "hyperfeatures/untrained-unet/head.safetensors",
+}
+PROMPTS = {
+    "toybox-single": "prompts/single/prompts.safetensors",
+    "toybox-class": "prompts/class/prompts.safetensors",
 }
 
 
 def locate(name: str) -> Path:
-    """The file of a shipped head. Raises FileNotFoundError that says how to train it anew."""
-    path = FOLDER / SHIPPED[name] / "head.safetensors"
+    """The file of a shipped head or prompt. Raises FileNotFoundError that says how to train it
+    anew.
+    """
+    path = ASSETS / (HEADS | PROMPTS)[name]
     if not path.is_file():
         raise FileNotFoundError(
-            f"head {name!r} is not at {path}; train it anew with the command in the card beside "
-            "it, or fetch the repository whole"
+            f"{name!r} is not at {path}; train it anew with the command in the card beside it, or "
+            "fetch the repository whole"
         )
     return path

@@ -32,11 +32,11 @@ def test_a_file_may_hold_half_the_digits(tmp_path):
 
 
 def test_shipped_heads_are_there_with_their_cards(monkeypatch, tmp_path):
-    for name in shipped.SHIPPED:
+    for name in shipped.HEADS:
         path = shipped.locate(name)
         card = (path.parent / "README.md").read_text()
         assert files.fingerprint(files.load(path)) in card and "train it again" in card
-    monkeypatch.setattr(shipped, "FOLDER", tmp_path)
+    monkeypatch.setattr(shipped, "ASSETS", tmp_path)
     with pytest.raises(FileNotFoundError, match="train it anew"):
         shipped.locate("toybox")
 

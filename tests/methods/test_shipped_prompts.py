@@ -9,7 +9,7 @@ from corrlib.heads import files
 from corrlib.heads.bank import Item
 from corrlib.heads.prompt_training import PromptFit
 from corrlib.heads.prompts import PromptSettings, make_prompts
-from corrlib.heads.shipped_prompts import SHIPPED, locate
+from corrlib.heads.shipped import PROMPTS, locate
 from corrlib.methods.base import Env
 from corrlib.methods.sd4match.teaching import Lesson, new_prompts
 from corrlib.toybox.things import CATEGORIES
@@ -21,10 +21,10 @@ def load(name: str):
     return files.load(locate(name), make_prompts, PromptSettings)
 
 
-@pytest.mark.parametrize("name", SHIPPED)
+@pytest.mark.parametrize("name", PROMPTS)
 def test_a_shipped_prompt_says_what_it_is(name):
     prompts = load(name)
-    assert prompts.settings.kind == SHIPPED[name] and prompts.settings.length == 75
+    assert prompts.settings.kind == PROMPTS[name].split("/")[1] and prompts.settings.length == 75
     assert prompts.settings.categories in ((), tuple(sorted(CATEGORIES)))
     card = (locate(name).parent / "README.md").read_text()
     assert files.fingerprint(prompts) in card and "data_scripts/train_sd4match.py" in card
@@ -50,7 +50,8 @@ def test_they_learned():
 
 
 def test_what_is_not_there_says_how_to_make_it(monkeypatch, tmp_path):
-    assert locate("mine.safetensors").name == "mine.safetensors"
-    monkeypatch.setattr("corrlib.heads.shipped_prompts.FOLDER", tmp_path)
-    with pytest.raises(FileNotFoundError, match="teach them anew"):
+    with pytest.raises(FileNotFoundError, match="no head at mine.safetensors"):
+        methods.load("sd4match", prompts="mine.safetensors")  # any other name is a path
+    monkeypatch.setattr("corrlib.heads.shipped.ASSETS", tmp_path)
+    with pytest.raises(FileNotFoundError, match="train it anew"):
         methods.load("sd4match", prompts="toybox-single")

@@ -86,7 +86,7 @@ def open_head(settings: HyperfeatureSettings, frozen: FrozenPath) -> Aggregation
     """
     if settings.head == "untrained":
         return new_head(settings, frozen)
-    if settings.head in shipped.SHIPPED:
+    if settings.head in shipped.HEADS:
         return files.load(shipped.locate(settings.head))
     if settings.head in published.PUBLISHED:
         return published.load(published.locate(settings.head), settings.grid)

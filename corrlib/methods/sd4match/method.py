@@ -6,6 +6,7 @@ under a text, a single or a class prompt are, once an image.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 from jaxtyping import Float
@@ -15,9 +16,8 @@ from corrlib.backbones.diffusion import Diffuser
 from corrlib.backbones.learned_text import encode
 from corrlib.backbones.shared_context import shared_context
 from corrlib.coords import Queries, as_queries
-from corrlib.heads import files
+from corrlib.heads import files, shipped
 from corrlib.heads.prompts import Prompts, PromptSettings, make_prompts
-from corrlib.heads.shipped_prompts import locate
 from corrlib.matching.estimators import kernel_soft_argmax, nearest, soft_argmax
 from corrlib.matching.interpolation import Target
 from corrlib.methods import register
@@ -131,7 +131,9 @@ def build(settings: Sd4MatchSettings, env: Env) -> Sd4Match:
     """
     if not settings.prompts:
         return with_prompts(settings, None, env)
-    found = files.load(locate(settings.prompts), make_prompts, PromptSettings)
+    name = settings.prompts
+    path = shipped.locate(name) if name in shipped.PROMPTS else Path(name)
+    found = files.load(path, make_prompts, PromptSettings)
     return with_prompts(settings, found, env)
 
 
