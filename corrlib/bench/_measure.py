@@ -1,5 +1,7 @@
 """Time and peak memory of two ways of doing one thing, in paired runs."""
 
+import ctypes
+import gc
 import multiprocessing
 import resource
 import statistics
@@ -79,9 +81,21 @@ def paired_peak_mib(
 
 def _added_mib(prepare: Callable[[], Callable]) -> float:
     call = prepare()
+    _give_back()
     before = _reset_peak()
     call()
     return max(_peak_mib() - before, 1 / 256)  # at least a page
+
+
+def _give_back() -> None:
+    """Return to the system what was freed and is kept for reuse (glibc), or what is measured next
+    would find its memory there and seem to need none.
+    """
+    gc.collect()
+    try:
+        ctypes.CDLL(None).malloc_trim(0)
+    except (AttributeError, OSError, TypeError):  # another C library
+        pass
 
 
 def _reset_peak() -> float:
