@@ -55,8 +55,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def answer(work: Callable[[], Any], args: argparse.Namespace) -> int:
-    """The exit code of `work()`, 0 where that returns another thing; what goes wrong in it becomes one line on stderr, or with
-    `args.debug` is raised.
+    """The exit code of `work()`, 0 where it returns another thing; what goes wrong in it becomes
+    one line on stderr, or with `args.debug` is raised.
     """
     try:
         done = work()
