@@ -47,9 +47,10 @@ def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
     add("--patch", type=int, default=6, help="pixels a side of a patch")
     add("--width", type=int, default=192, help="channels, a multiple of 32")
     add("--depth", type=int, default=6, help="layers")
-    for name in ("images", "batch", "wide", "narrow", "narrows", "warmup", "seed"):
+    add("--prototypes", type=int, default=1024, help="of the projection head")
+    for name in ("images", "batch", "wide", "narrow", "narrows", "points", "warmup", "seed"):
         add(f"--{name}", type=int, default=getattr(recipe, name))
-    for name in ("rate", "keep", "sharp", "patches", "cooldown"):
+    for name in ("rate", "keep", "sharp", "patches", "places", "cooldown"):
         add(f"--{name}", type=float, default=getattr(recipe, name))
     add("--seconds", type=float, default=float("inf"), help="stop after so long (start to go on)")
     add("--threads", type=int, default=0, help="CPU threads; 0 leaves torch's choice")
@@ -63,7 +64,8 @@ def make_trainer(args: argparse.Namespace) -> Trainer:
     recipe = Recipe(**{k: v for k, v in vars(args).items() if k in Recipe.__dataclass_fields__})
     torch.manual_seed(recipe.seed)
     vit = make_vit(args.image, args.patch, args.width, args.depth)
-    return Trainer(vit, Head(args.width), recipe, args.device)
+    head = Head(args.width, args.prototypes, 256, 64)
+    return Trainer(vit, head, recipe, args.device)
 
 
 def export(args: argparse.Namespace, trainer: Trainer) -> None:

@@ -21,10 +21,10 @@ correspondence was ever shown to it. Weights are stored in half precision; `Dino
 | train it again | `python data_scripts/train_toy_dino.py --out build/train-dino` |
 | licence | MIT |
 
-![Both losses and the accuracy on validation pairs while it trained](training.png)
+![The losses and the accuracy on validation pairs while it trained](training.png)
 
-| pictures seen | loss of class tokens | loss of hidden patches | best PCK | at |
-| ---: | ---: | ---: | ---: | --- |
+| pictures seen | loss of class tokens | of hidden patches | of shared places | best PCK | at |
+| ---: | ---: | ---: | ---: | ---: | --- |
 {rows}
 
 PCK@0.1 of the target box in percent, per point, on all ordered pairs of a few validation pictures a category; the best of
@@ -60,12 +60,13 @@ def write_card(folder: Path) -> None:
 
 def _row(line: dict) -> str:
     tap = max(line["pck"], key=line["pck"].get)
-    losses = [f"{value:.3f}" for value in line["losses"]] if line["losses"] else ["", ""]
-    return f"| {line['images']:,} | {losses[0]} | {losses[1]} | {line['pck'][tap]:.1f} | {tap} |"
+    losses = [f"{value:.3f}" for value in line["losses"]] if line["losses"] else [""] * 3
+    cells = [f"{line['images']:,}", *losses, f"{line['pck'][tap]:.1f}", tap]
+    return f"| {' | '.join(cells)} |"
 
 
 def draw(record: dict, path: Path) -> None:
-    """Both losses, and the best layer's accuracy of tokens and of keys, against pictures seen."""
+    """The losses, and the best layer's accuracy of tokens and of keys, against pictures seen."""
     import matplotlib
 
     matplotlib.use("Agg")
@@ -75,7 +76,7 @@ def draw(record: dict, path: Path) -> None:
 
     style.apply()
     figure, (left, right) = pyplot.subplots(1, 2, figsize=(9, 3.2), layout="constrained")
-    for k, name in ((1, "class tokens"), (2, "hidden patches")):
+    for k, name in ((1, "class tokens"), (2, "hidden patches"), (3, "shared places")):
         left.plot(*zip(*[(row[0], row[k]) for row in record["curve"]], strict=True), label=name)
     left.set(xlabel="pictures seen", ylabel="loss")
     for facet in ("token", "key"):

@@ -12,25 +12,42 @@ from corrlib.backbones.vit import MEAN, STD
 GRAY = (0.299, 0.587, 0.114)
 
 
-def crops(
-    images: torch.Tensor, side: int, area: tuple[float, float], generator: torch.Generator
+def boxes(
+    n: int, area: tuple[float, float], generator: torch.Generator, device: torch.device | str
 ) -> torch.Tensor:
-    """One random crop of every picture (uint8, n x 3 x H x W), resized to `side`, in [0, 1];
-    `area` is its least and largest share of the picture.
+    """`n` random boxes, rows (x, y, w, h): the centre in units in which the picture spans [-1, 1]
+    both ways, and width and height as shares of the picture; `area` is the least and the largest
+    share of its area.
     """
-    n, device = len(images), images.device
 
     def uniform(low: float, high: float) -> torch.Tensor:
         return low + (high - low) * torch.rand(n, generator=generator, device=device)
 
     share, stretch = uniform(*area), uniform(-math.log(4 / 3), math.log(4 / 3)).exp().sqrt()
     w, h = (share.sqrt() * stretch).clamp(max=1), (share.sqrt() / stretch).clamp(max=1)
-    x, y = (1 - w) * uniform(-1, 1), (1 - h) * uniform(-1, 1)
-    zero = torch.zeros_like(w)
-    theta = torch.stack([w, zero, x, zero, h, y], 1).view(n, 2, 3)
-    grid = affine_grid(theta, [n, 3, side, side], align_corners=False)
-    cut = grid_sample(images.float() / 255, grid, align_corners=False, padding_mode="border")
-    return cut.clamp(0, 1)
+    return torch.stack([(1 - w) * uniform(-1, 1), (1 - h) * uniform(-1, 1), w, h], 1)
+
+
+def cut(images: torch.Tensor, box: torch.Tensor, side: int) -> torch.Tensor:
+    """The box of every picture (uint8, n x 3 x H x W; `box` from `boxes`), resized to `side`
+    pixels, in [0, 1].
+    """
+    (x, y, w, h), zero = box.unbind(1), torch.zeros(len(box), device=box.device)
+    theta = torch.stack([w, zero, x, zero, h, y], 1).view(-1, 2, 3)
+    grid = affine_grid(theta, [len(box), 3, side, side], align_corners=False)
+    seen = grid_sample(images.float() / 255, grid, align_corners=False, padding_mode="border")
+    return seen.clamp(0, 1)
+
+
+def across(here: torch.Tensor, there: torch.Tensor, grid: int) -> torch.Tensor:
+    """Where the patches of one crop lie in another of the same picture: n x grid^2 x 2, x and y in
+    units in which the other crop spans [-1, 1]; a place outside of it is beyond 1.
+    """
+    centres = (2 * torch.arange(grid, device=here.device) + 1) / grid - 1
+    y, x = torch.meshgrid(centres, centres, indexing="ij")
+    cells = torch.stack([x, y], -1).view(1, -1, 2)
+    picture = here[:, None, :2] + here[:, None, 2:] * cells
+    return (picture - there[:, None, :2]) / there[:, None, 2:]
 
 
 def recolour(x: torch.Tensor, generator: torch.Generator) -> torch.Tensor:

@@ -27,7 +27,9 @@ class Head(nn.Module):
     """Tokens to logits over prototypes: three layers, unit length, then cosines with prototypes of
     unit length.
 
-    *Source:* DINO's projection head; class and patch tokens share it, as in iBOT.
+    *Source:* DINO's projection head; class and patch tokens share it, as in iBOT. Its layers keep
+    the variance of what they are given (DINO's begin at 0.02, where all tokens look alike to the
+    prototypes for the first thousands of pictures).
     """
 
     def __init__(self, width: int, prototypes: int = 1024, hidden: int = 512, middle: int = 128):
@@ -42,7 +44,7 @@ class Head(nn.Module):
         self.prototypes = nn.Parameter(torch.randn(prototypes, middle))
         for layer in self.layers:
             if isinstance(layer, nn.Linear):
-                nn.init.trunc_normal_(layer.weight, std=0.02)
+                nn.init.orthogonal_(layer.weight, gain=2**0.5)
                 nn.init.zeros_(layer.bias)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:

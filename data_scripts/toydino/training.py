@@ -1,8 +1,11 @@
-"""Self-distillation: a student learns what its own average says of another crop, and of the patches
-that are hidden from it. No label is read; a killed run goes on where it stood.
+"""Self-distillation: a student learns what its own average says of another crop, of the patches that
+are hidden from it, and of the same place in the other crop. No label is read; a killed run goes on
+where it stood.
 
-*Source:* Caron et al., DINO (multi-crop, centring and sharpening); Zhou et al., iBOT (the loss at
-hidden patches); both as in DINOv2.
+*Source:* Caron et al., DINO (multi-crop, sharpening); Caron et al., SwAV (prototypes used alike, in
+place of a centre); Zhou et al., iBOT (the loss at hidden patches); all as in DINOv2. That patches of two crops are compared at the same place of the
+picture is Xie et al., PixPro, and Bardes et al., VICRegL: a small world and a short training need
+it, the published models do without.
 """
 
 import copy
@@ -15,9 +18,9 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch.nn.functional import log_softmax
+from torch.nn.functional import grid_sample, log_softmax
 
-from data_scripts.toydino.crops import crops, masks, recolour
+from data_scripts.toydino.crops import across, boxes, cut, masks, recolour
 from data_scripts.toydino.model import Head, Net
 from data_scripts.toytrain import checkpoint
 
@@ -28,7 +31,8 @@ class Recipe:
 
     `wide` and `narrow` are pixels a side of the two large and of the `narrows` small crops; `areas`
     their shares of the picture. The teacher's `keep` rises to 1 along half a cosine. `patches`
-    weighs the loss at hidden patches beside the one of class tokens.
+    weighs the loss at hidden patches beside the one of class tokens, `places` the one at `points`
+    patches a crop that lie in the other crop too.
     """
 
     images: int = 400_000
@@ -45,8 +49,9 @@ class Recipe:
     sharp: float = 0.04  # the teacher's temperature
     soft: float = 0.1  # the student's
     keep: float = 0.99
-    centring: float = 0.9
     patches: float = 1.0
+    places: float = 1.0
+    points: int = 48
     still: int = 100  # steps for which the prototypes do not move
     clip: float = 1.0
     seed: int = 0
@@ -56,7 +61,7 @@ KEPT = ("seen", "steps", "seconds", "record", "curve", "history")
 
 
 class Trainer:
-    """Student and teacher, their optimiser, the centres and the place in the schedule."""
+    """Student and teacher, their optimiser and the place in the schedule."""
 
     def __init__(self, vit: nn.Module, head: Head, recipe: Recipe, device: str):
         self.recipe, self.device, self.patch = recipe, device, vit.config.patch_size
@@ -70,7 +75,6 @@ class Trainer:
             betas=(0.9, 0.99),
             fused=True,
         )
-        self.centres = torch.zeros(2, len(head.prototypes), device=device)  # class, patches
         self.generator = torch.Generator(device).manual_seed(recipe.seed)
         self.seen, self.steps, self.seconds, self.record, self.curve = 0, 0, 0.0, [], []
         self.history: list[dict] = []
@@ -82,7 +86,6 @@ class Trainer:
             return False
         for name in ("student", "teacher", "optimizer"):
             getattr(self, name).load_state_dict(state[name])
-        self.centres = state["centres"]
         self.generator.set_state(state["generator"].cpu())
         for key in KEPT:
             setattr(self, key, state[key])
@@ -92,7 +95,7 @@ class Trainer:
         """Everything that the next step depends on."""
         parts = ("student", "teacher", "optimizer")
         state = {name: getattr(self, name).state_dict() for name in parts}
-        state |= {key: getattr(self, key) for key in KEPT} | {"centres": self.centres}
+        state |= {key: getattr(self, key) for key in KEPT}
         checkpoint.save({**state, "generator": self.generator.get_state()}, path)
 
     def rate(self) -> float:
@@ -102,8 +105,8 @@ class Trainer:
         return self.recipe.rate * rise * max(0.01, min(1.0, left))
 
     def step(self, images: torch.Tensor) -> torch.Tensor:
-        """One optimiser step on a batch drawn from `images` (uint8); returns both losses, of class
-        tokens and of patches, on the device.
+        """One optimiser step on a batch drawn from `images` (uint8); returns the three losses, of
+        class tokens, of hidden patches and of shared places, on the device.
         """
         r = self.recipe
         for group in self.optimizer.param_groups:
@@ -112,13 +115,14 @@ class Trainer:
             len(images), (r.batch,), generator=self.generator, device=images.device
         )
         batch = images[pick].to(self.device)
-        wide = torch.cat([self._crops(batch, r.wide, r.wide_area) for _ in range(2)])
-        narrow = [self._crops(batch, r.narrow, r.narrow_area) for _ in range(r.narrows)]
+        views = [self._crops(batch, r.wide, r.wide_area) for _ in range(2)]
+        wide, box = (torch.cat(parts) for parts in zip(*views, strict=True))
+        narrow = [self._crops(batch, r.narrow, r.narrow_area)[0] for _ in range(r.narrows)]
         hidden = masks(len(wide), r.wide // self.patch, self.generator, self.device)
         with torch.autocast(self.device, torch.bfloat16, enabled=self.device != "cpu"):
-            losses = self._losses(wide, narrow, hidden)
+            losses = self._losses(wide, box, narrow, hidden)
         self.optimizer.zero_grad(set_to_none=True)
-        (losses[0] + r.patches * losses[1]).backward()
+        (losses[0] + r.patches * losses[1] + r.places * losses[2]).backward()
         if self.steps < r.still:
             self.student.head.prototypes.grad = None
         nn.utils.clip_grad_norm_(self.student.parameters(), r.clip)
@@ -127,24 +131,29 @@ class Trainer:
         self._average()
         return losses.detach()
 
-    def _crops(self, batch: torch.Tensor, side: int, area: tuple[float, float]) -> torch.Tensor:
-        return recolour(crops(batch, side, area, self.generator), self.generator)
+    def _crops(
+        self, batch: torch.Tensor, side: int, area: tuple[float, float]
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        box = boxes(len(batch), area, self.generator, batch.device)
+        return recolour(cut(batch, box, side), self.generator), box
 
     def _losses(
-        self, wide: torch.Tensor, narrow: list[torch.Tensor], hidden: torch.Tensor
+        self,
+        wide: torch.Tensor,
+        box: torch.Tensor,
+        narrow: list[torch.Tensor],
+        hidden: torch.Tensor,
     ) -> torch.Tensor:
         r, student, teacher = self.recipe, self.student, self.teacher
+        patch, places, inside = self._shared(box, r.wide // self.patch)
         with torch.no_grad():
             seen = teacher(wide)
-            about = [teacher.head(seen[:, 0]), teacher.head(seen[:, 1:][hidden])]
-            if self.steps == 0:
-                self._centre(about)
+            other = seen[:, 1:].roll(r.batch, 0)  # of every crop, the same picture's other one
+            there = _read(other, places)[inside]
             wanted = [
-                ((logits.float() - centre) / r.sharp).softmax(-1)
-                for logits, centre in zip(about, self.centres, strict=True)
+                _balanced(teacher.head(tokens).float() / r.sharp)
+                for tokens in (seen[:, 0], seen[:, 1:][hidden], there)
             ]
-            if self.steps:
-                self._centre(about)
         masked = student(wide, hidden)
         said = [student.head(masked[:, 0])]
         if narrow:
@@ -156,16 +165,24 @@ class Trainer:
             for j, logits in enumerate(said)
             if i != j
         ) / (2 * len(said) - 2)
-        guessed = student.head(masked[:, 1:][hidden])
-        second = _cross_entropy(wanted[1], guessed, r.soft) if len(guessed) else 0 * first
-        return torch.stack([first, second])
+        rows = torch.arange(len(wide), device=wide.device)[:, None]
+        guessed = [masked[:, 1:][hidden], masked[:, 1:][rows, patch][inside]]
+        of_patches = [
+            _cross_entropy(target, student.head(tokens), r.soft) if len(tokens) else 0 * first
+            for target, tokens in zip(wanted[1:], guessed, strict=True)
+        ]
+        return torch.stack([first, *of_patches])
 
-    def _centre(self, logits: list[torch.Tensor]) -> None:
-        # the first batches' plain mean: from zero, the teacher would call everything one prototype
-        weight = max(1 - self.recipe.centring, 1 / (self.steps + 1))
-        for centre, of in zip(self.centres, logits, strict=True):
-            if len(of):
-                centre.lerp_(of.float().mean(0), weight)
+    def _shared(self, box: torch.Tensor, grid: int) -> tuple[torch.Tensor, ...]:
+        """Of every wide crop `points` patches drawn at random (2b x points), where they lie in the
+        other crop of the picture (2b x points x 2), and whether that is inside of it.
+        """
+        n, r = len(box), self.recipe
+        draws = torch.rand(n, grid * grid, generator=self.generator, device=box.device)
+        patch = draws.argsort(1)[:, : r.points]
+        places = across(box, box.roll(r.batch, 0), grid)
+        places = places.gather(1, patch[..., None].expand(-1, -1, 2))
+        return patch, places, (places.abs() < 1).all(-1)
 
     @torch.no_grad()
     def _average(self) -> None:
@@ -205,8 +222,8 @@ class Trainer:
                 self._note(observe)
             if time.time() - shown > 20:
                 speed = (self.seen - already) / max(time.time() - started, 1)
-                both = ", ".join(f"{value:.3f}" for value in losses.tolist())
-                print(f"{self.seen:>9} images  losses {both}  ({speed:.1f}/s)", flush=True)
+                shares = ", ".join(f"{value:.3f}" for value in losses.tolist())
+                print(f"{self.seen:>9} images  losses {shares}  ({speed:.1f}/s)", flush=True)
                 shown = time.time()
             if time.time() - saved > save_every:
                 self.save(path)
@@ -215,9 +232,27 @@ class Trainer:
 
     def _note(self, observe: Callable[["Trainer"], dict[str, Any]]) -> None:
         recent = self.curve[-20:]
-        loss = [sum(row[k] for row in recent) / len(recent) for k in (1, 2)] if recent else None
+        loss = [sum(row[k] for row in recent) / len(recent) for k in (1, 2, 3)] if recent else None
         self.record.append({"images": self.seen, "losses": loss, **observe(self)})
         print("record", self.record[-1], flush=True)
+
+
+def _read(tokens: torch.Tensor, places: torch.Tensor) -> torch.Tensor:
+    """Patch tokens (n x grid^2 x c) read bilinearly at places (n x k x 2 in [-1, 1])."""
+    grid = math.isqrt(tokens.shape[1])
+    maps = tokens.transpose(1, 2).unflatten(2, (grid, grid))
+    found = grid_sample(maps, places[:, None], align_corners=False, padding_mode="border")
+    return found[:, :, 0].transpose(1, 2)
+
+
+def _balanced(logits: torch.Tensor, rounds: int = 3) -> torch.Tensor:
+    """Rows of probabilities in which all prototypes are used alike over the batch (Sinkhorn and
+    Knopp): the trivial answer, one prototype for everything, is not to be had.
+    """
+    for _ in range(rounds if len(logits) else 0):
+        logits = logits - logits.logsumexp(0, keepdim=True)
+        logits = logits - logits.logsumexp(1, keepdim=True)
+    return logits.exp()
 
 
 def _cross_entropy(wanted: torch.Tensor, logits: torch.Tensor, soft: float) -> torch.Tensor:

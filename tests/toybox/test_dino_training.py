@@ -11,12 +11,12 @@ import pytest
 import torch
 
 from data_scripts import train_toy_dino
-from data_scripts.toydino import crops, observe
+from data_scripts.toydino import crops, observe, training
 from data_scripts.toydino.model import Head, make_vit
 from data_scripts.toydino.training import Recipe, Trainer
 from data_scripts.toytrain import checkpoint, pool, validation
 
-RECIPE = Recipe(images=64, batch=4, warmup=2, wide=16, narrow=8, narrows=2, still=2)
+RECIPE = Recipe(images=64, batch=4, warmup=2, wide=16, narrow=8, narrows=2, still=2, points=6)
 
 
 def make_trainer(recipe: Recipe = RECIPE) -> Trainer:
@@ -26,9 +26,9 @@ def make_trainer(recipe: Recipe = RECIPE) -> Trainer:
 
 @pytest.fixture
 def images() -> torch.Tensor:
-    return torch.randint(
-        0, 256, (12, 3, 20, 20), dtype=torch.uint8, generator=torch.Generator().manual_seed(5)
-    )
+    blobs = torch.rand(12, 3, 5, 5, generator=torch.Generator().manual_seed(5))
+    large = torch.nn.functional.interpolate(blobs, size=20, mode="bicubic").clamp(0, 1)
+    return (255 * large).round().to(torch.uint8)
 
 
 def test_a_killed_run_goes_on_as_if_nothing_had_happened(images, tmp_path):
@@ -44,7 +44,6 @@ def test_a_killed_run_goes_on_as_if_nothing_had_happened(images, tmp_path):
     assert torch.equal(torch.stack(again), torch.stack(losses[4:]))
     for a, b in zip(whole.teacher.parameters(), resumed.teacher.parameters(), strict=True):
         assert torch.equal(a, b)
-    assert torch.equal(whole.centres, resumed.centres)
     assert not make_trainer().resume(tmp_path / "nothing.pt")
 
 
@@ -65,13 +64,21 @@ def test_the_student_learns_and_the_teacher_does_not_collapse(images, tmp_path):
     x = crops.recolour(images.float() / 255, torch.Generator().manual_seed(0))
     with torch.no_grad():
         tokens = trainer.teacher(x[:, :, :16, :16])
-        chosen = (trainer.teacher.head(tokens[:, 0]) - trainer.centres[0]) / RECIPE.sharp
-    means = chosen.softmax(-1).mean(0)
+        chosen = trainer.teacher.head(tokens[:, 0]) / RECIPE.sharp
+    means = training._balanced(chosen).mean(0)
     entropy = -(means * means.clamp(min=1e-9).log()).sum()
     assert entropy > 0.3 * math.log(24), "one prototype for all pictures"
     again = make_trainer(trainer.recipe)
     again.resume(tmp_path / "x.pt")
     again.run(images, tmp_path / "x.pt", observe=lambda t: pytest.fail("nothing is left to do"))
+
+
+def test_balanced_rows_use_all_prototypes_alike():
+    logits = torch.randn(200, 10, generator=torch.Generator().manual_seed(0)) + 5 * torch.eye(10)[0]
+    rows = training._balanced(logits, rounds=50)
+    torch.testing.assert_close(rows.sum(1), torch.ones(200))
+    torch.testing.assert_close(rows.mean(0), torch.full((10,), 0.1), atol=1e-4, rtol=0)
+    assert training._balanced(logits[:0]).shape == (0, 10)
 
 
 def test_only_the_student_is_taught_and_the_teacher_is_its_average(images):
@@ -93,15 +100,31 @@ def test_crops_are_parts_of_the_picture_of_the_area_asked_for():
     ramp = torch.arange(64).float()
     picture = torch.stack([ramp.expand(64, 64), ramp[:, None].expand(64, 64), ramp.expand(64, 64)])
     images = (picture * 4).round().to(torch.uint8).expand(200, 3, 64, 64)
-    cut = crops.crops(images, 32, (0.25, 0.25), torch.Generator().manual_seed(0)) * 255 / 4
+    box = crops.boxes(200, (0.25, 0.25), torch.Generator().manual_seed(0), "cpu")
+    cut = crops.cut(images, box, 32) * 255 / 4
     width = (cut[:, 0, 16, -1] - cut[:, 0, 16, 0]) * 32 / 31 / 64
     height = (cut[:, 1, -1, 16] - cut[:, 1, 0, 16]) * 32 / 31 / 64
     assert ((width * height - 0.25).abs() < 0.03).all() and cut.min() >= 0 and cut.max() < 64
     assert 0.7 < (width / height).min() < 0.85 and 1.2 < (width / height).max() < 1.4
     places = cut[:, 0, 16, 16]
     assert places.min() < 20 and places.max() > 44
-    whole = crops.crops(images[:1], 64, (1.0, 1.0), torch.Generator().manual_seed(0))
-    assert whole.shape == (1, 3, 64, 64)
+    whole = crops.boxes(1, (1.0, 1.0), torch.Generator().manual_seed(3), "cpu")
+    assert crops.cut(images[:1], whole, 64).shape == (1, 3, 64, 64)
+
+
+def test_a_patch_is_found_at_its_place_in_the_other_crop():
+    ramp = torch.arange(64).float()
+    picture = torch.stack([ramp.expand(64, 64), ramp[:, None].expand(64, 64), ramp.expand(64, 64)])
+    images = (picture * 4).round().to(torch.uint8).expand(40, 3, 64, 64)
+    generator = torch.Generator().manual_seed(1)
+    here, there = (crops.boxes(40, (0.3, 0.9), generator, "cpu") for _ in range(2))
+    places = crops.across(here, there, 8)
+    inside = (places.abs() < 0.9).all(-1)
+    assert 0.2 < inside.float().mean() < 1
+    mine = crops.cut(images, here, 8).flatten(2).transpose(1, 2)
+    theirs = training._read(crops.cut(images, there, 32).flatten(2).transpose(1, 2), places)
+    assert ((mine - theirs)[inside].abs() * 255 / 4 < 1.5).all(), "pixels of the picture"
+    torch.testing.assert_close(crops.across(here, here, 8)[0, 0], torch.full((2,), -0.875))
 
 
 def test_hue_turns_about_grey():
