@@ -1,11 +1,11 @@
-"""Self-distillation: a student learns what its own average says of another crop, of the patches that
-are hidden from it, and of the same place in the other crop. No label is read; a killed run goes on
-where it stood.
+"""Self-distillation: a student learns what its own average says of another crop, of the patches
+that are hidden from it, and of the same place in the other crop. No label is read; a killed run
+goes on where it stood.
 
 *Source:* Caron et al., DINO (multi-crop, sharpening); Caron et al., SwAV (prototypes used alike, in
-place of a centre); Zhou et al., iBOT (the loss at hidden patches); all as in DINOv2. That patches of two crops are compared at the same place of the
-picture is Xie et al., PixPro, and Bardes et al., VICRegL: a small world and a short training need
-it, the published models do without.
+place of a centre); Zhou et al., iBOT (the loss at hidden patches); all as in DINOv2. That patches
+of two crops are compared at the same place of the picture is Xie et al., PixPro, and Bardes et al.,
+VICRegL: a small world and a short training need it, the published models do without.
 """
 
 import copy
