@@ -307,6 +307,8 @@ def reads(name):
     code = depends.code_of(ROOT / f"notebooks/{name}.ipynb")
     runs = [*rules.tables.output, *MATCHES] if any(f'run.need("{folder}"' in code for folder in ("tables", "matches")) else []
     runs += [done for study, steps in TRIALS.items() if f'"{study}"' in code for done in steps]
+    if "run.chapter(" in code:  # what other chapters found
+        runs += [f"{BUILD}/notebooks/{other}.ipynb" for other in NOTEBOOKS if f'"{other}"' in code and other != name]
     return runs + [done for record, done in zip(RECORDS, CHECKED) if f'"{record}"' in code]
 
 

@@ -151,6 +151,21 @@ class Run:
         table, line = self.matches(name)
         return dict(list(score(table).groupby("trial", sort=False))), line
 
+    def chapter(self, name: str, table: str) -> Any:
+        """A table that another notebook wrote with `table`, as it stands in its CSV file; None
+        where the profile leaves that chapter out. Raises FileNotFoundError with the command where
+        it has not run, or wrote no such table.
+        """
+        import pandas as pd
+
+        if name not in (self.profile.get("chapters") or [name]):
+            return None
+        self.need("notebooks", f"{name}.ipynb")
+        path = self.profile.build("tables", name, f"{table}.csv")
+        if not path.is_file():
+            raise FileNotFoundError(f"the chapter {name} writes no table {table!r}")
+        return pd.read_csv(path)
+
     def _record(self) -> None:
         record = {
             "notebook": self.name,

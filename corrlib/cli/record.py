@@ -4,6 +4,7 @@ book/records, and computed again in part by every build.
 
 import argparse
 import json
+from functools import partial
 from pathlib import Path
 
 from corrlib.cli.common import add_profile, typed
@@ -48,7 +49,8 @@ def run(args: argparse.Namespace) -> None:
     if args.what == "check":
         Record.open(folder)  # says what to type before anything is loaded
     work = profile.build("records", args.name)
-    how = {"device": args.device, "counts": {"prompt_cost": _prompt_cost}}
+    counts = {"prompt_cost": _prompt_cost, "method_costs": partial(_method_costs, profile)}
+    how = {"device": args.device, "counts": counts}
     if args.what == "make":
         recipe = record_recipes.recipe(profile, args.name, store=work / ".store", **how)
         typed = f"{records.COMMAND} {args.name}"
@@ -68,3 +70,10 @@ def _prompt_cost(name, elsewhere):
     from corrlib.bench import _prompt_cost_record
 
     return _prompt_cost_record.recipe(name, elsewhere)
+
+
+def _method_costs(profile, name, elsewhere):
+    from corrlib.bench import _method_costs_record
+    from corrlib.experiments.record_recipes import entry
+
+    return _method_costs_record.recipe(profile, entry(profile, name)["study"], name, elsewhere)

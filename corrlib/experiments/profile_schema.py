@@ -86,7 +86,9 @@ class Granted(Section):
 
 
 class Record(Section):
-    """A slow result that is kept: of a `study`, or of a measurement whose `counts` are compared."""
+    """A slow result that is kept: of a `study`, or of a measurement whose `counts` are compared
+    (`method_costs` measures the trials of a study).
+    """
 
     counts: Name = ""
     study: Study = Study(method="dift")

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from corrlib.experiments.laws import NOT_RUN, Law
 
@@ -32,12 +33,38 @@ def said(laws: Mapping[str, Law], known: Mapping[str, Mapping[str, Any]]) -> str
     """
     paragraphs = []
     for key, law in laws.items():
-        part, about = law.deciding, known[key]
-        value, low, high = part.interval
-        numbers = f"{part.text}: {value:+.1f} points, from {low:+.1f} to {high:+.1f}"
-        numbers = numbers if np.isfinite(value) else f"{part.text}, which was {NOT_RUN}"
+        about = known[key]
         paragraphs.append(
-            f"**{law.text[:1].upper()}{law.text[1:]}: {law.verdict}.** Decided by {numbers}. "
+            f"**{law.text[:1].upper()}{law.text[1:]}: {law.verdict}.** Decided by {_numbers(law)}. "
             f"{reading(law, about)} *{about['whose']}.* {about['where']}"
         )
     return "\n\n".join(paragraphs)
+
+
+def table(laws: Mapping[str, Law], known: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame:
+    """The same as one row a law, for a page that gathers the laws of all chapters: `key`, `claim`,
+    `verdict`, `numbers` (of the deciding comparison), `reading`, `whose` claim, and `where`.
+    """
+    rows = []
+    for key, law in laws.items():
+        about = known[key]
+        rows.append(
+            {
+                "key": key,
+                "claim": law.text,
+                "verdict": law.verdict,
+                "numbers": _numbers(law),
+                "reading": reading(law, about),
+                "whose": about["whose"],
+                "where": about["where"],
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def _numbers(law: Law) -> str:
+    part = law.deciding
+    value, low, high = part.interval
+    if not np.isfinite(value):
+        return f"{part.text}, which was {NOT_RUN}"
+    return f"{part.text}: {value:+.1f} points, from {low:+.1f} to {high:+.1f}"

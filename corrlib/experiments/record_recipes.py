@@ -3,6 +3,7 @@
     records:
       prompt-main: {study: {method: prompt_optimization, block: 3, trials: {...}}, sample: 1}
       prompt_cost: {counts: prompt_cost, sample: 1}
+      found-costs: {counts: method_costs, study: {method: dift, trials: {...}}, sample: 2}
 
 `study` is a study as `trials` has it, `counts` a measurement of times, of which only the counts are
 compared (a function that the caller hands in, see `corrlib.cli.record`). `sample` is the number of

@@ -50,15 +50,15 @@ class Study:
 
 
 def _pairs(profile: Profile, described: Mapping[str, Any]) -> Any:
-    """The pairs of a study: of another benchmark of the profile (`benchmark`: its name, and what
-    its reader takes), between categories (`across`), of points that nobody clicked (`surface`), or
-    of the profile's own data.
+    """The pairs of a study: of another benchmark of the profile (`benchmark`: its name, what its
+    reader takes, and `root` where it lies elsewhere), between categories (`across`), of points that
+    nobody clicked (`surface`), or of the profile's own data.
     """
     where, split = profile["data"], described.get("split", profile["split"])
     if "benchmark" in described:
         options = dict(described["benchmark"])
-        name = options.pop("name")
-        return data.load(name, profile.path(profile["benchmarks"][name]), split, **options)
+        name, at = options.pop("name"), options.pop("root", None)
+        return data.load(name, profile.path(at or profile["benchmarks"][name]), split, **options)
     root = profile.path(where["root"])
     if "across" in described:
         from corrlib.data.across_categories import Across

@@ -176,6 +176,24 @@ def test_a_study_that_a_profile_has_not_is_said_to_be_not_run(profile):
     assert tables == {} and "not run" in line and "no-such-study" in line
 
 
+def test_a_chapter_reads_what_another_one_wrote(profile):
+    import pandas as pd
+
+    run = book.Run("10_what_was_found", profile)
+    with pytest.raises(FileNotFoundError, match="build/toybox/notebooks/08_sd4match.ipynb"):
+        run.chapter("08_sd4match", "laws")
+    page = profile.build("notebooks", "08_sd4match.ipynb")
+    page.parent.mkdir(parents=True, exist_ok=True)
+    page.write_text("{}")
+    with pytest.raises(FileNotFoundError, match="writes no table 'laws'"):
+        run.chapter("08_sd4match", "laws")
+    laws = pd.DataFrame({"law": ["a"], "difference": [1.25]})
+    book.Run("08_sd4match", profile).table(laws, "laws", digits=2)
+    assert run.chapter("08_sd4match", "laws").equals(laws)
+    profile.settings["chapters"] = ["03_dift"]
+    assert run.chapter("08_sd4match", "laws") is None
+
+
 def test_profiles_say_what_there_is(profile):
     with pytest.raises(KeyError, match="about"):
         profile["abuot"]

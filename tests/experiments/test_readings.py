@@ -3,7 +3,7 @@
 import pytest
 
 from corrlib.experiments.laws import Comparison, Law
-from corrlib.experiments.readings import reading, said
+from corrlib.experiments.readings import reading, said, table
 from corrlib.metrics import Interval
 
 ABOVE, ACROSS = Interval(3.0, 1.0, 5.0), Interval(0.5, -1.0, 2.0)
@@ -37,3 +37,11 @@ def test_a_paragraph_says_verdict_numbers_and_source():
 
 def test_what_was_not_run_is_said():
     assert "which was not run" in said({"noise": law(NEVER, ABOVE)}, {"noise": KNOWN})
+
+
+def test_the_table_has_what_a_paragraph_says():
+    found = {"noise": law(ABOVE, ACROSS)}
+    row = table(found, {"noise": KNOWN}).iloc[0]
+    assert (row["key"], row["verdict"], row["reading"]) == ("noise", "cannot tell", "two")
+    text = said(found, {"noise": KNOWN})
+    assert row["numbers"] in text and row["where"] in text and row["claim"] == "noise helps"
