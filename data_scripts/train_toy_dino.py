@@ -40,14 +40,14 @@ def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
     add = parser.add_argument
     add("--out", type=Path, default=Path("build/train-dino"), help="checkpoint and result")
     add("--pool", type=Path, help="the folder whose pool/ holds the pictures (default: --out)")
-    add("--chunks", type=int, default=18, help=f"chunks of {pool.CHUNK} different pictures")
+    add("--chunks", type=int, default=12, help=f"chunks of {pool.CHUNK} different pictures")
     add("--stage", choices=("all", "render", "train", "export"), default="all")
     add("--shard", default="0/1", help="with --stage render: i/n renders every n-th chunk")
     add("--image", type=int, default=96, help="pixels a side of the pictures")
     add("--patch", type=int, default=6, help="pixels a side of a patch")
-    add("--width", type=int, default=192, help="channels, a multiple of 32")
-    add("--depth", type=int, default=6, help="layers")
-    add("--prototypes", type=int, default=1024, help="of the projection head")
+    add("--width", type=int, default=96, help="channels, a multiple of 32")
+    add("--depth", type=int, default=4, help="layers")
+    add("--prototypes", type=int, default=256, help="of the projection head")
     for name in ("images", "batch", "wide", "narrow", "narrows", "points", "warmup", "seed"):
         add(f"--{name}", type=int, default=getattr(recipe, name))
     for name in ("rate", "keep", "sharp", "patches", "places", "cooldown"):

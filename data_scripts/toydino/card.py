@@ -8,13 +8,13 @@ from pathlib import Path
 CARD = """# The toy DINO
 
 DINOv2's architecture in small, trained from scratch by self-distillation on pictures of the toybox, without a label. No
-correspondence was ever shown to it. Weights are stored in half precision; `Dinov2Model.from_pretrained` loads the folder.
+correspondence between two pictures was ever shown to it, only that a place is the same in two crops of one picture. Weights are stored in half precision; `Dinov2Model.from_pretrained` loads the folder.
 
 | | |
 | --- | --- |
 | network | patches of {patch} x {patch} pixels at {image} x {image}, {layers} layers of {width} channels, {parameters:.2f} M parameters |
 | data | {pool:,} rendered pictures of eighteen categories, drawn by `corrlib/toybox`; the data set's own toys are not among them |
-| training | {images_seen:,} pictures seen in {steps:,} steps of {batch}; two crops of {wide} and {narrows} of {narrow} pixels; teacher kept at {keep:g} rising to 1, centred, temperatures {sharp:g} and {soft:g}; loss at hidden patches weighs {patches:g}; AdamW at {rate:g}, {warmup} steps of warm-up, falling over the last {cooldown:.0%} |
+| training | {images_seen:,} pictures seen in {steps:,} steps of {batch}; two crops of {wide} and {narrows} of {narrow} pixels; teacher kept at {keep:g} rising to 1, prototypes used alike, temperatures {sharp:g} and {soft:g}; loss at hidden patches weighs {patches:g}, of {points} shared places a crop {places:g}, told apart at {apart:g}; AdamW at {rate:g}, {warmup} steps of warm-up, falling over the last {cooldown:.0%} |
 | seed | {seed} |
 | hardware | {hardware}; torch {torch} |
 | time | {hours:.1f} hours, on a machine that did other work too |

@@ -8,8 +8,13 @@ from torch.nn.functional import linear, normalize
 from transformers import Dinov2Config, Dinov2Model
 
 
-def make_vit(image: int = 96, patch: int = 6, width: int = 192, depth: int = 6) -> Dinov2Model:
-    """A `Dinov2Model` with heads of 32 channels; `image` and `patch` are pixels a side."""
+def make_vit(image: int = 96, patch: int = 6, width: int = 96, depth: int = 4) -> Dinov2Model:
+    """A `Dinov2Model` with heads of 32 channels; `image` and `patch` are pixels a side.
+
+    It begins with weights that keep the variance of a small network's activations, and knows from
+    the start which patches are neighbours: at DINOv2's own beginning (0.02 everywhere) a short
+    training spends itself on finding that out.
+    """
     config = Dinov2Config(
         image_size=image,
         patch_size=patch,
@@ -19,8 +24,24 @@ def make_vit(image: int = 96, patch: int = 6, width: int = 192, depth: int = 6) 
         mlp_ratio=4,
         layerscale_value=1.0,
         use_mask_token=True,
+        initializer_range=0.8 * width**-0.5,
     )
-    return Dinov2Model(config)
+    vit = Dinov2Model(config)
+    with torch.no_grad():
+        vit.embeddings.position_embeddings[0, 1:] = 0.5 * _waves(image // patch, width)
+    return vit
+
+
+def _waves(grid: int, width: int) -> torch.Tensor:
+    """Sines and cosines of the row and the column of each patch: grid^2 x width.
+
+    *Source:* Vaswani et al., with wavelengths for small grids; in two dimensions as in MAE.
+    """
+    speeds = 100.0 ** -(torch.arange(width // 4) / (width // 4))
+    angles = torch.arange(grid)[:, None] * speeds
+    line = torch.cat([angles.sin(), angles.cos()], 1)
+    rows, columns = line[:, None].expand(grid, grid, -1), line.expand(grid, grid, -1)
+    return torch.cat([rows, columns], -1).flatten(0, 1)
 
 
 class Head(nn.Module):
@@ -47,8 +68,13 @@ class Head(nn.Module):
                 nn.init.orthogonal_(layer.weight, gain=2**0.5)
                 nn.init.zeros_(layer.bias)
 
+    def described(self, x: torch.Tensor) -> torch.Tensor:
+        """Tokens as vectors of unit length, in the space of the prototypes."""
+        return normalize(self.layers(x), dim=-1)
+
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return linear(normalize(self.layers(x), dim=-1), normalize(self.prototypes, dim=-1))
+        """Cosines of tokens with all prototypes."""
+        return linear(self.described(x), normalize(self.prototypes, dim=-1))
 
 
 class Net(nn.Module):
