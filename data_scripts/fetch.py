@@ -5,6 +5,7 @@ in place only when whole.
     python data_scripts/fetch.py spair pf_willow
     python data_scripts/fetch.py all --yes
     python data_scripts/fetch.py weights sd2-1
+    python data_scripts/fetch.py weights --profile paper      all that this profile needs
 
 Says first what will come, how large it is and how much disk is free, and asks. Typed again it finds
 what is there and does nothing.
@@ -23,6 +24,7 @@ from corrlib.backbones import vit_weights, weights
 from corrlib.cli import add_debug, answer
 from corrlib.data.sources import HOME, Benchmark, Part, human
 from corrlib.data.sources.table import BENCHMARKS
+from corrlib.heads import published_files
 from corrlib.storage.outputs import require_folder
 from data_scripts.fetching import FetchError, assemble
 
@@ -41,6 +43,7 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
         f"${weights.VARIABLE}, else the hub's cache)"
     )
     parser.add_argument("--out", type=Path, help=where)
+    parser.add_argument("--profile", help="of weights: all that this profile's steps load")
     parser.add_argument("--yes", action="store_true", help="do not ask before downloading")
     parser.add_argument(
         "--replace", action="store_true", help="put a whole copy in the place of an incomplete one"
@@ -59,14 +62,27 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
             parser.error(
                 f"there is no {name!r} to fetch; {first} takes {', '.join(known) or 'nothing more'}"
             )
-    if first == "weights" and not rest:
+    if args.profile and first != "weights":
+        parser.error("--profile goes with weights; a profile's data are fetched by its own step")
+    if first == "weights" and not rest and not args.profile:
         parser.error(f"weights of which model? {', '.join(hub_models())}")
     return args
 
 
 def hub_models() -> list[str]:
+    """What `weights` takes: the models that lie on the hub, and the heads."""
     known = {**weights.MODELS, **vit_weights.VITS}
-    return [name for name, model in known.items() if model.sources]
+    return [*(name for name, model in known.items() if model.sources), *published_files.PUBLISHED]
+
+
+def wanted_by(profile: str) -> list[str]:
+    """The models and heads on the hub that a profile's steps load. Raises as `load_profile`."""
+    from corrlib.doctor.models import files_needed, needed
+    from corrlib.experiments.profiles import load_profile
+
+    asked = load_profile(profile)
+    names = [*needed(asked), *(name for _, name in files_needed(asked))]
+    return [name for name in names if name in hub_models()]
 
 
 def room_of(name: str) -> ModuleType:
@@ -100,9 +116,10 @@ def show(home: Path) -> None:
             print(f"      {describe(part)}")
     print("Weights (python data_scripts/fetch.py weights MODEL):")
     for name in hub_models():
-        model = model_of(name)
-        print(f"  {name:<12} {model.gigabytes:g} GB")
-        for source in model.sources:
+        head = name in published_files.PUBLISHED
+        size = "a head of Hyperfeatures" if head else f"{model_of(name).gigabytes:g} GB"
+        print(f"  {name:<12} {size}")
+        for source in [published_files.REPO] if head else model_of(name).sources:
             print(f"      {source}")
 
 
@@ -213,7 +230,8 @@ def fetch_weights(names: list[str], folder: Path | None, yes: bool = False) -> i
     """Bring these models here, from the first address of each that has them; into `folder`/MODEL,
     or the hub's cache.
     """
-    models = [model_of(name) for name in dict.fromkeys(names)]
+    models = [model_of(n) for n in dict.fromkeys(names) if n not in published_files.PUBLISHED]
+    heads = [name for name in dict.fromkeys(names) if name in published_files.PUBLISHED]
     here = {model.name: room_of(model.name).present(model, folder) for model in models}
     todo = [model for model in models if here[model.name] is None]
     for model in models:
@@ -225,12 +243,16 @@ def fetch_weights(names: list[str], folder: Path | None, yes: bool = False) -> i
                 "as public projects quote them)"
             )
             print("\n".join(f"    {source}" for source in model.sources))
-    if not todo:
+    lacking = [name for name in heads if not published_files.cached(name, folder)]
+    for name in heads:
+        state = f"from {published_files.REPO}" if name in lacking else "is there, nothing to do"
+        print(f"{name}: a head, {state}")
+    if not todo and not lacking:
         return 0
     place, need = folder or weights.hub_cache(), sum(model.gigabytes for model in todo) * 1e9
     print(
-        f"To download: {human(need)}, into {place}; free on that disk: "
-        f"{human(assemble.free_bytes(place))}."
+        f"To download: {human(need)}{' and heads' if lacking else ''}, into {place}; free on that "
+        f"disk: {human(assemble.free_bytes(place))}."
     )
     if need > assemble.free_bytes(place):
         raise FetchError(
@@ -242,6 +264,8 @@ def fetch_weights(names: list[str], folder: Path | None, yes: bool = False) -> i
     for model in todo:
         found = room_of(model.name).fetch(model, folder and folder / model.name)
         print(f"{model.name}: {found}")
+    for name in lacking:
+        print(f"{name}: {published_files.locate(name, folder)}")
     if folder:
         print(f"To use them: export {weights.VARIABLE}={folder.absolute()}")
     return 0
@@ -264,7 +288,8 @@ def run(args: argparse.Namespace) -> int:
         folder = args.out or (
             Path(os.environ[weights.VARIABLE]) if os.environ.get(weights.VARIABLE) else None
         )
-        return fetch_weights(args.what[1:], folder, args.yes)
+        names = args.what[1:] + (wanted_by(args.profile) if args.profile else [])
+        return fetch_weights(names, folder, args.yes)
     names = list(BENCHMARKS) if first == "all" else list(dict.fromkeys(args.what))
     return fetch(names, home, args.yes, args.replace, not args.no_extras, args.quiet)
 

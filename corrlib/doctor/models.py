@@ -1,43 +1,48 @@
-"""Weights: which of them a profile needs, which are here and whole, and how to get the others."""
+"""Weights, heads and prompts: which of them a profile needs, which are here and whole, and how to
+get the others.
+"""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from corrlib import methods
 from corrlib.backbones import vit_weights, weights
 from corrlib.data.sources import human
+from corrlib.doctor.asked import asked_of
 from corrlib.doctor.finding import Finding
 from corrlib.experiments.profiles import Profile
+from corrlib.heads import published_files, shipped
 
 
 def needed(profile: Profile) -> dict[str, list[str]]:
-    """The models that a profile's runs and studies load, and by which of them."""
+    """The models that a profile's runs, studies, records and chapters load, and by which of
+    them.
+    """
     found: dict[str, list[str]] = {}
-    preset = profile.get("preset", "toybox")
-    sections = (profile.get(section) or {} for section in ("runs", "studies"))
-    for name, run in (item for section in sections for item in section.items()):
-        run = run or {}
-        base = {"preset": preset, **run, **(run.get("set") or {})}
-        for trial in ({}, *(run.get("trials") or {}).values()):
-            for model in _models({**base, **(trial or {})}):
-                if name not in found.setdefault(model, []):
-                    found[model].append(name)
+    for name, settings in asked_of(profile):
+        share = settings.get("alpha", 1)  # of the diffusion model, where a method has both
+        for key, loaded in (("model", share > 0), ("dino", share < 1)):
+            if loaded and key in settings:
+                _note(found, settings[key], name)
     return found
 
 
-def _models(run: Mapping[str, Any]) -> list[str]:
-    """The models of one run; none of a method or preset that there is not, which the run itself
-    will say.
+def files_needed(profile: Profile) -> dict[tuple[str, str], list[str]]:
+    """The published heads and the files of heads and prompts, ("head" or "prompts", name), that a
+    profile's methods load, and by which of them; not what ships.
     """
-    try:
-        preset = methods.settings(run["method"], run["preset"])
-    except (KeyError, ValueError, TypeError):
-        return []
-    values = {**vars(preset), **run}
-    share = values.get("alpha", 1)  # of the diffusion model, where a method has both
-    wanted = (("model", share > 0), ("dino", share < 1))
-    return [values[name] for name, loaded in wanted if loaded and hasattr(preset, name)]
+    found: dict[tuple[str, str], list[str]] = {}
+    none = {"", "untrained", *shipped.HEADS, *shipped.PROMPTS}
+    for name, settings in asked_of(profile):
+        for kind in ("head", "prompts"):
+            if settings.get(kind, "") not in none:
+                _note(found, (kind, settings[kind]), name)
+    return found
+
+
+def _note(found: dict[Any, list[str]], key: Any, name: str) -> None:
+    if name not in found.setdefault(key, []):
+        found[key].append(name)
 
 
 def model_findings(profile: Profile) -> Iterator[Finding]:
@@ -45,10 +50,37 @@ def model_findings(profile: Profile) -> Iterator[Finding]:
     wanted = needed(profile)
     for name in dict.fromkeys((*wanted, *weights.MODELS, *vit_weights.VITS)):
         runs = wanted.get(name, [])
-        some = ", ".join(runs[:3]) + (f" and {len(runs) - 3} more" if len(runs) > 3 else "")
-        need = f"needed by {some} of profile {profile.name}" if runs else "not needed"
         ok, said = _state(name)
+        need = _by(runs, profile)
         yield Finding(f"weights {name}", False if runs and ok is None else ok, f"{need}; {said}")
+    for (kind, name), runs in files_needed(profile).items():
+        ok, said = _state_of_file(profile, kind, name)
+        yield Finding(f"{kind} {name}", ok, f"{_by(runs, profile)}; {said}")
+
+
+def _by(runs: list[str], profile: Profile) -> str:
+    some = ", ".join(runs[:3]) + (f" and {len(runs) - 3} more" if len(runs) > 3 else "")
+    return f"needed by {some} of profile {profile.name}" if runs else "not needed"
+
+
+def _state_of_file(profile: Profile, kind: str, name: str) -> tuple[bool, str]:
+    """Whether a head or prompts are here, in words."""
+    if name in published_files.PUBLISHED:
+        if path := published_files.cached(name):
+            return True, f"{path}, {human(path.stat().st_size)}"
+        return False, f"not on this machine; fetch it with: {published_files.command(name)}"
+    if (path := profile.path(name)).is_file():
+        return True, f"{path}, {human(path.stat().st_size)}"
+    kinds = {file: word for word, file in (profile.get("prompts") or {}).items()}
+    if kind == "head":
+        teach = "python data_scripts/train_hyperfeatures.py"
+    else:
+        teach = (
+            f"python data_scripts/train_sd4match.py --preset {profile['preset']} --kind "
+            f"{kinds.get(name, 'single')} --steps 29600"
+        )
+    root = profile["data"]["root"]
+    return False, f"not there; train it with: {teach} --root {root} --out {Path(name).parent}"
 
 
 def _state(name: str) -> tuple[bool | None, str]:

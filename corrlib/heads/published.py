@@ -1,9 +1,9 @@
 """The heads that the authors of Diffusion Hyperfeatures published, as ours.
 
-Three PyTorch files lie on the hub under `g-luo/diffusion-hyperfeatures` (2024-09; none could be
-fetched where this was written). Each holds the run's `config` and, as `aggregation_network`, a
-state dict whose names are ours. A head is built from the shapes of its tensors; the configuration
-only says which levels its mixing weights belong to. `files.save` keeps the result as safetensors.
+`published_files` says which files there are, and brings them here. Each holds the run's `config`
+and, as `aggregation_network`, a state dict whose names are ours. A head is built from the shapes of
+its tensors; the configuration only says which levels its mixing weights belong to. `files.save`
+keeps the result as safetensors.
 """
 
 import pickle
@@ -17,32 +17,9 @@ from torch import Tensor
 from corrlib.backbones.ddim import generation, inversion
 from corrlib.coords import Size
 from corrlib.heads.aggregation import AggregationHead, HeadSettings
+from corrlib.heads.published_files import PUBLISHED
 
-REPO = "g-luo/diffusion-hyperfeatures"
-PUBLISHED = {  # by the name that stands for it here: the file in REPO
-    "published": "weights/aggregation_network.pt",
-    "published-one-step": "weights/aggregation_network_one-step.pt",
-    "published-sd2-1": "weights/aggregation_network_sdv2-1.pt",
-}
 GROUPS = 32  # of GroupNorm; no file says it, the released code's default
-
-
-def locate(name: str) -> Path:
-    """The file of a published head: from the hub's cache, else fetched. Raises FileNotFoundError
-    that says how to bring it here.
-    """
-    from huggingface_hub import hf_hub_download
-
-    file = PUBLISHED[name]
-    try:
-        return Path(hf_hub_download(REPO, file))
-    except (OSError, ValueError) as error:
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0][:120]
-        raise FileNotFoundError(
-            f"head {name!r} is not on this machine and could not be fetched ({reason}); on one "
-            f"with a network type: hf download {REPO} {file}, copy the file here, and name it as "
-            "the head"
-        ) from error
 
 
 def load(path: str | Path, grid: Size = (64, 64)) -> AggregationHead:

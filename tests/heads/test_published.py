@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from corrlib.heads import files, published
+from corrlib.heads import files, published, published_files
 from corrlib.heads.aggregation import HeadSettings
 from corrlib.heads.published import levels_of
 
@@ -111,6 +111,17 @@ def test_a_name_says_how_to_fetch_it(monkeypatch, tmp_path):
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
     with pytest.raises(FileNotFoundError) as error:
-        published.locate("published-one-step")
-    command = "hf download g-luo/diffusion-hyperfeatures weights/aggregation_network_one-step.pt"
+        published_files.locate("published-one-step")
+    command = "python data_scripts/fetch.py weights published-one-step --out FOLDER"
     assert command in str(error.value) and "\n" not in str(error.value)
+
+
+def test_a_head_that_was_copied_here_is_found_without_a_network(monkeypatch, tmp_path):
+    file = tmp_path / published_files.FOLDER / published_files.PUBLISHED["published"]
+    file.parent.mkdir(parents=True)
+    write(file)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("CORRLIB_WEIGHTS", str(tmp_path))
+    assert published_files.locate("published") == file
+    assert published_files.cached("published", tmp_path / "other") is None
+    assert published_files.cached("published-one-step") is None

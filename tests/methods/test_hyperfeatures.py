@@ -11,7 +11,7 @@ from corrlib import methods
 from corrlib.backbones.noise import noise_for
 from corrlib.backbones.skeletons import skeleton
 from corrlib.coords import Frame
-from corrlib.heads import published
+from corrlib.heads import published_files
 from corrlib.matching import feature_maps
 from corrlib.matching.estimators import nearest
 from corrlib.methods.base import Env
@@ -259,7 +259,7 @@ def test_presets_are_those_of_the_paper_and_the_released_code():
     assert (paper.rule, official.rule) == ("consistent", "released")
     assert (paper.load, official.load, paper.size) == ((224, 224), None, (512, 512))
     assert {p.head for p in (paper, official)} == {"published"}
-    assert set(published.PUBLISHED) <= {p.head for p in PRESETS.values()}
+    assert set(published_files.PUBLISHED) <= {p.head for p in PRESETS.values()}
     n = official.steps
     assert [n - 1 - i for i in official.positions] == [49, 45, 40, 35, 30, 25, 20, 15, 10, 5, 0]
 

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from corrlib.coords import Frame, Points, Size
-from corrlib.heads import files, published, shipped
+from corrlib.heads import files, published, published_files, shipped
 from corrlib.heads.aggregation import AggregationHead, HeadSettings
 from corrlib.matching import feature_maps
 from corrlib.matching.estimators import nearest
@@ -88,8 +88,8 @@ def open_head(settings: HyperfeatureSettings, frozen: FrozenPath) -> Aggregation
         return new_head(settings, frozen)
     if settings.head in shipped.HEADS:
         return files.load(shipped.locate(settings.head))
-    if settings.head in published.PUBLISHED:
-        return published.load(published.locate(settings.head), settings.grid)
+    if settings.head in published_files.PUBLISHED:
+        return published.load(published_files.locate(settings.head), settings.grid)
     if settings.head.endswith(".pt"):
         return published.load(settings.head, settings.grid)
     return files.load(settings.head)
