@@ -18,13 +18,25 @@ sys.path.insert(0, workflow.basedir)
 from book import depends
 from corrlib.experiments.comparable import require_comparable
 from corrlib.experiments.profiles import OVERRIDES, load_profile
+from corrlib.experiments.whole_benchmarks import require_whole
 
 ROOT = __import__("pathlib").Path(workflow.basedir)
 NAME = config.get("profile", "toybox")
 # `--config device=cuda:1 dtype=bfloat16` holds for every step and every notebook, in place of what the profile says.
 os.environ.update({variable: config[key] for key, variable in OVERRIDES.items() if key in config})
 PROFILE = load_profile(NAME, ROOT)
-require_comparable(PROFILE)
+
+
+def refuse(said):
+    """End before any work, with one line: what Snakemake says itself, `--quiet all` keeps silent."""
+    print(f"error: {said}", file=sys.stderr, flush=True)
+    raise WorkflowError(str(said))
+
+
+try:
+    require_comparable(PROFILE)
+except ValueError as error:
+    refuse(error)
 BUILD = f"build/{NAME}"
 NOTEBOOKS = sorted(os.path.basename(path)[:-6] for path in glob.glob("notebooks/*.ipynb"))
 NOTEBOOKS = [name for name in NOTEBOOKS if name in (PROFILE.get("chapters") or NOTEBOOKS)]
@@ -176,17 +188,31 @@ def arguments(wildcards):
     return " ".join(shlex.quote(str(word)) for word in words)
 
 
+def taught(described):
+    """The files of heads and prompts that a run, a study or one of its trials names."""
+    given = [described.get("set") or {}, *[trial or {} for trial in (described.get("trials") or {}).values()]]
+    return sorted({value for one in given for key, value in one.items() if key in ("head", "prompts") and "/" in value})
+
+
 def run_sources(name):
     """What the matches of a run depend on."""
     run = {key: value for key, value in RUNS[name].items() if key != "shards"}
     shared = ["preset", "seed", "device", "dtype", "data"]
     start = "corrlib/cli/evaluate.py", depends.method_file(ROOT, run["method"])
-    return sources(f"run-{name}", *start, without=COUNT, also=COMMAND, methods=[run["method"]], sections=shared, run=run)
+    also = [*COMMAND, *filter(os.path.isfile, taught(run))]
+    return sources(f"run-{name}", *start, without=COUNT, also=also, methods=[run["method"]], sections=shared, run=run)
 
 
 # A study that has a record is not computed again: a sample of its record is.
 RECORDS = {name: entry for name, entry in (PROFILE.get("records") or {}).items() if os.path.isfile(f"book/records/{name}/run.json")}
 STUDIES = {name: study for name, study in (PROFILE.get("studies") or {}).items() if name not in RECORDS}
+
+
+def require_taught(name):
+    """No further input, but an error before anything runs where a run needs what has not been taught."""
+    if absent := [path for path in taught(RUNS.get(name) or STUDIES[name]) if not os.path.isfile(path)]:
+        refuse(f"{name} of profiles/{NAME}.yml needs {', '.join(absent)}: `python -m corrlib doctor --profile {NAME}` says how to teach it; without the chapters that read it (`chapters` in the profile) it is not needed")
+    return []
 
 
 def study_sources(name):
@@ -195,14 +221,15 @@ def study_sources(name):
     used = sorted({study["method"], *(trial["method"] for trial in study.get("trials", {}).values() if "method" in trial)})
     shared = ["preset", "split", "seed", "device", "dtype", "data", *(["benchmarks"] if "benchmark" in study else [])]
     starts = "corrlib/cli/trials.py", *[depends.method_file(ROOT, method) for method in used]
-    return sources(f"run-{name}", *starts, without=COUNT, also=COMMAND, methods=used, sections=shared, study=study)
+    also = [*COMMAND, *filter(os.path.isfile, taught(study))]
+    return sources(f"run-{name}", *starts, without=COUNT, also=also, methods=used, sections=shared, study=study)
 
 
 RUN_SOURCES = {name: run_sources(name) for name in RUNS} | {name: study_sources(name) for name in STUDIES}
 
 
 rule begin:  # a killed run resumes from the parts in its folder; an edit of what they depend on removes them
-    input: lambda wildcards: RUN_SOURCES[wildcards.run], rules.data.output, lambda wildcards: features_of(RUNS.get(wildcards.run, {})),
+    input: lambda wildcards: require_taught(wildcards.run), lambda wildcards: RUN_SOURCES[wildcards.run], rules.data.output, lambda wildcards: features_of(RUNS.get(wildcards.run, {})),
     output: f"{BUILD}/matches/{{run}}/.begun",
     priority: 2  # instant, and the longest steps wait for it
     shell: f"find {BUILD}/matches/{{wildcards.run}} -mindepth 1 -delete" + MARK
@@ -312,6 +339,16 @@ def reads(name):
     return runs + [done for record, done in zip(RECORDS, CHECKED) if f'"{record}"' in code]
 
 
+def require_read(name):
+    """No further input, but an error before anything runs where a notebook opens a benchmark that is incomplete."""
+    if "benchmarks_here" in depends.code_of(ROOT / f"notebooks/{name}.ipynb"):
+        try:
+            require_whole(PROFILE)
+        except ValueError as error:
+            refuse(error)
+    return []
+
+
 READS = {name: reads(name) for name in NOTEBOOKS}
 WITH_MODEL = [name for name in NOTEBOOKS if "run.env(" in depends.code_of(ROOT / f"notebooks/{name}.ipynb")]
 NOTEBOOK_SOURCES = {name: notebook_sources(name) for name in NOTEBOOKS}
@@ -334,6 +371,7 @@ rule notebook:
         fonts=rules.fonts.output,
         sources=lambda wildcards: NOTEBOOK_SOURCES[wildcards.name],
         data=rules.data.output,
+        whole=lambda wildcards: require_read(wildcards.name),
         runs=lambda wildcards: READS[wildcards.name],
     output:
         page=f"{BUILD}/notebooks/{{name}}.ipynb",
