@@ -16,9 +16,10 @@ import yaml
 from corrlib.backbones.known_weights import MODELS, Model
 from corrlib.backbones.vit_weights import VITS
 from corrlib.data.sources.table import FILE
+from corrlib.heads.published_files import REPO
 from tests.rehearsal import tiny_models, warm
 from tests.rehearsal.hub import Hub
-from tests.rehearsal.smaller import smaller_profile
+from tests.rehearsal.smaller import smaller_notebook, smaller_profile
 
 ROOT = Path(__file__).parents[2]
 HOUSE = ("book", "corrlib", "data_scripts", "notebooks", "profiles", "tests")
@@ -39,20 +40,26 @@ def add_profile(house: Path, old: str, name: str) -> None:
     """The profile `name`: `old` with sizes reduced."""
     settings = yaml.safe_load((house / f"profiles/{old}.yml").read_text())
     made = smaller_profile(settings, name, old)
-    chapters = made.setdefault("notebooks", {})
-    chapters.setdefault("02_what_a_diffusion_model_sees", {})["steps"] = 2
-    chapters.setdefault("03_dift", {})["category"] = "car"  # which is among the few pairs
+    given = settings.get("notebooks") or {}
+    made["notebooks"] = {
+        path.stem: smaller_notebook(path, given.get(path.stem, {}))
+        for path in sorted((house / "notebooks").glob("*.ipynb"))
+    }
     (house / f"profiles/{name}.yml").write_text(yaml.safe_dump(made, sort_keys=False))
 
 
 def stock(hub: Hub, place: Path, names: Iterable[str]) -> None:
-    """Put the tiny models of these names on the hub, at the first address that has each."""
+    """Put the tiny models of these names on the hub, at the first address that has each, and the
+    published heads.
+    """
     for name in names:
         model: Model = MODELS.get(name) or VITS[name]
         write = tiny_models.write_dino if name in VITS else tiny_models.write_diffusion
         write(place / name, name)
         source = model.sources[0]
         hub.repos[source.repo] = (place / name, source.revision or "0" * 40)
+    tiny_models.write_heads(place / "heads")
+    hub.repos[REPO] = (place / "heads", "0" * 40)
 
 
 def mirror(hub: Hub, house: Path, sets: Path, place: Path) -> None:

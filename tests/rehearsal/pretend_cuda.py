@@ -161,4 +161,8 @@ def install() -> None:
     torch.cuda.get_device_properties = lambda *_: SimpleNamespace(total_memory=80 * GIB)
     for name in ("empty_cache", "synchronize", "reset_peak_memory_stats", "manual_seed_all"):
         setattr(torch.cuda, name, lambda *_: None)
+    # A torch that was built for CUDA asks a GPU for its streams, which only a real one has.
+    torch.cuda.is_current_stream_capturing = lambda: False
+    torch.accelerator.is_available = lambda: False
+    torch.accelerator.current_accelerator = lambda *_, **__: None
     Pretend().__enter__()

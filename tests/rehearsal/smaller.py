@@ -4,7 +4,10 @@ A rehearsal changes how much is computed and nothing else, so what it runs is ma
 that users run, never written down a second time.
 """
 
+import ast
+import json
 from dataclasses import fields, replace
+from pathlib import Path
 from typing import Any
 
 from corrlib import methods
@@ -77,7 +80,7 @@ def smaller_profile(settings: dict[str, Any], name: str, old: str) -> dict[str, 
     if "make" in made["data"]:
         made["data"]["make"] = made["data"]["make"].replace(f"build/{old}", f"build/{name}")
     for run in made["runs"].values():
-        run |= {"limit": min(PAIRS, run.get("limit", PAIRS)), "shards": 1}
+        run |= {"shards": 1} | ({"limit": min(PAIRS, run["limit"])} if "limit" in run else {})
         if "timesteps" in run:
             run["timesteps"] = thinned(run["timesteps"])
         if "set" in run:
@@ -90,8 +93,20 @@ def smaller_profile(settings: dict[str, Any], name: str, old: str) -> dict[str, 
         study |= {key: smaller_settings(study[key]) for key in ("set",) if key in study}
         if "trials" in study:
             study["trials"] = {k: smaller_settings(v or {}) for k, v in study["trials"].items()}
+        if "each" in study:
+            study["each"] = {k: v[:: max(1, len(v) // 2)][:3] for k, v in study["each"].items()}
         if "space" in study:
             study["space"] = smaller_space(study["space"])
-    for parameters in made.setdefault("notebooks", {}).values():
-        parameters |= smaller_settings(parameters)
     return made
+
+
+def smaller_notebook(path: Path, given: dict[str, Any]) -> dict[str, Any]:
+    """The parameters of a notebook that are sizes, reduced; `given` are those that a profile
+    sets.
+    """
+    cells = json.loads(path.read_text())["cells"]
+    (cell,) = [cell for cell in cells if "parameters" in cell["metadata"].get("tags", [])]
+    lines = ast.parse("".join(cell["source"])).body
+    own = {one.target.id: ast.literal_eval(one.value) for one in lines if hasattr(one, "target")}
+    changed = smaller_settings(own | given)
+    return given | {name: value for name, value in changed.items() if value != own[name]}

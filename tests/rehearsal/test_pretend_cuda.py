@@ -4,6 +4,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[2]
 CODE = """
 import torch
@@ -44,6 +46,16 @@ print("done")
 """
 
 
-def test_what_cuda_refuses_is_refused():
-    done = subprocess.run([sys.executable, "-c", CODE], cwd=ROOT, capture_output=True, text=True)
+# What a torch that was built for CUDA says of itself on a machine without a GPU.
+BUILT_FOR_CUDA = """
+import torch
+torch._C._accelerator_getAccelerator = lambda: torch.device("cuda")
+torch.version.cuda = torch.version.cuda or "13.0"
+"""
+
+
+@pytest.mark.parametrize("before", ["", BUILT_FOR_CUDA], ids=["this build", "a CUDA build"])
+def test_what_cuda_refuses_is_refused(before):
+    words = sys.executable, "-c", before + CODE
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True)
     assert done.stdout == "done\n", done.stderr

@@ -9,31 +9,39 @@ import sys
 
 import pytest
 
+from corrlib.backbones.known_weights import MODELS
+from corrlib.backbones.vit_weights import VITS
+from corrlib.doctor.models import needed
+from corrlib.experiments.profiles import load_profile
 from tests.rehearsal import fake_slurm
+from tests.rehearsal.documented import documented
 from tests.rehearsal.house import Machine, add_profile, clone, mirror, seconds, stock
 from tests.rehearsal.hub import served
 from tests.rehearsal.tiny_models import NOT_WANTED
 from tests.rehearsal.toys import ROOT, toy_sets
 
 pytestmark = pytest.mark.rehearsal
+CHAPTER = "build/rehearsal/notebooks/08_sd4match.ipynb"
 NOTEBOOKS = sorted(path.stem for path in (ROOT / "notebooks").glob("*.ipynb"))
 
 
-def prepared(place, old: str, models: tuple[str, ...], benchmarks: tuple[str, ...]) -> Machine:
-    """A clone whose profile `rehearsal` is `old` in small, with everything fetched; then the
+def prepared(place, old: str, benchmarks: tuple[str, ...]) -> Machine:
+    """A clone whose profile `rehearsal` is `old` in small, with all fetched that it needs; then the
     network goes.
     """
     house = clone(place / "house")
     add_profile(house, old, "rehearsal")
-    data = "build/rehearsal/data"
+    models = [
+        name for name in needed(load_profile("rehearsal", house)) if (MODELS | VITS)[name].sources
+    ]
     with served() as hub:
         machine = Machine(place, house, hub)
         stock(hub, place / "hub", models)
         mirror(hub, house, toy_sets(place), place / "mirror")
         fetch = sys.executable, "data_scripts/fetch.py"
         both = (
-            (*fetch, "weights", *models, "--yes"),
-            (*fetch, *benchmarks, "--yes", "--quiet", "--out", data),
+            (*fetch, "weights", "--profile", "rehearsal", "--yes"),
+            (*fetch, *benchmarks, "--yes", "--quiet", "--out", "build/rehearsal/data"),
         )
         for words in both:
             done = machine.type(*words)
@@ -48,6 +56,31 @@ def prepared(place, old: str, models: tuple[str, ...], benchmarks: tuple[str, ..
     return machine
 
 
+def refused(machine: Machine, commands) -> None:
+    """What needs prompts that nobody has taught is refused before anything runs, by one line."""
+    graph = commands / "snakemake", "--cores", "1", "--quiet", "all"
+    done = machine.type(*graph, "--config", "profile=rehearsal", "--", CHAPTER)
+    assert done.returncode and "error: sd4match-main of profiles/rehearsal.yml" in done.stderr
+    assert not (machine.house / "build/rehearsal/logs").exists()
+
+
+def teach(machine: Machine, commands) -> None:
+    """The prompts that the profile names, by the commands that `doctor` says, one step long;
+    `doctor` is content after.
+    """
+    doctor = commands / "python", "-m", "corrlib", "doctor", "--profile", "rehearsal"
+    said = machine.type(*doctor).stdout
+    wanted = [line.split("train it with: ")[1] for line in said.splitlines() if "train it" in line]
+    for line in wanted:
+        words = [commands / "python", *shlex.split(line)[1:], "--limit", "6", "--validate", "2"]
+        words[words.index("--steps") + 1] = "1"
+        done = machine.type(*words, "--fit", "pairs=2")
+        assert done.returncode == 0, done.stdout + done.stderr
+    done = machine.type(*doctor)
+    assert wanted and done.returncode == 0, done.stdout
+    assert "a pretended GPU, 75 GB of 86 GB free" in done.stdout
+
+
 def finish(machine: Machine, commands, *words: str) -> str:
     """The whole graph; what it printed."""
     graph = commands / "snakemake", "--cores", "2", "--resources", "gpu=1", "--quiet", "all"
@@ -59,12 +92,10 @@ def finish(machine: Machine, commands, *words: str) -> str:
 
 @pytest.mark.slow
 def test_the_paper_profile_from_the_download_to_the_last_page(tmp_path):
-    machine = prepared(tmp_path, "paper", ("sd2-1", "sd1-4"), ("all",))
+    machine = prepared(tmp_path, "paper", ("all",))
     with machine.warm() as commands:
-        doctor = commands / "python", "-m", "corrlib", "doctor", "--profile", "rehearsal"
-        done = machine.type(*doctor)
-        assert done.returncode == 0, done.stdout
-        assert "a pretended GPU, 75 GB of 86 GB free" in done.stdout
+        refused(machine, commands)
+        teach(machine, commands)
         finish(machine, commands)
         submit(machine, commands)
     built = machine.house / "build/rehearsal"
@@ -73,9 +104,7 @@ def test_the_paper_profile_from_the_download_to_the_last_page(tmp_path):
 
 
 def test_the_photos_profile_from_the_download_to_the_last_page(tmp_path):
-    machine = prepared(
-        tmp_path, "photos", ("sd1-5", "sd2-1", "dinov2-small"), ("spair", "pf_willow")
-    )
+    machine = prepared(tmp_path, "photos", ("spair", "pf_willow"))
     with machine.warm() as commands:
         finish(machine, commands, "device=cuda")  # and the same on a GPU, by one word
         left, right = sorted(
@@ -99,15 +128,6 @@ def test_the_photos_profile_from_the_download_to_the_last_page(tmp_path):
     assert pages == set(NOTEBOOKS), "chapters that are not run are shown, too"
     rows = (built / "stage/tables/photographs.csv").read_text().splitlines()
     assert len(rows) == 6 and "not run" not in "".join(rows)
-
-
-def documented(executor: str) -> list[str]:
-    """The line of "How to use this book" that submits to a cluster, with names filled in."""
-    page = (ROOT / "book/how_to_use.md").read_text().replace("\\\n", " ")
-    line = next(line for line in page.splitlines() if f"--executor {executor}" in line)
-    words = shlex.split(line.replace("YOUR_", "a_").replace("profile=paper", "profile=rehearsal"))
-    assert words[:2] == ["./run", "snakemake"]
-    return words[2:]
 
 
 def submit(machine: Machine, commands) -> None:

@@ -1,6 +1,6 @@
-"""Tiny random models in the structure and layout of what lies on the hub: Stable Diffusion 1.4,
-1.5 and 2.1, and DINOv2. Names, shapes of the architecture, file names and quirks are the published
-ones; channels are few, and weights are random.
+"""Tiny random models in the structure and layout of what lies on the hub: Stable Diffusion 1.4, 1.5
+and 2.1, DINOv2, and the heads of Diffusion Hyperfeatures. Names, shapes of the architecture, file
+names and quirks are the published ones; channels are few, and weights are random.
 """
 
 import json
@@ -10,6 +10,8 @@ from typing import Any
 
 import torch
 from safetensors.torch import save_file
+
+from corrlib.heads.published_files import PUBLISHED
 
 BETAS = {"beta_schedule": "scaled_linear", "beta_start": 0.00085, "beta_end": 0.012}
 SCHEDULE = BETAS | {"clip_sample": False, "set_alpha_to_one": False, "steps_offset": 1}
@@ -136,3 +138,27 @@ def write_dino(folder: Path, name: str) -> None:
     enliven(network, len(name))
     network.save_pretrained(folder)
     (folder / "pytorch_model.bin").write_bytes(b"not wanted")
+
+
+def write_heads(folder: Path) -> None:
+    """The heads that the authors of Diffusion Hyperfeatures published, for the tiny models: mixing
+    weights of every level, and a bottleneck of three convolutions and a shortcut a layer.
+    """
+    widths, middle, width = (64, 64, 32, 16), 32, 96  # none of which is the width
+    for number, (name, file) in enumerate(sorted(PUBLISHED.items())):
+        steps, saved = (1, [0]) if "one-step" in name else (50, [49, *range(45, -1, -5)])
+        generator = torch.Generator().manual_seed(number)
+        state = {"mixing_weights": torch.randn(12 * len(saved), generator=generator)}
+        for i in range(12):
+            channels = widths[i // 3]
+            shapes = {"conv1": (middle, channels, 1, 1), "conv2": (middle, middle, 3, 3)}
+            shapes |= {"conv3": (width, middle, 1, 1), "shortcut": (width, channels, 1, 1)}
+            for conv, shape in shapes.items():
+                begin = f"bottleneck_layers.{i}.0.{conv}"
+                drawn = torch.randn(shape, generator=generator)
+                state[f"{begin}.weight"] = drawn / shape[1] ** 0.5
+                state[f"{begin}.norm.weight"] = torch.ones(shape[0])
+                state[f"{begin}.norm.bias"] = torch.zeros(shape[0])
+        config = {"num_timesteps": steps, "save_timestep": saved, "diffusion_mode": "inversion"}
+        (folder / file).parent.mkdir(parents=True, exist_ok=True)
+        torch.save({"config": config, "aggregation_network": state}, folder / file)
