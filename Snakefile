@@ -324,7 +324,7 @@ def notebook_sources(name):
     """A notebook, the modules that it imports, and the sections of the profile whose names stand in it or in them as strings."""
     path = f"notebooks/{name}.ipynb"
     text = "\n".join(depends.code_of(file) for file in depends.closure(ROOT, path))
-    kept = {"paper_numbers": "book/paper_numbers", "run.record(": "book/records", "run.matches(": "book/records", "run.trials(": "book/records", "shipped()": "corrlib/assets/toybox/labels", "corrlib.viz.explorer": "corrlib/viz/explorer"}
+    kept = {"paper_numbers": "book/paper_numbers", "run.record(": "book/records", "run.matches(": "book/records", "run.trials(": "book/records", "run.rows(": "book/records", "shipped()": "corrlib/assets/toybox/labels", "corrlib.viz.explorer": "corrlib/viz/explorer"}
     numbers = [folder for words, folder in kept.items() if words in text]
     return sources(f"notebook-{name}", path, also=["book/fit.py", *numbers], given=parameters(name), sections=[key for key in PROFILE if f'"{key}"' in text or f"'{key}'" in text])
 

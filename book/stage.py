@@ -190,7 +190,8 @@ def stage(profile: Profile, folder: Path) -> list[str]:
         csv.writer(out).writerows(front_rows(profile))
     with open(folder / "tables/photographs.csv", "w", newline="") as out:
         csv.writer(out).writerows(photograph_rows(profile))
-    widen(ROOT / "book/paper_numbers/dift_spair.csv", folder / "tables/paper")
+    for paper in ("dift", "sd_dino"):
+        widen(ROOT / f"book/paper_numbers/{paper}_spair.csv", folder / "tables/paper")
     (folder / "notebooks").mkdir()
     for path in sorted(profile.build("notebooks").glob("*.ipynb")):
         stage_notebook(path, folder / "notebooks" / path.name, profile)

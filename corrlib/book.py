@@ -138,18 +138,28 @@ class Run:
         table = read(self.need("matches", name))
         return table, f"*{name}*: computed by this build. {table['subset'].iloc[0]}".strip()
 
+    def rows(self, name: str) -> Any:
+        """As `matches`; None, and a line that says so, where the profile has no such study, or
+        plans it as a record that has not been made.
+        """
+        studies, records = (self.profile.get(part) or {} for part in ("studies", "records"))
+        if name not in {**studies, **records}:
+            return None, f"*{name}*: not run, the profile {self.profile.name} has no such study."
+        made = self.profile.path("book", "records", name, "run.json").is_file()
+        if name not in studies and not made:
+            command = f"`python -m corrlib record make {name}`"
+            return None, f"*{name}*: not run, a record that {command} has still to make."
+        return self.matches(name)
+
     def trials(self, name: str) -> Any:
         """The keypoint table of every trial of the study `name`, by the trial's name, and the line
-        on where they come from; no table, and a line that says so, where the profile has no such
-        study.
+        on where they come from; no table, and a line that says so, where there is none (`rows`).
         """
         from corrlib.experiments.evaluate import score
 
-        known = {key for part in ("studies", "records") for key in self.profile.get(part) or {}}
-        if name not in known:
-            return {}, f"*{name}*: not run, the profile {self.profile.name} has no such study."
-        table, line = self.matches(name)
-        return dict(list(score(table).groupby("trial", sort=False))), line
+        table, line = self.rows(name)
+        found = {} if table is None else dict(list(score(table).groupby("trial", sort=False)))
+        return found, line
 
     def chapter(self, name: str, table: str) -> Any:
         """A table that another notebook wrote with `table`, as it stands in its CSV file; None

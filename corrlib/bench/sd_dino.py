@@ -78,7 +78,7 @@ def settings_of(model: str = "toybox", **changes: Any) -> SdDinoSettings:
     """The released code's way at the toy models' size, without the captioner: four crops of 64
     pixels in 96, and about the shares of components that 256 are at full size.
     """
-    small = {"model": model, "captioner": "", "dino": "toybox-dino", "dino_layer": 5}
+    small = {"model": model, "captioner": "", "dino": "toybox-dino", "dino_layer": 3}
     small |= {"sd_side": SIDE, "crop": 64, "dino_side": SIDE, "grid": 16, "pca": (10, 26, 26)}
     return replace(PRESETS["official"], **small | changes)
 

@@ -73,6 +73,9 @@ class Study(Section):
     space: dict[str, Any] = {}
     across: dict[str, Any] = {}
     surface: dict[str, Any] = {}
+    challenges: dict[str, Any] = {}
+    flow: dict[str, Any] = {}
+    swap: dict[str, Any] = {}
     benchmark: dict[str, Any] = {}
     each: dict[str, list[Any]] = {}
     store: bool = True

@@ -18,14 +18,15 @@ from typing import Any
 
 import pandas as pd
 
+from corrlib.experiments import flow_study, swap_study
 from corrlib.experiments.evaluate import content_of, described
 from corrlib.experiments.profiles import Profile
 from corrlib.experiments.records import Recipe, Tolerance
 from corrlib.experiments.studies import Study
-from corrlib.experiments.trials import block_rows, blocks, labels_by_trial
+from corrlib.experiments.trials import blocks, kinds, labels_by_trial, rows_by
 from corrlib.storage.content import digest_of
 
-NUMBERS = ("source", "target", "predicted")
+POINTS = tuple(f"{of}_{axis}" for of in ("source", "target", "predicted") for axis in "xy")
 
 
 def entry(profile: Profile, name: str) -> Mapping[str, Any]:
@@ -65,7 +66,7 @@ def recipe(
 def of_study(name: str, study: Study, elsewhere: Tolerance) -> Recipe:
     """The recipe of a study: a block is a block of its pairs under all trials."""
     few = dict(study.few)
-    points = few.pop("points", None)
+    points, flow, swap = (few.pop(name, None) for name in ("points", "flow", "swap"))
     chosen = blocks(study.pairs, few.get("limit"), few.get("block", 1))
     flat = [i for part in chosen for i in part]
     loaded = {trial: study.load(trial) for trial in study.names}
@@ -79,12 +80,17 @@ def of_study(name: str, study: Study, elsewhere: Tolerance) -> Recipe:
         "block": few.get("block", 1),
         "profile": study.profile.name,
         "pairs": len(flat),
+        **kinds(flow, swap),
     }
+    rows_of_block = rows_by(points, flow, swap)
+    keys, numbers = ("trial", "pair", "keypoint"), POINTS
+    for asked, of in ((flow, flow_study), (swap, swap_study)):
+        keys, numbers = (of.KEYS, of.NUMBERS) if asked is not None else (keys, numbers)
     code = " ".join(sorted({one["source"] for one in each.values()}))
 
     def block(number: int) -> pd.DataFrame:
         pairs = [study.pairs[i] for i in chosen[number]]
-        return block_rows(loaded, pairs, labels, points, study.seed)
+        return rows_of_block(loaded, pairs, labels, seed=study.seed)
 
     return Recipe(
         name,
@@ -92,8 +98,8 @@ def of_study(name: str, study: Study, elsewhere: Tolerance) -> Recipe:
         digest_of(content_of(study.pairs, flat)),
         len(chosen),
         block,
-        keys=("trial", "pair", "keypoint"),
-        numbers=tuple(f"{of}_{axis}" for of in NUMBERS for axis in "xy"),
+        keys=keys,
+        numbers=numbers,
         elsewhere=elsewhere,
         code=code,
     )

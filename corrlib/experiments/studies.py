@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from corrlib import data, methods
+from corrlib.experiments.flow_study import FlowSettings
 from corrlib.experiments.profiles import Profile
+from corrlib.experiments.swap_study import Swap
 from corrlib.experiments.trials import variants
 from corrlib.methods.base import FeatureMethod
 from corrlib.storage.tensor_store import TensorStore
@@ -34,9 +36,14 @@ class Study:
         self.trials = variants(described, self.seed)
         self.names = list(self.trials)
         self.few = {k: described[k] for k in ("limit", "block", "points") if k in described}
+        if "flow" in described:
+            grid = described["flow"].get("grid")
+            self.few["flow"] = FlowSettings(grid and tuple(grid))
         kept = TensorStore(store) if described.get("store", True) else None
         self.env = profile.env(device, kept)
         self.pairs = _pairs(profile, described)
+        if "swap" in described:
+            self.few["swap"] = Swap(**described["swap"], data=self.pairs)
 
     def load(self, name: str) -> Method:
         """The method of a trial. Raises as `methods.load`."""
@@ -52,13 +59,18 @@ class Study:
 def _pairs(profile: Profile, described: Mapping[str, Any]) -> Any:
     """The pairs of a study: of another benchmark of the profile (`benchmark`: its name, what its
     reader takes, and `root` where it lies elsewhere), between categories (`across`), of points that
-    nobody clicked (`surface`), or of the profile's own data.
+    nobody clicked (`surface`), of toys rendered for one question (`challenges`), or of the
+    profile's own data.
     """
     where, split = profile["data"], described.get("split", profile["split"])
     if "benchmark" in described:
         options = dict(described["benchmark"])
         name, at = options.pop("name"), options.pop("root", None)
         return data.load(name, profile.path(at or profile["benchmarks"][name]), split, **options)
+    if "challenges" in described:
+        from corrlib.toybox.challenges import Challenges
+
+        return Challenges(**described["challenges"])
     root = profile.path(where["root"])
     if "across" in described:
         from corrlib.data.across_categories import Across

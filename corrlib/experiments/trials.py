@@ -7,8 +7,9 @@ A study is a section of the profile's `studies`, for example
       {method: prompt_optimization, split: test, limit: 72, block: 4, points: 4, trials: {base: {},
               steps-5: {steps: 5}}}
 
-`each` takes every combination of some values. `across`, `surface` and `benchmark` name other pairs
-than the profile's (`studies.py`).
+`each` takes every combination of some values. `across`, `surface`, `challenges` and `benchmark`
+name other pairs than the profile's (`studies.py`); `flow` asks for dense flow (`flow_study.py`),
+`swap` for swapped instances (`swap_study.py`).
 
 Its matches are the table of every other run with one more column, `trial`. All trials see the same
 pairs and keypoints, so that they may be compared point by point.
@@ -18,6 +19,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import groupby, product
 from pathlib import Path
 from typing import Any
@@ -32,9 +34,11 @@ from corrlib.experiments.evaluate import (
     progress_bar,
     rows_of,
 )
+from corrlib.experiments.flow_study import FlowSettings, flow_rows
 from corrlib.experiments.profile_schema import Study
 from corrlib.experiments.random_search import draws, trial_name
 from corrlib.experiments.strata import balanced
+from corrlib.experiments.swap_study import Swap, swap_rows
 from corrlib.storage.result_folder import ResultFolder
 from corrlib.types import Method, Pair
 from corrlib.validation.check import checked_mapping
@@ -144,12 +148,14 @@ def run_trials(
     limit: int | None = None,
     block: int = 1,
     points: int | None = None,
+    flow: FlowSettings | None = None,
+    swap: Swap | None = None,
     seed: int = 0,
     profile: str = "",
     progress: bool | None = None,
 ) -> ResultFolder:
     """Write the matches of every trial in `names` on the same pairs; a part is a block of pairs
-    under all trials.
+    under all trials. With `flow` or `swap` these are counted in place of points.
 
     `load(name)` gives a trial's method; all are loaded before the work begins, so that a wrong
     setting is said at once. `run` describes the trials: a folder that was begun under another
@@ -161,19 +167,19 @@ def run_trials(
     labels = labels_by_trial(methods, pairs, flat, profile)
     each = {name: described(method, seed) for name, method in methods.items()}
     run = {**run, "names": list(names), "seed": seed, "profile": profile, "pairs": len(flat)}
-    run |= {"points": points, "block": block}
+    run |= {"points": points, "block": block, **kinds(flow, swap)}
     run |= {
         key: {name: one[key] for name, one in each.items()}
         for key in ("settings", "weights", "source")
     }
     parts = ResultFolder.start(out, run, len(chosen), content_of(pairs, flat))
-    todo = parts.todo(shard)
+    todo, rows_of_block = parts.todo(shard), rows_by(points, flow, swap)
     with progress_bar(
         sum(len(chosen[part]) for part in todo) * len(methods), None, progress
     ) as bar:
         for part in todo:
             few = [pairs[i] for i in chosen[part]]
-            parts.write(part, block_rows(methods, few, labels, points, seed, bar.update))
+            parts.write(part, rows_of_block(methods, few, labels, seed=seed, done=bar.update))
     return parts
 
 
@@ -188,6 +194,24 @@ def labels_by_trial(
         trial: {**shared, "method": method.name, "preset": method.preset, "trial": trial}
         for trial, method in methods.items()
     }
+
+
+def kinds(flow: FlowSettings | None, swap: Swap | None) -> dict[str, str]:
+    """What decides the rows of a study that asks for something else than points."""
+    return {k: repr(of) for k, of in (("flow", flow), ("swap", swap)) if of is not None}
+
+
+def rows_by(
+    points: int | None, flow: FlowSettings | None = None, swap: Swap | None = None
+) -> Callable[..., pd.DataFrame]:
+    """How the rows of one block of pairs are made: of `points` of their keypoints, of flow, or of
+    swaps.
+    """
+    if swap is not None:
+        return partial(swap_rows, settings=swap)
+    if flow is not None:
+        return partial(flow_rows, settings=flow)
+    return partial(block_rows, points=points)
 
 
 def block_rows(

@@ -5,15 +5,15 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Bool
+from jaxtyping import Bool, Float
 from matplotlib.axes import Axes
-from matplotlib.colors import to_rgb
+from matplotlib.colors import hsv_to_rgb, to_rgb
 from torch import Tensor
 
 from corrlib.coords import Frame
 from corrlib.matching.feature_maps import joint_pca
 from corrlib.types import FeatureMap
-from corrlib.viz.style import CYCLE, INK, bare
+from corrlib.viz.style import CYCLE, INK, bare, to_array, to_pixels
 
 SHADE = 0.55  # how much of the colour lies on the picture
 
@@ -41,6 +41,36 @@ def clusters(
     ax.set_xlim(-0.5, width - 0.5)
     ax.set_ylim(height - 0.5, -0.5)
     ax.set_facecolor(INK if image is None else "none")
+    return bare(ax)
+
+
+def polar_colors(mask: Bool[Tensor, "H W"]) -> Float[np.ndarray, "3 H W"]:
+    """A colour for every place: the hue is the direction from the mask's centre, the saturation the
+    distance, full at the mask's farthest pixel. What is matched to a place takes its colour.
+
+    *Source:* the dense colour maps of the notebooks of "A Tale of Two Features".
+    """
+    mask = np.asarray(mask)
+    if not mask.any():
+        raise ValueError("the mask is empty; wanted the pixels of an object")
+    y, x = np.mgrid[: mask.shape[0], : mask.shape[1]]
+    x, y = x - x[mask].mean(), y - y[mask].mean()
+    far = np.hypot(x, y)
+    hue, strength = np.arctan2(-y, x) / (2 * np.pi) % 1.0, np.clip(far / far[mask].max(), 0, 1)
+    colors = hsv_to_rgb(np.stack([hue, 0.1 + 0.9 * strength, np.full_like(hue, 0.95)], -1))
+    return np.moveaxis(colors, -1, 0)
+
+
+def painted(ax: Axes, image: Any, colors: Any, opacity: float = 0.85) -> Axes:
+    """Colours (3 x H x W, NaN where there are none) laid over a picture of that size, here grey.
+    Returns `ax`.
+    """
+    grey = to_pixels(image) @ np.array([0.299, 0.587, 0.114])
+    below = np.repeat((0.5 + 0.5 * grey)[..., None], 3, axis=2)
+    above = np.moveaxis(to_array(colors), 0, -1)
+    known = np.isfinite(above).all(-1, keepdims=True)
+    mixed = opacity * np.nan_to_num(above) + (1 - opacity) * below
+    ax.imshow(np.where(known, mixed, below), interpolation="antialiased")
     return bare(ax)
 
 

@@ -19,17 +19,19 @@ def write_card(
     head: AggregationHead,
     curve: Sequence[Mapping[str, Any]],
     facts: Mapping[str, str],
+    title: str = "A head of hyperfeatures",
 ) -> None:
-    """README.md and training.png in the head's folder."""
+    """README.md and training.png in the head's folder; of a head with one map no weights."""
     s, weights = head.settings, head.mixture.tolist()
     size = f"{parameters(head):,} parameters, fingerprint {fingerprint(head)}"
     rows = [("head", f"{size}, {s.width} channels on {s.grid[0]} x {s.grid[1]}"), *facts.items()]
-    lines = ["# A head of hyperfeatures", "", "| | |", "| --- | --- |"]
+    lines = [f"# {title}", "", "| | |", "| --- | --- |"]
     lines += [f"| {name} | {text} |" for name, text in rows]
     lines += ["", "![Loss while it trained](training.png)", ""]
-    lines += [f"The {LARGEST} largest of its {len(weights)} mixing weights, which sum to 1:", ""]
-    lines += ["| layer | timestep | weight |", "| --- | ---: | ---: |"]
-    for number, layer in head.largest(LARGEST):
+    if len(weights) > 1:
+        lines += [f"The {LARGEST} largest of its {len(weights)} mixing weights, which sum to 1:"]
+        lines += ["", "| layer | timestep | weight |", "| --- | ---: | ---: |"]
+    for number, layer in head.largest(LARGEST if len(weights) > 1 else 0):
         weight = weights[number * len(s.layers) + s.layers.index(layer)]
         lines.append(f"| {layer} | {s.timesteps[number]} | {weight:.4f} |")
     with atomic_write(folder / "README.md") as part:

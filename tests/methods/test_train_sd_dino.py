@@ -40,12 +40,15 @@ def test_a_killed_run_ends_in_the_same_head_and_the_head_is_a_method(
             given += ["--set", f"{name}={value}"]
         return command.run(command.arguments(given), Env(models={"toybox": tiny_diffuser}))
 
-    whole = train("one", 5)
+    whole = train("one", 5, "--validate=1")
+    assert pd.read_csv(tmp_path / "one" / "curve.csv")["pck"].between(0, 100).all()
     train("two", 3)
     parts = train("two", 5)
     first, second = files.load(whole), files.load(parts)
     assert files.fingerprint(first) == files.fingerprint(second)
     assert pd.read_csv(tmp_path / "two" / "curve.csv")["step"].tolist() == [2, 3, 4, 5]
+    card = (tmp_path / "two" / "README.md").read_text()
+    assert files.fingerprint(first) in card and "mixing weights" not in card
     assert "2 of 2 pairs of folder, trn; 5 steps" in capsys.readouterr().out
     with pytest.raises(ValueError, match="another training: .*features"):
         train("two", 6, "--set", "alpha=0.3")

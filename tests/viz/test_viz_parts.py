@@ -5,11 +5,11 @@ import pytest
 import torch
 from conftest import picture
 from matplotlib import pyplot
-from matplotlib.colors import to_rgb
+from matplotlib.colors import rgb_to_hsv, to_rgb
 
 from corrlib.coords import Frame
 from corrlib.types import FeatureMap
-from corrlib.viz.parts import clusters, foreground_colors
+from corrlib.viz.parts import clusters, foreground_colors, painted, polar_colors
 from corrlib.viz.style import CYCLE
 
 
@@ -61,3 +61,23 @@ def test_foreground_components_leave_out_the_one_that_finds_the_foreground():
     assert np.allclose(foreground_colors(moved, masks)[0], found[0]), "the background has no say"
     with pytest.raises(ValueError, match=r"mask of \(4, 5\) does not fit"):
         foreground_colors(maps, [mask.T for mask in masks])
+
+
+def test_polar_colors_say_direction_and_distance():
+    mask = torch.zeros(9, 9, dtype=torch.bool)
+    mask[1:8, 1:8] = True
+    colors = np.moveaxis(polar_colors(mask), 0, -1)
+    hues = rgb_to_hsv(colors)
+    assert hues[4, 8, 0] == pytest.approx(0.0) and hues[0, 4, 0] == pytest.approx(0.25)
+    assert hues[4, 0, 0] == pytest.approx(0.5) and hues[8, 4, 0] == pytest.approx(0.75)
+    assert hues[4, 5, 1] < hues[4, 7, 1] and hues[1, 1, 1] == pytest.approx(1.0)
+    with pytest.raises(ValueError, match="mask is empty"):
+        polar_colors(torch.zeros(3, 3, dtype=torch.bool))
+
+
+def test_painted_leaves_the_picture_where_there_is_no_colour(ax):
+    colors = np.full((3, 4, 5), np.nan)
+    colors[:, 1, 2] = (1.0, 0.0, 0.0)
+    shown = painted(ax, np.full((4, 5, 3), 0.5), colors).images[0].get_array()
+    assert np.allclose(shown[0, 0], 0.75)
+    assert shown[1, 2, 0] > 0.9 and shown[1, 2, 1] < 0.3

@@ -13,7 +13,7 @@ from torch.nn.functional import normalize
 
 from corrlib.backbones.canvas import letterboxed
 from corrlib.coords import Frame, Points, Queries, as_queries
-from corrlib.heads import files
+from corrlib.heads import files, shipped
 from corrlib.heads.aggregation import AggregationHead
 from corrlib.matching.estimators import first_maximum
 from corrlib.methods import register
@@ -23,12 +23,14 @@ from corrlib.methods.sd_dino.fusion import Joined, Side, blend, compare, inside
 from corrlib.methods.sd_dino.settings import PRESETS, SdDinoSettings
 from corrlib.methods.sd_dino.supervised import describe
 from corrlib.methods.sd_dino.taps import Taps
-from corrlib.methods.sd_dino.views import Views, frame_of
+from corrlib.methods.sd_dino.views import Views, frame_of, sides_kept
 from corrlib.storage.lru_cache import LRUCache
 from corrlib.storage.tensor_store import TensorStore
 from corrlib.types import FeatureMap, Matches, View
 
 PIXELS_BYTES = 64 * 2**20  # of the maps over all pixels that a chunk of queries may fill
+HEAD_BYTES = 512 * 2**20  # of a head's descriptors that are kept
+SIDES = "sd_dino sides"  # in an `Env`'s `shared`
 
 
 @dataclass
@@ -44,7 +46,7 @@ class SdDino:
 
     def __post_init__(self):
         self._described: LRUCache[FeatureMap] = LRUCache(
-            self.views.keep_bytes, nbytes=lambda one: one.values.nbytes, at_least=2
+            HEAD_BYTES, nbytes=lambda one: one.values.nbytes, at_least=2
         )
 
     @property
@@ -178,10 +180,13 @@ def build(settings: SdDinoSettings, env: Env) -> SdDino:
                 f"dino_side is {settings.dino_side}; {settings.dino} has patches of {vit.patch} "
                 f"pixels, so wanted a multiple of it, for example {near}"
             )
-    views = Views(settings, taps, vit, marks, env.store)
+    kept = env.shared.setdefault(SIDES, sides_kept())
+    views = Views(settings, taps, vit, marks, env.store, kept=kept)
     weights = list(marks.values())
     if settings.head:
-        head = files.load(Path(settings.head)).to(env.device)
+        named = settings.head in shipped.HEADS
+        path = shipped.locate(settings.head) if named else Path(settings.head)
+        head = files.load(path).to(env.device)
         weights.append(files.fingerprint(head))
         if head.settings.grid != (settings.grid, settings.grid):
             raise ValueError(

@@ -86,7 +86,7 @@ class SdDinoSettings(Validated):
     centre of the best of the "cells", or the best of all "pixels" after interpolation. Cells that
     hold nothing but the letterbox's border are "masked" or "open". `points` are put into cells with
     pixel "centres" at integers, or with their "corners" there, as the released code does. `head` is
-    the file of a trained head that replaces PCA and fusion.
+    the file of a trained head that replaces PCA and fusion, or the name of a shipped one.
     """
 
     model: Name = "sd1-5"
@@ -169,7 +169,7 @@ PRESETS = {
         layers=("up_blocks.2.attentions.1", "up_blocks.2", "up_blocks.3.attentions.1"),
         dino="toybox-dino",
         dino_side=96,
-        dino_layer=5,
+        dino_layer=3,
         fit="squash",
         grid=24,
         answer="pixels",

@@ -6,6 +6,7 @@ all positions or the pair's keypoints, is `Fit.among`.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 from corrlib.heads.aggregation import AggregationHead, Cell, HeadSettings
@@ -64,7 +65,7 @@ def fit_head(
     *,
     checkpoint: str | Path | None = None,
     every: int = 200,
-    observe: Callable[[list[float]], None] | None = None,
+    observe: Callable[[list[float], AggregationHead], None] | None = None,
     seed: int = 0,
     keep_bytes: int = 4 * 2**30,
     progress: bool | None = None,
@@ -73,8 +74,8 @@ def fit_head(
     """A head trained on the pairs' keypoints, and every step's loss; `shape` goes to `make_head`.
 
     Joined features of images are held in memory up to `keep_bytes`, the others are joined again
-    from what `views` keeps. `checkpoint`, `every` and `observe` are those of
-    `heads.training.train`. Raises ValueError where no pair has a keypoint.
+    from what `views` keeps. `checkpoint` and `every` are those of `heads.training.train`; `observe`
+    is given the head, too. Raises ValueError where no pair has a keypoint.
     """
     items = keypoints(pairs)
     if not items:
@@ -92,7 +93,7 @@ def fit_head(
         checkpoint=checkpoint,
         every=every,
         progress=progress,
-        observe=observe,
+        observe=partial(observe, head=head) if observe else None,
         about={"features": repr(views.settings), "weights": dict(views.weights), "seed": seed},
     )
     return head, losses

@@ -17,14 +17,22 @@ from corrlib.storage.lru_cache import LRUCache
 from corrlib.storage.tensor_store import TensorStore
 from corrlib.types import FeatureMap, View
 
+KEEP_BYTES = 2 * 2**30
+
+
+def sides_kept() -> LRUCache[Side]:
+    """Room in memory for the sides of the views used last."""
+    return LRUCache(KEEP_BYTES, nbytes=lambda side: side.nbytes, at_least=4)
+
 
 @dataclass
 class Views:
     """The sides "sd" and "dino" of a view; one without weight (`taps` or `vit` None) is absent.
 
-    They are kept in memory up to `keep_bytes`, moments included, and in `store` if there is one,
-    each under what it depends on alone: a sweep over alpha, PCA or grids computes none anew.
-    `weights` holds the fingerprint of each side's network, `source` the digest of the method.
+    They are kept in memory (`kept`, moments included) and in `store` if there is one, each under
+    what it depends on alone: a sweep over alpha, PCA or grids computes none anew, nor do methods
+    that share a `kept`. `weights` holds the fingerprint of each side's network, `source` the digest
+    of the method.
     """
 
     settings: SdDinoSettings
@@ -33,16 +41,18 @@ class Views:
     weights: Mapping[str, str] = field(default_factory=dict)
     store: TensorStore | None = None
     source: str = ""
-    keep_bytes: int = 2 * 2**30
-
-    def __post_init__(self):
-        self._kept: LRUCache[dict[str, Side]] = LRUCache(
-            self.keep_bytes, nbytes=lambda sides: sum(s.nbytes for s in sides.values()), at_least=2
-        )
+    kept: LRUCache[Side] = field(default_factory=sides_kept)
 
     def __call__(self, view: View, *, seed: int = 0) -> dict[str, Side]:
         """The sides of `view`: from memory, from the store, or computed and kept in both."""
-        return self._kept.of((view.key(), seed), lambda: self._load(view, seed))
+        s, found = self.settings, {}
+        if self.taps is not None:
+            drawn = seed if s.noise != "none" else None  # without noise all seeds are one
+            make = lambda: self.taps(view, seed=seed)  # noqa: E731
+            found["sd"] = self._side("sd", view, s.sd, s.layers, make, seed=drawn)
+        if self.vit is not None:
+            found["dino"] = self._side("dino", view, s.vit, ("dino",), lambda: self._dino(view))
+        return found
 
     def joined(self, view: View, *, seed: int = 0) -> FeatureMap:
         """All raw channels on the settings' grid: the sides' unit vectors times alpha and
@@ -57,15 +67,20 @@ class Views:
         frame = frame_of(sides)
         return FeatureMap(torch.cat(parts), Frame(frame.image, grid, frame.box))
 
-    def _load(self, view: View, seed: int) -> dict[str, Side]:
-        s, found = self.settings, {}
-        if self.taps is not None:
-            drawn = seed if s.noise != "none" else None  # without noise all seeds are one
-            make = lambda: self.taps(view, seed=seed)  # noqa: E731
-            found["sd"] = self._stored("sd", view, s.sd, s.layers, make, seed=drawn)
-        if self.vit is not None:
-            found["dino"] = self._stored("dino", view, s.vit, ("dino",), lambda: self._dino(view))
-        return {name: Side(maps) for name, maps in found.items()}
+    def _side(
+        self,
+        side: str,
+        view: View,
+        settings: Any,
+        names: tuple[str, ...],
+        make: Callable[[], dict[str, FeatureMap]],
+        **decides: Any,
+    ) -> Side:
+        network = self.taps if side == "sd" else self.vit
+        key = (side, settings, self.weights.get(side, id(network)), view.key(), *decides.values())
+        return self.kept.of(
+            key, lambda: Side(self._stored(side, view, settings, names, make, **decides))
+        )
 
     def _dino(self, view: View) -> dict[str, FeatureMap]:
         s = self.settings
