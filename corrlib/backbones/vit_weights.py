@@ -22,7 +22,7 @@ VITS = {
     "toybox-dino": Model(
         "toybox-dino",
         96,
-        0.006,
+        0.001,
         asset="toybox/dino",
         remake="python data_scripts/train_toy_dino.py",
     ),

@@ -86,8 +86,10 @@ def draw(record: dict, path: Path) -> None:
         ]
         right.plot([line["images"] for line in record["record"]], best, marker="o", label=facet)
     right.axhline(record["record"][-1]["pixels"], linestyle=":", color="gray", label="raw pixels")
-    right.set(xlabel="pictures seen", ylabel="PCK@0.1 (%), best layer", xscale="symlog")
-    right.set_ylim(bottom=0)
+    right.set(xlabel="pictures seen", ylabel="PCK@0.1 (%), best layer")
+    right.set_xscale("symlog", linthresh=1000)
+    right.set(xlim=(-100, None), ylim=(0, None))
+    right.set_xticks([0, 1000, 10_000, 100_000], ["0", "1,000", "10,000", "100,000"])
     for axes in (left, right):
         axes.legend()
     figure.savefig(path, dpi=90, metadata={"Software": None})
