@@ -5,10 +5,12 @@ says so.
 
 A cell tagged `only-NAME` is run in the profile NAME alone. Where the profile is another one, each
 unbroken row of such cells is replaced by one line, so that what was not run is shown as not run.
-Standard library only.
+In a page, the lines from `% only NAME` or `% not NAME` to `% end` are for that profile, or for all
+others. Standard library only.
 """
 
 import json
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -42,6 +44,15 @@ def fit(notebook: dict[str, Any], profile: str) -> dict[str, Any]:
             )
         left_out = bool(only) and profile not in only
     return notebook | {"cells": cells}
+
+
+def page_for(text: str, profile: str) -> str:
+    """A page for `profile`, without what is for other profiles."""
+
+    def chosen(found: re.Match) -> str:
+        return found[3] if (found[1] == "only") == (found[2] == profile) else ""
+
+    return re.sub(r"^% (only|not) (\S+)\n(.*?)^% end\n", chosen, text, flags=re.M | re.S)
 
 
 if __name__ == "__main__":

@@ -25,8 +25,9 @@ import yaml
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from book.fit import fit  # noqa: E402
+from book.fit import fit, page_for  # noqa: E402
 from book.library_page import library_page  # noqa: E402
+from book.looked_at import looked_at  # noqa: E402
 from book.not_run import NOT_RUN, fill_missing  # noqa: E402
 from corrlib.experiments.profiles import Profile, load_profile  # noqa: E402
 
@@ -91,7 +92,9 @@ def stage_notebook(source: Path, target: Path, profile: Profile) -> None:
     """
     book = json.loads(source.read_text().replace(f"{ROOT}/", ""))
     read_first = yaml.safe_load((ROOT / "book/chapters.yml").read_text())["read_first"]
-    line = banner(profile, 1, about_chapter(source.stem, book["cells"], read_first))
+    code = "\n".join("".join(c["source"]) for c in book["cells"] if c["cell_type"] == "code")
+    about = about_chapter(source.stem, book["cells"], read_first) + looked_at(code, profile)
+    line = banner(profile, 1, about)
     for cell in book["cells"]:  # papermill's own cell: the parameters' cell says the same
         if "injected-parameters" in (tags := cell["metadata"].get("tags", [])):
             cell["metadata"]["tags"] = [*tags, "remove-cell"]
@@ -178,7 +181,7 @@ def stage(profile: Profile, folder: Path) -> list[str]:
     ignore = shutil.ignore_patterns("*.py", "__pycache__")
     shutil.copytree(ROOT / "book", folder, ignore=ignore)
     for page in folder.glob("*.md"):
-        page.write_text(under_title(page.read_text(), banner(profile, 0)))
+        page.write_text(under_title(page_for(page.read_text(), profile.name), banner(profile, 0)))
     (folder / "library.md").write_text(library_page(ROOT / "corrlib"))
     words = json.dumps(terms((ROOT / "book/glossary.md").read_text()), sort_keys=True)
     (folder / "static/terms.js").write_text(f"window.TERMS = {words};\n")
