@@ -38,9 +38,9 @@ def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
     add = parser.add_argument
     add("--pool", type=Path, help="the folder whose pool/ holds the pictures (default: --out)")
     add("--chunks", type=int, default=12, help=f"chunks of {pool.CHUNK} pictures, 2 or more")
-    add("--epochs", type=int, default=3)
+    add("--epochs", type=int, default=9)
     add("--batch", type=int, default=64)
-    add("--rate", type=float, default=3e-3)
+    add("--rate", type=float, default=6e-3)
     add("--seed", type=int, default=0)
     add("--out", type=Path, default=ROOT / "build/judge")
     add("--force", action="store_true", help="write into an --out that this script did not begin")

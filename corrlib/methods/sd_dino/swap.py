@@ -39,10 +39,15 @@ def swapped(
     """
     asked, answers = (thinned(of, step) for of in (mask, among))
     places = dense(method, source, target, asked, answers, seed=seed)
-    beside = distance_transform_edt(~asked.numpy(), return_distances=False, return_indices=True)
-    places = places[tuple(torch.from_numpy(beside))]
+    places = spread(places, asked)
     here, there = (pixels_of(view) for view in (source, target))
     return torch.where(mask, pulled(there, places), here)
+
+
+def spread(places: Float[Tensor, "H W 2"], asked: Bool[Tensor, "H W"]) -> Float[Tensor, "H W 2"]:
+    """Every pixel with the place of the nearest pixel that was asked."""
+    nearest = distance_transform_edt(~asked.numpy(), return_distances=False, return_indices=True)
+    return places[tuple(torch.from_numpy(nearest))]
 
 
 def thinned(mask: Bool[Tensor, "H W"], step: int) -> Bool[Tensor, "H W"]:
