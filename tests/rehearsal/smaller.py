@@ -17,6 +17,7 @@ PIXELS = ("size", "sd_side", "crop", "load")
 LENGTHS = ("grid", "pca", "sigma")
 MOST = {"steps": 2, "embeddings": 2, "crops": 4, "ensemble": 2, "at_once": 4, "draws": 3}
 PAIRS = 6
+WALK, WALK_BEFORE = 11, 50  # steps of a walk up to noise, of which eleven are read
 TIMESTEPS = ("0", "101", "261", "601")
 
 
@@ -32,14 +33,20 @@ def smaller(name: str, value: Any) -> Any:
         if isinstance(value, float):
             return value if name == "crop" else value / PART
         return value // PART if isinstance(value, int) else value
+    if name == "positions" and not isinstance(value, str):  # of steps, counted from the first
+        return type(value)(round(one * (WALK - 1) / (WALK_BEFORE - 1)) for one in value)
     if name == "dino_side":
         return 14 * max(1, value // 14 // PART)
     return value
 
 
 def smaller_settings(settings: dict[str, Any]) -> dict[str, Any]:
-    kept = ("steps",) if "positions" in settings else ()  # which name some of the steps
-    return {k: v if k in kept else smaller(k, v) for k, v in settings.items()}
+    found = {key: smaller(key, value) for key, value in settings.items()}
+    if (
+        isinstance(settings.get("positions"), list | tuple) and "steps" in settings
+    ):  # a walk, some of whose steps are read
+        found["steps"] = WALK if settings["steps"] == WALK_BEFORE else settings["steps"]
+    return found
 
 
 def smaller_presets() -> None:
@@ -94,7 +101,8 @@ def smaller_profile(settings: dict[str, Any], name: str, old: str) -> dict[str, 
         if "trials" in study:
             study["trials"] = {k: smaller_settings(v or {}) for k, v in study["trials"].items()}
         if "each" in study:
-            study["each"] = {k: v[:: max(1, len(v) // 2)][:3] for k, v in study["each"].items()}
+            each = {k: v[:: max(1, (len(v) - 1) // 2)][:3] for k, v in study["each"].items()}
+            study["each"] = {k: [smaller(k, one) for one in v] for k, v in each.items()}
         if "space" in study:
             study["space"] = smaller_space(study["space"])
     return made

@@ -14,6 +14,11 @@ ROOT = Path(__file__).parents[2]
 FEW = {split: spair.Plan(6, 30) for split in ("trn", "val", "test")}
 # Those that the chapters walk through, and all that have legs: blocks across kinds need them.
 KINDS = ("aeroplane", "cat", "cow", "dog", "horse", "sheep")
+REAL = {  # below $CORRLIB_DATA, what has the layout that is published; of planes a single one
+    "PF-dataset": "pf_willow/PF-dataset-WILLOW",
+    "TSS_CVPR2016": "tss_sample/Dataset",
+    "hpatches-sequences-release": "oxford_graf",
+}
 OTHERS = [name for name in SETS if name not in ("spair", "spair_hard")]
 
 
@@ -28,8 +33,9 @@ def toy_sets(place: Path) -> Path:
         make(built, OTHERS, limit=2)
     sets = few_pairs(built, place / "sets")
     if given := os.environ.get("CORRLIB_DATA"):  # the real photographs, where they are at hand
-        (sets / "PF-dataset").unlink()
-        (sets / "PF-dataset").symlink_to(Path(given).resolve() / "pf_willow/PF-dataset-WILLOW")
+        for folder, real in REAL.items():
+            (sets / folder).unlink()
+            (sets / folder).symlink_to(Path(given).resolve() / real)
     return sets
 
 
