@@ -87,7 +87,9 @@ def smaller_profile(settings: dict[str, Any], name: str, old: str) -> dict[str, 
     if "make" in made["data"]:
         made["data"]["make"] = made["data"]["make"].replace(f"build/{old}", f"build/{name}")
     for run in made["runs"].values():
-        run |= {"shards": 1} | ({"limit": min(PAIRS, run["limit"])} if "limit" in run else {})
+        run |= {"shards": 1}
+        if "limit" in run or "data" in run:  # whole sets of the profile's own data are small
+            run["limit"] = min(PAIRS, run.get("limit", PAIRS))
         if "timesteps" in run:
             run["timesteps"] = thinned(run["timesteps"])
         if "set" in run:
