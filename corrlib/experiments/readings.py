@@ -1,12 +1,27 @@
-"""What is made of a verdict, in words: the text that belongs to the comparison which decided it."""
+"""What is made of a verdict, in words: the text that belongs to the comparison which decided it.
 
-from collections.abc import Mapping
+found = judged(known, {"noise": [laws.compare(...)]})   # laws by key; `known` is a file's texts
+said(found, known)                                      # a paragraph each
+"""
+
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from corrlib.experiments.laws import NOT_RUN, Law
+from corrlib.experiments.laws import NOT_RUN, Comparison, Law
+
+
+def judged(
+    known: Mapping[str, Mapping[str, Any]], tested: Mapping[str, Sequence[Comparison]]
+) -> dict[str, Law]:
+    """The laws of the claims of `known`, in the order of `tested`, which has their comparisons.
+    Raises KeyError on a key that `known` has not, ValueError where a claim of it was not tested.
+    """
+    if missing := [key for key in known if key not in tested]:
+        raise ValueError(f"the claims {missing} have no comparison; test them, or take them out")
+    return {key: Law(known[key]["claim"], parts) for key, parts in tested.items()}
 
 
 def reading(law: Law, known: Mapping[str, Any]) -> str:

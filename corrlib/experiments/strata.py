@@ -76,6 +76,20 @@ def _marks(groups: Sequence[Sequence[int]], pairs: Sequence[Pair]) -> np.ndarray
     return marks
 
 
+def own_and_other(table: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The same questions twice, from pairs within and across categories (`data.Across`): answered
+    in the source's own category, and in another one. Rows of both tables belong together.
+
+    A picture's category is the folder of its name, as in SPair-71k. Raises KeyError where a source
+    has no pair within its own category.
+    """
+    category = {end: table[f"{end}_image"].str.split("/").str[0] for end in ("source", "target")}
+    own, keys = category["source"] == category["target"], ["source_image", "keypoint"]
+    other = table[~own].reset_index(drop=True)
+    home = table[own].set_index(keys).loc[pd.MultiIndex.from_frame(other[keys])]
+    return home.reset_index().assign(pair=other["pair"]), other
+
+
 def _hash(text: str) -> bytes:
     return hashlib.sha256(text.encode()).digest()
 

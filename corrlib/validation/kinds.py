@@ -55,3 +55,7 @@ def _some(values: tuple) -> tuple:
 
 # Of a list: Annotated[tuple[int, ...], SOME, DIFFERENT]
 SOME, DIFFERENT = AfterValidator(_some), AfterValidator(_different)
+Counts = Annotated[tuple[Count, ...], SOME, DIFFERENT]
+Percents = Annotated[
+    tuple[Annotated[Number, Field(gt=0, le=100), FLOAT], ...], SOME, DIFFERENT
+]  # shares of a whole, none of them nothing

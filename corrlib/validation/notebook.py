@@ -7,12 +7,13 @@ from collections.abc import MutableMapping
 from typing import Any
 
 from corrlib.validation.check import checked
-from corrlib.validation.kinds import Alpha, Count, Natural
+from corrlib.validation.kinds import Alpha, Count, Counts, Natural, Percents
 from corrlib.validation.wording import require_known
 
 INJECTED = "# Parameters"  # how a cell begins that papermill put in
 # A knob of one of these names means the same in every chapter.
 RANGES = {"alpha": Alpha, "seed": Natural, "number": Natural, "limit": Natural, "resamples": Count}
+RANGES |= {"steps": Count, "percents": Percents, "lengths": Counts}
 
 
 def require_parameters(space: MutableMapping[str, Any]) -> None:

@@ -140,6 +140,10 @@ def test_seconds_of_a_match():
         unit, demand, replace(settings, crop=1.0), kept=False
     )  # one place: each image once a pair
     assert alone == pytest.approx(20 + 1.2 + 0.01 + 2 / 2 * 1000)
+    prices = cost.Prices(unit, demand, replace(settings, steps=99, embeddings=7, crops=99))
+    assert prices.combination(10, 2, 6)["kept"] == kept
+    # two images for the two matches of a pair; four images for six matches
+    assert prices.looks(3.0, 0.5) == {"one pair": 3.0 + 0.5, "kept": 4 * 3.0 / 6 + 0.5}
 
 
 def test_unknown_shape():

@@ -3,7 +3,7 @@
 import pytest
 
 from corrlib.experiments.laws import Comparison, Law
-from corrlib.experiments.readings import reading, said, table
+from corrlib.experiments.readings import judged, reading, said, table
 from corrlib.metrics import Interval
 
 ABOVE, ACROSS = Interval(3.0, 1.0, 5.0), Interval(0.5, -1.0, 2.0)
@@ -45,3 +45,14 @@ def test_the_table_has_what_a_paragraph_says():
     assert (row["key"], row["verdict"], row["reading"]) == ("noise", "cannot tell", "two")
     text = said(found, {"noise": KNOWN})
     assert row["numbers"] in text and row["where"] in text and row["claim"] == "noise helps"
+
+
+def test_each_claim_is_tested():
+    known = {"noise": {"claim": "noise helps"}, "size": {"claim": "size helps"}}
+    part = Comparison("noise - none", ABOVE)
+    found = judged({"noise": known["noise"]}, {"noise": [part]})
+    assert found["noise"].text == "noise helps" and found["noise"].verdict == "holds"
+    with pytest.raises(ValueError, match=r"\['size'\] have no comparison"):
+        judged(known, {"noise": [part]})
+    with pytest.raises(KeyError):
+        judged({}, {"noise": [part]})

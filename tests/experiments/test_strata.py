@@ -9,7 +9,7 @@ import pytest
 import torch
 from conftest import picture_view
 
-from corrlib.experiments.strata import balanced, by_view, mix
+from corrlib.experiments.strata import balanced, by_view, mix, own_and_other
 from corrlib.types import Pair
 
 
@@ -89,3 +89,20 @@ def test_pck_by_view():
         by_view({"one": table, "two": table.iloc[:2]})
     with pytest.raises(ValueError, match="no column viewpoint"):
         by_view({"one": table.drop(columns="viewpoint")})
+
+
+def test_the_same_questions_in_the_own_category_and_in_others():
+    rows = [
+        ("cat/1", target, key, i)
+        for i, (target, key) in enumerate(
+            (t, k) for t in ("cat/2", "dog/3", "cow/4") for k in ("ear", "tail")
+        )
+    ]
+    table = pd.DataFrame(rows, columns=["source_image", "target_image", "keypoint", "distance_px"])
+    home, away = own_and_other(table.assign(pair=table["target_image"]))
+    assert away["target_image"].tolist() == ["dog/3"] * 2 + ["cow/4"] * 2
+    assert home["target_image"].tolist() == ["cat/2"] * 4
+    assert (home["keypoint"] == away["keypoint"]).all() and (home["pair"] == away["pair"]).all()
+    assert home["distance_px"].tolist() == [0, 1, 0, 1]
+    with pytest.raises(KeyError):
+        own_and_other(table[table["target_image"] != "cat/2"].assign(pair="p"))

@@ -14,6 +14,7 @@ from corrlib.experiments.evaluate import evaluate
 from corrlib.heads import files
 from corrlib.heads.training import Fit, train
 from corrlib.matching import feature_maps
+from corrlib.methods.base import Env
 from corrlib.methods.prompt_optimization import distillation
 from corrlib.methods.prompt_optimization.student import OnePass, new_head, with_head
 from corrlib.storage.tensor_store import TensorStore
@@ -187,3 +188,23 @@ def test_neighbours_answer_the_same_queries(env):
         found["cycle_px"].tolist() == pytest.approx(back.tolist()) and (found["score"] <= 1).all()
     )
     assert "peak" not in found and (found["eval_box_px"] == 39).all()
+
+
+def test_students_are_tried_after_each_number_of_steps():
+    env, small = Env(), settings()
+    features = distillation.bank(small, env, [PAIR], progress=False)
+    lessons = {"teacher": distillation.items(labels()), "truth": distillation.keypoints([PAIR])}
+    seen = []
+
+    def score(method):
+        seen.append(method(A, B, POINTS).points)
+        return float(len(seen))
+
+    table = distillation.tried(small, env, features, lessons, (4, 2), score)
+    assert table.index.tolist() == ["teacher", "truth"] and table.columns.tolist() == [2, 4]
+    assert table.to_numpy().tolist() == [[1, 2], [3, 4]]
+    by_hand = new_head(small, env)
+    train(by_hand, features, lessons["truth"], 4, progress=False)
+    assert torch.equal(seen[3], with_head(small, by_hand, env)(A, B, POINTS).points)
+    with pytest.raises(ValueError, match="wanted one number or more"):
+        distillation.tried(small, env, features, lessons, (), score)

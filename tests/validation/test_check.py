@@ -118,7 +118,9 @@ def test_arguments_are_checked_before_the_function_runs():
 # ---------------- notebooks
 
 KNOBS = {"profile": str, "number": int, "alpha": float, "levels": list[int], "toys": list}
+KNOBS |= {"percents": list, "lengths": list}
 VALUES = {"profile": "toybox", "number": 1, "alpha": 0.1, "levels": [1, 5], "toys": ["dog"]}
+VALUES |= {"percents": [10, 25], "lengths": [100, 200]}
 
 
 def space(cell: str = "", **changes) -> dict:
@@ -147,6 +149,11 @@ def test_a_notebooks_parameters_may_be_what_they_are():
         ({"profile": 5}, "profile is 5; wanted text"),
         ({"levels": [1, "b"]}, "levels is [1, 'b']; wanted integers"),
         ({"levels": 5}, "levels is 5; wanted integers"),
+        ({"percents": [0, 25]}, "percents is [0, 25]; wanted"),
+        ({"percents": [25, 25]}, "percents is [25, 25]; wanted all different"),
+        ({"percents": [25, 101]}, "percents is [25, 101]; wanted"),
+        ({"lengths": []}, "lengths is []; wanted one or more"),
+        ({"lengths": [100, 0]}, "lengths is [100, 0]; wanted integers, 1 or more"),
     ],
 )
 def test_a_notebooks_parameter_of_a_wrong_kind_is_refused(changes, said):

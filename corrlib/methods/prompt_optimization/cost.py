@@ -15,7 +15,7 @@ the enlargement of maps and Adam are not.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pandas as pd
 import torch
@@ -184,6 +184,34 @@ def match_seconds(
     drawn = points * s.embeddings * s.steps, 4 + points * s.embeddings * (s.crops - 4)
     encoded = sum(places * (1 - (1 - 1 / places) ** n) for n in drawn)
     return find + ask + encoded / points * unit["encode"]
+
+
+@dataclass(frozen=True)
+class Prices:
+    """Seconds a match of what answers a `demand`: `one pair` that comes alone, and with everything
+    `kept` for all pairs. `unit` is as in `match_seconds`; where it has multiply-adds, so has this.
+    """
+
+    unit: Mapping[str, float]
+    demand: Demand
+    settings: PromptSettings
+
+    def combination(self, steps: int, embeddings: int, crops: int) -> dict[str, float]:
+        """Of prompt optimisation under `settings` with these three knobs."""
+        knobs = {"steps": steps, "embeddings": embeddings, "crops": crops}
+        asked = self.unit, self.demand, replace(self.settings, **knobs)
+        return {
+            "one pair": match_seconds(*asked, kept=False),
+            "kept": match_seconds(*asked, kept=True),
+        }
+
+    def looks(self, image: float, match: float = 0) -> dict[str, float]:
+        """Of a method that takes `image` for each picture once, and then `match` for each match."""
+        d = self.demand
+        return {
+            "one pair": 2 * image * d.pairs / d.matches + match,
+            "kept": image * d.images / d.matches + match,
+        }
 
 
 def attention_bytes(unet: nn.Module, vae: nn.Module, settings: PromptSettings) -> dict[str, int]:

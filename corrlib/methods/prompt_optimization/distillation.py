@@ -11,19 +11,26 @@ neighbours at the same query points (`neighbours`), or clicked keypoints (`keypo
 become items, and all heads are trained alike.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import replace
+from math import gcd
 
 import pandas as pd
 import torch
 
 from corrlib.backbones.noise import noise_key
 from corrlib.heads.bank import Bank, Item, fill, keypoints
+from corrlib.heads.training import train
 from corrlib.methods.base import Env, FeatureMethod
-from corrlib.methods.prompt_optimization.student import DistilledSettings, OnePass
+from corrlib.methods.prompt_optimization.student import (
+    DistilledSettings,
+    OnePass,
+    new_head,
+    with_head,
+)
 from corrlib.types import Pair, View, views_of
 
-__all__ = ["bank", "items", "keypoints", "neighbours", "some"]
+__all__ = ["bank", "items", "keypoints", "neighbours", "some", "tried"]
 SEED = 0
 
 
@@ -110,3 +117,31 @@ def neighbours(
         )
     table = pd.concat(found).loc[labels.index]
     return table.drop(columns=["agreement_px", "peak", "peak_ratio"], errors="ignore")
+
+
+def tried(
+    settings: DistilledSettings,
+    env: Env,
+    features: Bank,
+    lessons: Mapping[Hashable, Sequence[Item]],
+    steps: Sequence[int],
+    score: Callable[[FeatureMethod], float],
+) -> pd.DataFrame:
+    """The score of a student after each number of `steps` of each lesson: one row a lesson, one
+    column a number of steps, all heads begun with the same weights.
+
+    What to choose by it: scores on validation pairs. Raises ValueError on no steps.
+    """
+    if not steps or min(steps) < 1:
+        raise ValueError(f"steps are {list(steps)}; wanted one number or more, each 1 or more")
+    found = {}
+    for name, lesson in lessons.items():
+        head = new_head(settings, env)
+
+        def look(losses: list[float], row=name, pupil=head) -> None:
+            if len(losses) in steps:
+                found[row, len(losses)] = score(with_head(settings, pupil, env))
+
+        how = {"every": gcd(*steps), "observe": look, "progress": False}
+        train(head, features, lesson, max(steps), **how)
+    return pd.Series(found).unstack()[sorted(steps)].loc[list(lessons)]
