@@ -206,6 +206,7 @@ def stage(profile: Profile, folder: Path) -> list[str]:
     config = yaml.safe_load((folder / "_config.yml").read_text())
     config["parse"]["myst_substitutions"] = values
     config["sphinx"]["config"]["html_theme_options"] |= repository_buttons()
+    config["sphinx"]["local_extensions"] = {"narrow_figures": str(ROOT / "book")}
     (folder / "_config.yml").write_text(yaml.safe_dump(config, sort_keys=False))
     return missing
 

@@ -2,12 +2,13 @@
 results over as files.
 
     run = book.setup("03_dift", profile)
-    run.save(figure, "layers")            # build/<profile>/figures/03_dift/layers.svg and .png
+    run.save(figure, "layers")            # .../figures/03_dift/layers.svg, .png, -narrow.png
     run.page(explorer, "explorer")        # build/<profile>/figures/03_dift/explorer.html
     run.table(frame, "layers")            # build/<profile>/tables/03_dift/layers.csv
     # build/<profile>/values/03_dift.json; in a page: {{ dift_pck_all }}
     run.value("pck_all", 41.3, ".1f")
     kept = run.record("prompt-main")      # kept.table: a slow result that is kept with the book
+    verdicts, said = run.judge("dift_laws", tested)   # claims of a paper, tested
 
 Files are the same bytes on every run: no dates, fixed ids, one thread. A notebook that reads what a
 step of the graph wrote asks for it by `run.need(...)`, which says what to type when it is not
@@ -54,14 +55,18 @@ class Run:
         return self.profile.env()
 
     def save(self, figure: Any, name: str) -> None:
-        """Write a matplotlib figure as SVG and PNG, byte-identical from run to run. Raises
-        ValueError on an unfit name.
+        """Write a matplotlib figure as SVG and PNG, and as NAME-narrow.png for phones,
+        byte-identical from run to run. Raises ValueError on an unfit name.
         """
+        from corrlib.viz.narrow import narrowed
+
         _check(name)
         folder = _folder(self.profile.build("figures", self.name))
         for kind, tags in (("svg", {"Date": None, "Creator": None}), ("png", {"Software": None})):
             with atomic_write(folder / f"{name}.{kind}") as part:
                 figure.savefig(part, format=kind, metadata=tags)
+        with narrowed(figure), atomic_write(folder / f"{name}-narrow.png") as part:
+            figure.savefig(part, format="png", metadata={"Software": None}, dpi=200)
 
     def page(self, explorer: Any, name: str, most: int = 400_000) -> int:
         """Write a figure that answers (`viz.explorer`) as a piece of a page, for `{raw} html`;
@@ -175,6 +180,24 @@ class Run:
         if not path.is_file():
             raise FileNotFoundError(f"the chapter {name} writes no table {table!r}")
         return pd.read_csv(path)
+
+    def judge(self, name: str, tested: Any) -> tuple[Any, str]:
+        """Test the claims of book/paper_numbers/NAME.yml by the comparisons of `tested`: writes the
+        tables `laws` and `laws_in_parts` and each verdict as the value law_KEY; returns the table
+        that `viz.law_plot` draws, and what we make of each, as Markdown. Raises as
+        `readings.judged`.
+        """
+        import yaml
+
+        from corrlib.experiments import laws, readings
+
+        known = yaml.safe_load(self.profile.path(f"book/paper_numbers/{name}.yml").read_text())
+        found = readings.judged(known, tested)
+        for key, law in found.items():
+            self.value(f"law_{key}", law.verdict)
+        parts = laws.parts_table(found.values())
+        self.table(parts.drop(columns=["pairs", "margin", "above", "below"]), "laws_in_parts")
+        return self.table(laws.table(found.values()), "laws"), readings.said(found, known)
 
     def _record(self) -> None:
         record = {

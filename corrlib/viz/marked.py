@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.patches import Circle, Rectangle
 from matplotlib.patheffects import Normal, Stroke
+from scipy.optimize import linear_sum_assignment
 
 from corrlib.viz.style import BLUE, INK, ORANGE, PAPER, bare, show, to_array, to_pixels
 
@@ -39,44 +40,22 @@ def labelled(ax: Axes, image: Any, at: Any, names: Sequence[str], *, color: str 
     """Draw an image with marked points (n x 2, x and y in its pixels) and their names beside it,
     each joined by a thin line.
 
-    Names stand in two columns, left and right of the image, in the order of the points' heights, so
-    they never overlap. Returns `ax`. Raises ValueError when there are not as many names as points.
+    Names stand in two columns, left and right of the image, where the lines together are shortest:
+    so no two of them cross. Returns `ax`. Raises ValueError when there are not as many names as
+    points.
     """
     pixels, at = to_pixels(image), to_array(at).reshape(-1, 2)
     if len(names) != len(at):
         raise ValueError(f"got {len(at)} points and {len(names)} names; wanted as many of each")
     show(ax, pixels)
     height, width = pixels.shape[:2]
-    order = np.argsort(at[:, 0], kind="stable")
-    for side, group in ((-1, order[: len(at) // 2]), (1, order[len(at) // 2 :])):
-        group = group[np.argsort(at[group, 1], kind="stable")]
-        x, rows = (
-            (-0.05 if side < 0 else 1.05) * width,
-            height * (np.arange(len(group)) + 0.5) / max(len(group), 1),
-        )
-        for i, y in zip(group, rows, strict=True):
-            line = [
-                Stroke(linewidth=2, foreground=PAPER, alpha=0.35),
-                Normal(),
-            ]  # seen on dark pictures too
-            ax.plot(
-                [at[i, 0], x],
-                [at[i, 1], y],
-                color=INK,
-                linewidth=0.8,
-                clip_on=False,
-                path_effects=line,
-                zorder=3,
-            )
-            ax.text(
-                x,
-                y,
-                f" {names[i]} ",
-                ha="right" if side < 0 else "left",
-                va="center",
-                fontsize=9,
-                color=INK,
-            )
+    places = _beside(at, width, height)
+    for (px, py), (x, y), name in zip(at, places, names, strict=True):
+        line = [Stroke(linewidth=2, foreground=PAPER, alpha=0.35), Normal()]  # seen on dark, too
+        style = {"color": INK, "linewidth": 0.8, "clip_on": False, "zorder": 3}
+        ax.plot([px, x], [py, y], path_effects=line, **style)
+        side = {"ha": "right" if x < 0 else "left", "va": "center"}
+        ax.text(x, y, f" {name} ", fontsize=9, color=INK, **side)
     ax.plot(
         *at.T,
         "o",
@@ -90,6 +69,21 @@ def labelled(ax: Axes, image: Any, at: Any, names: Sequence[str], *, color: str 
     ax.set_xlim(-0.5, width - 0.5)
     ax.set_ylim(height - 0.5, -0.5)
     return bare(ax)
+
+
+def _beside(at: np.ndarray, width: int, height: int) -> np.ndarray:
+    """A place for the name of each point (n x 2) in one of two columns beside an image, such that
+    the lines from points to names are shortest in all. Two of them never cross: with their ends
+    exchanged they would be shorter.
+    """
+    left = len(at) // 2
+    columns = [
+        np.stack([np.full(n, x * width), height * (np.arange(n) + 0.5) / max(n, 1)], 1)
+        for n, x in ((left, -0.05), (len(at) - left, 1.05))
+    ]
+    slots = np.concatenate(columns)
+    apart = np.linalg.norm(at[:, None] - slots[None], axis=2)
+    return slots[linear_sum_assignment(apart)[1]]
 
 
 def circles(

@@ -105,7 +105,7 @@ def test_turning_the_toy_moves_the_colours_with_it(dogs, axes):
     )
 
 
-def test_labels_stand_beside_the_picture_in_order_of_height(axes):
+def test_labels_stand_beside_the_picture(axes):
     at = torch.tensor([[5.0, 30.0], [6.0, 4.0], [40.0, 20.0], [41.0, 2.0]])
     viz.labelled(axes[0], np.zeros((40, 48, 3)), at, ["a", "b", "c", "d"])
     place = {text.get_text().strip(): text.get_position() for text in axes[0].texts}
@@ -113,6 +113,34 @@ def test_labels_stand_beside_the_picture_in_order_of_height(axes):
     assert place["a"][0] < 0 and place["c"][0] > 47
     with pytest.raises(ValueError, match="4 points and 1 names"):
         viz.labelled(axes[0], np.zeros((40, 48, 3)), at, ["a"])
+
+
+def crossings(lines):
+    """How many pairs of lines (two ends each) cross."""
+
+    def side(a, b, c):
+        return np.sign((b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0]))
+
+    return sum(
+        side(a, b, c) != side(a, b, d) and side(c, d, a) != side(c, d, b)
+        for i, (a, b) in enumerate(lines)
+        for c, d in lines[:i]
+    )
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_lines_to_labels_never_cross(axes, seed):
+    at = np.random.default_rng(seed).uniform((2, 2), (46, 38), (12, 2))
+    viz.labelled(axes[0], np.zeros((40, 48, 3)), at, [f"n{i}" for i in range(12)])
+    lines = [np.array(line.get_data()).T for line in axes[0].lines[:12]]
+    ends = {text.get_position() for text in axes[0].texts}
+    assert {tuple(line[1]) for line in lines} == ends and len(ends) == 12
+    assert np.allclose([line[0] for line in lines], at)
+    assert crossings(lines) == 0
+    by_height = [
+        (p, lines[j][1]) for p, j in zip(at, np.random.default_rng(0).permutation(12), strict=True)
+    ]
+    assert crossings(by_height) > 0, "ends told at random do cross"
 
 
 def test_circles_judge_answers_by_the_smallest(axes):

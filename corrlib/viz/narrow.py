@@ -1,0 +1,159 @@
+"""A figure for a phone: the same axes on a narrow page, panels of charts one below the other.
+
+    with narrowed(figure):
+        figure.savefig("layers-narrow.png")    # afterwards the figure is what it was
+
+Letters keep their size, so that they are read at 390 pixels without panning. Galleries with a title
+to each picture stand two or three a row; tables of pictures, whose rows and columns mean something,
+keep them.
+"""
+
+import textwrap
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.gridspec import GridSpec
+from matplotlib.legend import Legend
+
+WIDTH = 3.6  # inches
+ACROSS = 3  # pictures of a gallery in a row, at most
+LABEL = 16  # letters of a tick's label in a line; longer ones are wrapped
+LINE = 42  # letters of a title across the whole page
+
+
+@contextmanager
+def narrowed(figure: Figure, width: float = WIDTH) -> Iterator[Figure]:
+    """The figure, `width` inches wide as long as the block lasts."""
+    with ExitStack() as undo:
+        old = tuple(figure.get_size_inches())
+        undo.callback(figure.set_size_inches, old)
+        panels = [ax for ax in figure.axes if ax.get_subplotspec() is not None]
+        rows, columns = _shape(panels)
+        height = old[1] * width / old[0] if all(map(_picture, panels)) else old[1]
+        if columns > 1 and any(not _picture(ax) for ax in panels):
+            across = 2 if sum(map(_picture, panels)) > 2 else 1
+            tall = [_height(ax, old, width / across) for ax in panels]
+            height, columns = _stack(figure, panels, across, tall, undo), across
+        elif columns > ACROSS and panels and all(_named(ax) for ax in panels):
+            across = ACROSS if len(panels) % 2 else 2 + (len(panels) > 4)
+            tall = [_height(ax, old, width / across) for ax in panels]
+            height, columns = _stack(figure, panels, across, tall, undo), across
+        for ax in panels:
+            _break_title(ax, LINE // columns, undo)
+            height += _wrap(ax, undo)
+        for legend in list(figure.legends):
+            _two_columns(figure, legend, undo)
+        for ax in panels:
+            _above(ax, undo)
+        figure.set_size_inches(width, height)
+        yield figure
+
+
+def _picture(ax: Axes) -> bool:
+    """Whether an axes shows an image and nothing to read at its sides."""
+    return bool(ax.images) and not len(ax.get_xticks()) and not len(ax.get_yticks())
+
+
+def _named(ax: Axes) -> bool:
+    return _picture(ax) and bool(ax.get_title() or ax.get_xlabel()) and not ax.get_ylabel()
+
+
+def _shape(panels: list[Axes]) -> tuple[int, int]:
+    """Rows and columns of the grid that the panels stand in."""
+    specs = [ax.get_subplotspec() for ax in panels]
+    ends = [(len({getattr(s, span).start for s in specs})) for span in ("rowspan", "colspan")]
+    return ends[0] if specs else 1, ends[1] if specs else 1
+
+
+def _height(ax: Axes, size: tuple[float, float], width: float) -> float:
+    """Inches of a panel that is to be `width` wide: of a picture in proportion, of a chart as
+    before.
+    """
+    if ax.images and _picture(ax):
+        x, y = np.abs(np.diff(ax.get_xlim())), np.abs(np.diff(ax.get_ylim()))
+        return float(width * (y / x).item()) + 0.3
+    spec = ax.get_subplotspec()
+    ratios = spec.get_gridspec().get_height_ratios()
+    return size[1] * sum(ratios[i] for i in spec.rowspan) / sum(ratios)
+
+
+def _stack(
+    figure: Figure, panels: list[Axes], columns: int, tall: list[float], undo: ExitStack
+) -> float:
+    """Put pictures into rows of `columns` and each chart into a row of its own; returns the height
+    of all of them.
+    """
+    order = sorted(panels, key=lambda ax: ax.get_subplotspec().num1)
+    ratios, places, free = [], [], 0
+    for ax in order:
+        if not _picture(ax) or not free:
+            ratios.append(0.0)
+            free = columns
+        first = columns - free
+        places.append((len(ratios) - 1, slice(first, first + 1 if _picture(ax) else columns)))
+        ratios[-1] = max(ratios[-1], tall[panels.index(ax)])
+        free = free - 1 if _picture(ax) else 0
+    grid = GridSpec(len(ratios), columns, figure=figure, height_ratios=ratios)
+    for i, ax in enumerate(order):
+        undo.callback(ax.set_subplotspec, ax.get_subplotspec())
+        for axis, name, other in (
+            ("y", "labelleft", order[i - 1]),
+            ("x", "labelbottom", order[-1]),
+        ):
+            shared = getattr(ax, f"get_shared_{axis}_axes")()
+            if other is ax or _picture(ax) or not shared.joined(ax, other):
+                continue  # only of shared axes a neighbour says numbers and name
+            before = getattr(ax, f"{axis}axis").get_tick_params().get(name, True)
+            undo.callback(ax.tick_params, axis=axis, **{name: before})
+            ax.tick_params(axis=axis, **{name: True})
+            text = getattr(ax, f"get_{axis}label")()
+            undo.callback(getattr(ax, f"set_{axis}label"), text)
+            getattr(ax, f"set_{axis}label")(text or getattr(other, f"get_{axis}label")())
+        ax.set_subplotspec(grid[places[i]])
+    return sum(ratios)
+
+
+def _two_columns(figure: Figure, legend: Legend, undo: ExitStack) -> None:
+    """In place of a figure's legend below its panels the same one with two columns."""
+    texts = legend.get_texts()
+    how = {"loc": "outside lower center", "ncols": 2, "fontsize": texts[0].get_fontsize()}
+    figure.legends.remove(legend)
+    new = figure.legend(legend.legend_handles, [text.get_text() for text in texts], **how)
+    undo.callback(figure.legends.append, legend)
+    undo.callback(new.remove)
+
+
+def _above(ax: Axes, undo: ExitStack) -> None:
+    """A panel's legend of many columns above it, with as many as have room there."""
+    legend = ax.get_legend()
+    if legend is None or legend._ncols <= ACROSS:
+        return
+    texts = legend.get_texts()
+    how = {"loc": "lower center", "bbox_to_anchor": (0.4, 1), "ncols": 2}
+    how |= {"fontsize": texts[0].get_fontsize()}
+    undo.callback(setattr, ax, "legend_", legend)
+    ax.legend(legend.legend_handles, [text.get_text() for text in texts], **how)
+
+
+def _break_title(ax: Axes, letters: int, undo: ExitStack) -> None:
+    """A title of at most `letters` in a line."""
+    if len(title := ax.get_title()) > letters:
+        undo.callback(ax.title.set_text, title)
+        ax.title.set_text("\n".join(textwrap.fill(line, letters) for line in title.split("\n")))
+
+
+def _wrap(ax: Axes, undo: ExitStack) -> float:
+    """Break long labels at a chart's left side; returns the inches that are needed for it."""
+    labels = [label.get_text() for label in ax.get_yticklabels()]
+    if _picture(ax) or max(map(len, labels), default=0) <= LABEL:
+        return 0.0
+    places, size = ax.get_yticks(), ax.get_yticklabels()[0].get_fontsize()
+    undo.callback(ax.set_yticks, places, labels, fontsize=size)
+    broken = [textwrap.fill(" ".join(label.split()), LABEL) for label in labels]
+    ax.set_yticks(places, broken, fontsize=min(size, 9))
+    lines = sum(text.count("\n") + 1 for text in broken)
+    have = ax.figure.get_size_inches()[1] * ax.get_position().height
+    return max(0.0, lines * 0.15 + 0.1 * len(labels) - have)
