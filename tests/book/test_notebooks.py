@@ -110,6 +110,36 @@ def test_it_opens_with_its_title(path):
     ), "one title a page"
 
 
+FIGURE = re.compile(r"```\{figure\} (\S+)\n((?::\w+:[^\n]*\n)*)\n?(.*?)\n```", re.S)
+# Letters of an alternative text, which a screen reader says in place of the figure.
+FEWEST, MOST = 60, 600
+
+
+@each
+def test_every_figure_says_what_is_seen(path):
+    for cell in json.loads(path.read_text())["cells"]:
+        if cell["cell_type"] != "markdown":
+            continue
+        text = source(cell)
+        found = FIGURE.findall(text)
+        assert len(found) == text.count("```{figure}"), f"a figure of another form: {text[:80]}"
+        for file, options, caption in found:
+            options = dict(re.findall(r":(\w+): ?(.*)", options))
+            seen = options.get("alt", "")
+            assert FEWEST <= len(seen) <= MOST, f"{file}: wanted :alt: of 60 to 600 letters"
+            assert seen.strip(". ") not in caption, f"{file}: the caption says that already"
+
+
+@each
+def test_figures_shown_are_saved_and_figures_saved_are_shown(path):
+    text = "".join(source(cell) for cell in json.loads(path.read_text())["cells"])
+    saved = set(
+        re.findall(r"run\.(?:save|page)\(\w+(?:\[0\])?(?:\.figure|\.gcf\(\))?, \"(\w+)\"", text)
+    )
+    shown = set(re.findall(rf"\.\./figures/{path.stem}/(\w+)\.(?:png|html)", text))
+    assert shown == saved, f"saved and not shown, or the reverse: {shown ^ saved}"
+
+
 def test_no_function_is_defined_twice():
     homes = Counter()
     for path in NOTEBOOKS:
