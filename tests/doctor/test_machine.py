@@ -216,5 +216,6 @@ def test_weights_that_are_cut_off_are_no_weights(profile, monkeypatch, tmp_path,
 
 
 def test_the_shipped_profiles_say_what_they_need():
-    assert list(needed(load_profile("toybox"))) == ["toybox"]
-    assert list(needed(load_profile("paper"))) == ["sd2-1", "sd1-4", "sd1-5", "sd2-1-base"]
+    assert list(needed(load_profile("toybox"))) == ["toybox", "toybox-dino"]
+    wanted = ["sd2-1", "sd1-5", "dinov2-base", "sd1-4", "sd2-1-base"]
+    assert list(needed(load_profile("paper"))) == wanted
