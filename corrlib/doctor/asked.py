@@ -28,7 +28,12 @@ def asked_of(profile: Profile) -> Iterator[tuple[str, dict[str, Any]]]:
 
 def _written(profile: Profile) -> Iterator[tuple[str, dict[str, Any]]]:
     """(name, method, preset and what is set) as it stands in the profile and in its notebooks."""
-    records = {k: v.get("study") or {} for k, v in (profile.get("records") or {}).items()}
+    kept = profile.root / "book/records"  # a record that is only planned asks for nothing yet
+    records = {
+        name: entry.get("study") or {}
+        for name, entry in (profile.get("records") or {}).items()
+        if (kept / name / "run.json").is_file()
+    }
     for section in (profile.get("runs"), profile.get("studies"), records):
         for name, run in (section or {}).items():
             run = run or {}
