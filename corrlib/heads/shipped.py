@@ -13,6 +13,7 @@ HEADS = {  # by the name that stands for it: its file
 PROMPTS = {
     "toybox-single": "prompts/single/prompts.safetensors",
     "toybox-class": "prompts/class/prompts.safetensors",
+    "toybox-conditional": "prompts/conditional/prompts.safetensors",
 }
 
 
