@@ -183,7 +183,7 @@ class Run:
 
     def judge(self, name: str, tested: Any) -> tuple[Any, str]:
         """Test the claims of book/paper_numbers/NAME.yml by the comparisons of `tested`: writes the
-        tables `laws` and `laws_in_parts` and each verdict as the value law_KEY; returns the table
+        tables `laws`, `laws_in_parts` and `readings` and each verdict as law_KEY; returns the table
         that `viz.law_plot` draws, and what we make of each, as Markdown. Raises as
         `readings.judged`.
         """
@@ -197,6 +197,7 @@ class Run:
             self.value(f"law_{key}", law.verdict)
         parts = laws.parts_table(found.values())
         self.table(parts.drop(columns=["pairs", "margin", "above", "below"]), "laws_in_parts")
+        self.table(readings.table(found, known), "readings")
         return self.table(laws.table(found.values()), "laws"), readings.said(found, known)
 
     def _record(self) -> None:
