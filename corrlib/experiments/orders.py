@@ -21,13 +21,16 @@ SAME, OTHER, OPEN = "the same", "the other way round", "open"
 WORDS = {laws.HOLDS: SAME, laws.DOES_NOT: OTHER, laws.CANNOT_TELL: OPEN}
 
 
-def orders(paper: Mapping[str, float], tables: Mapping[str, pd.DataFrame], **how) -> pd.DataFrame:
+def orders(
+    paper: Mapping[str, float] | pd.Series, tables: Mapping[str, pd.DataFrame], **how
+) -> pd.DataFrame:
     """One row for every two methods that both have: the paper's `better` and `worse` one, `paper`'s
     difference and ours with its interval (`difference`, `low`, `high`, points), and the `order`.
 
     Two that are equal in the paper are left out. `how` goes to `laws.compare`. Raises ValueError
     where fewer than two methods are in both.
     """
+    paper = dict(paper)  # a pandas Series runs over its values
     both = [name for name in paper if name in tables]
     if len(both) < 2:
         raise ValueError(
