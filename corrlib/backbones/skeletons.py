@@ -12,7 +12,8 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch.utils.flop_counter import FlopCounterMode
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import flop_registry
 
 UNETS = {  # the published U-Nets, where they differ; 1.4 and 1.5 are of one shape
     "sd1-4": {"sample_size": 64, "cross_attention_dim": 768, "attention_head_dim": 8},
@@ -62,9 +63,24 @@ def multiply_adds(call: Callable[[], Any]) -> int:
     """How many multiply-adds `call` takes; it should run on skeletons, since fused attention on
     real devices is not counted.
     """
-    with FlopCounterMode(display=False) as counter:
+    with _Counter() as counter:
         call()
-    return counter.get_total_flops() // 2
+    return counter.operations // 2
+
+
+class _Counter(TorchDispatchMode):
+    """Adds up operations by PyTorch's own formulas. Its `FlopCounterMode` also follows modules, by
+    hooks that `autograd.grad` and parameters under `no_grad` do not bear.
+    """
+
+    operations = 0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        found = func(*args, **(kwargs or {}))
+        count = flop_registry.get(func._overloadpacket)
+        if count is not None:
+            self.operations += count(*args, **(kwargs or {}), out_val=found)
+        return found
 
 
 def _frozen(net: nn.Module) -> nn.Module:
