@@ -7,6 +7,7 @@ import os
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("MPLBACKEND", "Agg")
 
+import json
 import string
 from pathlib import Path
 
@@ -159,3 +160,32 @@ def tiny_vit_folder(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("vit")
     Dinov2Model(config).save_pretrained(folder)
     return folder
+
+
+@pytest.fixture
+def profile(tmp_path):
+    """A profile in a folder of its own, with one executed notebook and one table."""
+    import yaml
+
+    from corrlib.experiments.profiles import load_profile
+
+    for name in (
+        "profiles",
+        "corrlib",
+        "build/toybox/notebooks",
+        "build/toybox/values",
+        "build/toybox/tables",
+    ):
+        (tmp_path / name).mkdir(parents=True)
+    (tmp_path / "profiles/toybox.yml").write_text(
+        yaml.safe_dump({"about": "a test", "front": {"one": "First", "two": "Second"}})
+    )
+    cells = [{"cell_type": "markdown", "metadata": {}, "source": ["# A title\n", "\n", "Text."]}]
+    (tmp_path / "build/toybox/notebooks/03_dift.ipynb").write_text(json.dumps({"cells": cells}))
+    (tmp_path / "build/toybox/values/03_dift.json").write_text(
+        json.dumps({"values": {"pck_all": "41.3"}})
+    )
+    (tmp_path / "build/toybox/tables/results.csv").write_text(
+        "name,per point,per image,per category\none,1.0,2.0,3.0\n"
+    )
+    return load_profile("toybox", tmp_path)
