@@ -9,6 +9,10 @@ HEADS = {  # by the name that stands for it: its file
     "toybox": "hyperfeatures/multi-step/head.safetensors",
     "toybox-one-step": "hyperfeatures/one-step/head.safetensors",
     "toybox-untrained-unet": "hyperfeatures/untrained-unet/head.safetensors",
+    "toybox-sd-dino": "sd_dino/fused/head.safetensors",
+    "toybox-sd-dino-sd": "sd_dino/sd/head.safetensors",
+    "toybox-sd-dino-dino": "sd_dino/dino/head.safetensors",
+    "toybox-sd-dino-keypoints": "sd_dino/keypoints/head.safetensors",
 }
 PROMPTS = {
     "toybox-single": "prompts/single/prompts.safetensors",
