@@ -189,3 +189,17 @@ def profile(tmp_path):
         "name,per point,per image,per category\none,1.0,2.0,3.0\n"
     )
     return load_profile("toybox", tmp_path)
+
+
+def toy_dogs(folder: Path):
+    """Six pairs of four toy dogs, written in SPair-71k's layout under `folder` and read again."""
+    from corrlib import data
+    from corrlib.toybox.sets import spair
+    from corrlib.toybox.writing.spair import write_split
+
+    root = folder / "SPair-71k"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(spair.SPLITS["calibrated"], "val", spair.Plan(4, 6))
+        chosen = spair.work("calibrated", root, ("val", "dog"), 0)
+    write_split(root, "val", chosen, small=1)
+    return data.load("spair", root, "val")

@@ -86,11 +86,13 @@ def look(unet: nn.Module, side: int, count: int, layer: str) -> None:
 
 @torch.no_grad()
 def encode(vae: nn.Module, side: int) -> None:
+    """The encoder on one picture of `side` x `side` pixels."""
     vae.encode(torch.empty(1, 3, side, side, device="meta"))
 
 
 @torch.no_grad()
 def decode(vae: nn.Module, side: int) -> None:
+    """The decoder on the latent of such a picture."""
     vae.decode(torch.empty(1, 4, side // 8, side // 8, device="meta"))
 
 

@@ -3,24 +3,18 @@
 import pandas as pd
 import pytest
 import torch
+from conftest import toy_dogs
 
-from corrlib import data, methods
+from corrlib import methods
 from corrlib.experiments import swap_study
 from corrlib.experiments.swap_study import KEYS, NUMBERS, TRUTH, Swap, swap_rows
 from corrlib.heads.judge import Judge
 from corrlib.methods.base import Env
-from corrlib.toybox.sets import spair
-from corrlib.toybox.writing.spair import write_split
 
 
 @pytest.fixture(scope="module")
 def pairs(tmp_path_factory):
-    root = tmp_path_factory.mktemp("toys") / "SPair-71k"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(spair.SPLITS["calibrated"], "val", spair.Plan(4, 6))
-        chosen = spair.work("calibrated", root, ("val", "dog"), 0)
-    write_split(root, "val", chosen, small=1)
-    return data.load("spair", root, "val")
+    return toy_dogs(tmp_path_factory.mktemp("toys"))
 
 
 @pytest.fixture

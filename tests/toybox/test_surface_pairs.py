@@ -2,26 +2,19 @@
 
 import pytest
 import torch
+from conftest import toy_dogs
 
-from corrlib import data
 from corrlib.experiments.profiles import Profile
 from corrlib.experiments.studies import Study
 from corrlib.experiments.trials import blocks
 from corrlib.toybox.items import item_of
 from corrlib.toybox.render import render
-from corrlib.toybox.sets import spair
 from corrlib.toybox.surface_pairs import SurfacePairs, _all_keypoints
-from corrlib.toybox.writing.spair import write_split
 
 
 @pytest.fixture(scope="module")
 def pairs(tmp_path_factory):
-    root = tmp_path_factory.mktemp("toys") / "SPair-71k"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(spair.SPLITS["calibrated"], "val", spair.Plan(4, 6))
-        chosen = spair.work("calibrated", root, ("val", "dog"), 0)
-    write_split(root, "val", chosen, small=1)
-    return data.load("spair", root, "val")
+    return toy_dogs(tmp_path_factory.mktemp("toys"))
 
 
 def test_points_are_the_same_place_of_the_same_part(pairs):
