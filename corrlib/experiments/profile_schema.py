@@ -56,6 +56,7 @@ class Prompts(Section):
     single: Name
     # the YAML key is a Python keyword, so that the field has another name
     each: Name = Field(alias="class")
+    conditional: Name | None = None
 
 
 class Study(Section):

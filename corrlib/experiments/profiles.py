@@ -52,6 +52,15 @@ class Profile(Mapping):
         """
         return self.root.joinpath(*parts)
 
+    def prompts(self) -> dict[str, str]:
+        """The taught prompts of SD4Match by kind: the name of a shipped one, or a file's path."""
+        from corrlib.heads.shipped import PROMPTS
+
+        found = self.get("prompts") or {}
+        return {
+            kind: name if name in PROMPTS else str(self.path(name)) for kind, name in found.items()
+        }
+
     def env(self, device: str | None = None, store: Any = None) -> Any:
         """Where methods run: a `methods.base.Env` on `device`, by default the profile's, with its
         dtype. Raises ValueError where the device is not usable here.

@@ -5,6 +5,8 @@ each.
 from pathlib import Path
 
 ASSETS = Path(__file__).parents[1] / "assets" / "toybox"
+CASES = (*range(1, 7), "pascal")  # of the paper's ablation, and taught on PF-Pascal
+STARTS = ("ids", "empty", "object", "uniform")  # what Single begins from
 HEADS = {  # by the name that stands for it: its file
     "toybox": "hyperfeatures/multi-step/head.safetensors",
     "toybox-one-step": "hyperfeatures/one-step/head.safetensors",
@@ -18,6 +20,8 @@ PROMPTS = {
     "toybox-single": "prompts/single/prompts.safetensors",
     "toybox-class": "prompts/class/prompts.safetensors",
     "toybox-conditional": "prompts/conditional/prompts.safetensors",
+    **{f"toybox-cpm-{case}": f"prompts/cpm-{case}/prompts.safetensors" for case in CASES},
+    **{f"toybox-start-{start}": f"prompts/start-{start}/prompts.safetensors" for start in STARTS},
 }
 
 

@@ -6,6 +6,7 @@ that users run, never written down a second time.
 
 import ast
 import json
+import math
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,8 @@ from corrlib import methods
 PART = 4  # pictures are so many times smaller a side
 PIXELS = ("size", "sd_side", "crop", "load")
 LENGTHS = ("grid", "pca", "sigma")
-MOST = {"steps": 2, "embeddings": 2, "crops": 4, "ensemble": 2, "at_once": 4, "draws": 3}
+MOST = {"steps": 2, "ensemble": 2, "at_once": 4, "draws": 3}
+DOUBLINGS = {"embeddings": 1, "crops": 4}  # from here on one more for twice as many
 PAIRS = 6
 WALK, WALK_BEFORE = 11, 50  # steps of a walk up to noise, of which eleven are read
 TIMESTEPS = ("0", "101", "261", "601")
@@ -27,6 +29,9 @@ def smaller(name: str, value: Any) -> Any:
         return "x".join(str(int(side) // PART) for side in value.split("x"))
     if name in MOST and isinstance(value, int):
         return min(value, MOST[name])
+    if name in DOUBLINGS and isinstance(value, int):  # what differs must differ, for laws compare
+        least = DOUBLINGS[name]
+        return max(least, least + round(math.log2(value / least)))
     if name in (*PIXELS, *LENGTHS) and not isinstance(value, bool):
         if isinstance(value, list | tuple):
             return type(value)(smaller(name, one) for one in value)
