@@ -34,6 +34,18 @@ def test_device_and_dtype_have_one_place(tmp_path, monkeypatch):
         load_profile("x", tmp_path)
 
 
+def test_taught_prompts_are_names_or_files_wherever_one_stands(tmp_path, monkeypatch):
+    """A notebook's folder is not the root, which a file in the profile is written from."""
+    (tmp_path / "profiles").mkdir()
+    said = "prompts: {single: toybox-single, class: build/c.safetensors}"
+    (tmp_path / "profiles/x.yml").write_text(said)
+    (tmp_path / "profiles/y.yml").write_text("device: cpu")
+    monkeypatch.chdir("/")
+    found = load_profile("x", tmp_path).prompts()
+    assert found == {"single": "toybox-single", "class": str(tmp_path / "build/c.safetensors")}
+    assert load_profile("y", tmp_path).prompts() == {}
+
+
 def test_a_profiles_dtype_is_named_in_what_a_method_is_called(tiny_diffuser):
     env = Env(models={"toybox": tiny_diffuser}, dtype="bfloat16")
     found = methods.load("dift", "toybox", env=env)

@@ -14,7 +14,7 @@ from typing import Any
 from corrlib import methods
 
 PART = 4  # pictures are so many times smaller a side
-PIXELS = ("size", "sd_side", "crop", "load")
+PIXELS = ("size", "crop", "load")
 LENGTHS = ("grid", "pca", "sigma")
 MOST = {"steps": 2, "ensemble": 2, "at_once": 4, "draws": 3}
 DOUBLINGS = {"embeddings": 1, "crops": 4}  # from here on one more for twice as many
@@ -40,6 +40,8 @@ def smaller(name: str, value: Any) -> Any:
         return value // PART if isinstance(value, int) else value
     if name == "positions" and not isinstance(value, str):  # of steps, counted from the first
         return type(value)(round(one * (WALK - 1) / (WALK_BEFORE - 1)) for one in value)
+    if name == "sd_side":  # crops begin on cells of 64 pixels, in the whole as in the small
+        return 64 * math.ceil(value / PART / 64)
     if name == "dino_side":
         return 14 * max(1, value // 14 // PART)
     return value
