@@ -84,10 +84,14 @@ class Run:
 
     def table(self, frame: Any, name: str, digits: int = 1) -> Any:
         """Write a pandas table as CSV with `digits` decimals and return it; pages include the file,
-        so nothing is typed twice.
+        so nothing is typed twice. Of a table without a row there is no file, and pages say that it
+        was not run.
         """
         _check(name)
         folder = _folder(self.profile.build("tables", self.name))
+        if not len(frame):
+            (folder / f"{name}.csv").unlink(missing_ok=True)
+            return frame
         index = frame.index.name is not None or frame.index.nlevels > 1
         _write(
             folder / f"{name}.csv",

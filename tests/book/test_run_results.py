@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pandas as pd
 import yaml
 
 from book import narrow_figures
@@ -26,6 +27,16 @@ def test_claims_are_judged_written_and_said(profile, tmp_path):
     assert verdicts["verdict"].tolist() == ["holds"] and run.values["law_noise"] == "holds"
     written = (tmp_path / "build/toybox/tables/03_dift/laws_in_parts.csv").read_text()
     assert written.splitlines()[1] == "noise helps,noise - none,3.0,1.0,5.0,holds"
+
+
+def test_a_table_without_rows_is_not_run(profile):
+    """Not even where there was one before."""
+    run, path = book.Run("03_dift", profile), profile.build("tables/03_dift/x.csv")
+    for rows, there in (([1.234], True), ([], False)):
+        run.table(pd.DataFrame({"pck": rows}), "x")
+        assert path.exists() == there
+    run.table(pd.DataFrame({"pck": [1.234]}), "x")
+    assert path.read_text() == "pck\n1.2\n"
 
 
 def test_phones_are_shown_the_file_for_narrow_pages():

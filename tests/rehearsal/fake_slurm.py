@@ -37,13 +37,13 @@ import sys
 if "--name" in " ".join(sys.argv):
     print(open({ended!r}).read(), end="")
 else:
-    print("an_account")
+    print("a_ACCOUNT")
 """,
     "squeue": "",
     "scontrol": "",
     "scancel": "",
-    "sinfo": "print('a_partition')",
-    "sacctmgr": "print('an_account')",
+    "sinfo": "print('a_PARTITION')",
+    "sacctmgr": "print('a_ACCOUNT')",
 }
 
 

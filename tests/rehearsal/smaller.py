@@ -105,6 +105,8 @@ def smaller_profile(settings: dict[str, Any], name: str, old: str) -> dict[str, 
         study["block"] = min(2, study.get("block", 1))
         study["limit"] = min(2 * study["block"] + 2, study.get("limit", PAIRS))
         study["points"] = min(2, study.get("points", 2))
+        if "challenges" in study:  # all kinds of one category
+            study["challenges"] = {"each": 1, "categories": ["horse"]}
         study |= {key: smaller(key, study[key]) for key in ("draws",) if key in study}
         study |= {key: smaller_settings(study[key]) for key in ("set",) if key in study}
         if "trials" in study:
