@@ -6,7 +6,7 @@ from pathlib import Path
 
 ASSETS = Path(__file__).parents[1] / "assets" / "toybox"
 CASES = (*range(1, 7), "pascal")  # of the paper's ablation, and taught on PF-Pascal
-STARTS = ("ids", "empty", "object", "uniform")  # what Single begins from
+STARTS = ("ids", "empty", "object")  # what Single begins from
 HEADS = {  # by the name that stands for it: its file
     "toybox": "hyperfeatures/multi-step/head.safetensors",
     "toybox-one-step": "hyperfeatures/one-step/head.safetensors",
