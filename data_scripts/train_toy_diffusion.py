@@ -28,7 +28,7 @@ from corrlib.cli import add_debug, answer
 from corrlib.storage.outputs import claim_folder
 from corrlib.toybox.things import CATEGORIES
 from data_scripts.toytrain import latents, pool, run, vae
-from data_scripts.toytrain.begin import begin
+from data_scripts.toytrain.begin import autoencoder_of, begin
 from data_scripts.toytrain.diffusion import Recipe
 
 
@@ -53,6 +53,14 @@ def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
         type=Path,
         help="begin with the weights of another run's --out (of smaller pictures, say), or of an "
         "exported pipeline",
+    )
+    parser.add_argument(
+        "--autoencoder",
+        type=Path,
+        help="take the autoencoder and the tokenizer of an exported pipeline, and train the rest",
+    )
+    parser.add_argument(
+        "--seed", type=int, default=0, help="of the U-Net's first weights, order and noise"
     )
     parser.add_argument(
         "--images", type=int, default=120_000, help="pictures that the U-Net sees in all"
@@ -132,8 +140,15 @@ def work(args: argparse.Namespace) -> None:
         pool.render_chunks(args.out, args.chunks, args.image, device=args.device, shard=shard)
     if args.begin:
         begin(args.begin, args.out)
+    if args.autoencoder and not (args.out / "vae.pt").exists():
+        autoencoder_of(args.autoencoder, args.out)
     recipe = Recipe(
-        images=args.images, batch=args.batch, rate=args.rate, cooldown=args.cooldown, ema=args.ema
+        images=args.images,
+        batch=args.batch,
+        rate=args.rate,
+        cooldown=args.cooldown,
+        ema=args.ema,
+        seed=args.seed,
     )
     if args.stage == "record":
         trainer = run.trainer_of(args.out, recipe, args.image, args.device)

@@ -15,13 +15,13 @@ correspondence was ever shown to it. Weights are stored in half precision.
 | | |
 | --- | --- |
 | parts | {parts} |
-| data | {pool:,} rendered pictures of {pixels} pixels, eighteen categories, drawn and captioned by `corrlib/toybox` (seed {seed}); the data set's own toys are not among them |
+| data | {pool:,} rendered pictures of {pixels} pixels, eighteen categories, drawn and captioned by `corrlib/toybox` (seed 0); the data set's own toys are not among them |
 | autoencoder | {vae_steps:,} steps of {vae_batch} crops of {crop} x {crop}; keeps {vae:.1f} % of the pictures' variance ({psnr:.1f} dB) in 4 numbers a 4 x 4 patch; PCA keeps {pca_4:.1f} % in 4, {pca_6:.1f} % in 6 and {pca_8:.1f} % in 8 |
 | U-Net and text encoder | {images_seen:,} pictures seen in {steps:,} steps of {batches}, AdamW at {rate:g} with {warmup} steps of warm-up and a linear fall over the last {cooldown:.0%}; velocity prediction, SD's betas, Min-SNR weights (gamma {gamma:g}), captions dropped {dropout:.0%}, averaged weights ({ema}) |
-| seed | {seed} |
+| seed of the U-Net | {seed} |
 | hardware | {hardware}; torch {torch} |
 | time | {hours:.1f} hours for the U-Net, {vae_minutes:.0f} minutes for the autoencoder, on a machine that did other work too |
-| train it again | `python data_scripts/train_toy_diffusion.py --out build/train` |
+| train it again | `python data_scripts/train_toy_diffusion.py --out build/train{options}` |
 | licence | MIT |
 
 ![Loss and DIFT's accuracy on validation pairs while it trained](training.png)
@@ -68,6 +68,7 @@ def write_card(folder: Path, sizes: dict[str, int]) -> None:
     )
     text = CARD.format(
         **recipe,
+        options=f" --seed {recipe['seed']}" if recipe["seed"] else "",
         batches=batches,
         pixels=pixels,
         steps=record["steps"],

@@ -12,7 +12,7 @@ from data_scripts import (
     train_toy_dino,
 )
 from data_scripts.toytrain import checkpoint, export, latents, models, pool
-from data_scripts.toytrain.begin import begin
+from data_scripts.toytrain.begin import autoencoder_of, begin
 from data_scripts.toytrain.diffusion import Latents, Recipe, Trainer, due_after
 
 RECIPE = Recipe(images=64, batch=4, warmup=2, rate=1e-3)
@@ -173,6 +173,17 @@ def test_a_run_begins_with_an_exported_model(data, tmp_path):
     assert second.rate() == pytest.approx(RECIPE.rate / 2 / 100)  # warms up again, at the end
     with pytest.raises(SystemExit, match="neither the --out of a run"):
         begin(tmp_path / "nothing", tmp_path / "elsewhere")
+
+
+def test_a_run_may_take_the_autoencoder_alone(tmp_path):
+    export_of(tmp_path / "model", make_trainer())
+    (tmp_path / "out").mkdir()
+    record = autoencoder_of(tmp_path / "model", tmp_path / "out")
+    assert record["images_seen"] == 64 and latents.scale_of(tmp_path / "out") == 0.25
+    assert checkpoint.load(tmp_path / "out/vae.pt", "cpu")["vae"]
+    assert not (tmp_path / "out/diffusion.pt").exists()  # the U-Net begins at nothing
+    with pytest.raises(SystemExit, match="corrlib/assets/toybox/diffusion for one"):
+        autoencoder_of(tmp_path, tmp_path / "out")
 
 
 def test_latents_are_encoded_chunk_by_chunk(tmp_path, monkeypatch):
