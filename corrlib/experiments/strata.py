@@ -90,6 +90,16 @@ def own_and_other(table: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     return home.reset_index().assign(pair=other["pair"]), other
 
 
+def same_points(
+    tables: Mapping[str, pd.DataFrame], others: Mapping[str, pd.DataFrame]
+) -> dict[str, pd.DataFrame]:
+    """Of each table that `others` has by the same name: the rows whose pair and keypoint the other
+    has, so that keypoints and the surface points in their place are as many of each pair.
+    """
+    keys = ["pair", "keypoint"]
+    return {name: tables[name].merge(others[name][keys]) for name in tables if name in others}
+
+
 def _hash(text: str) -> bytes:
     return hashlib.sha256(text.encode()).digest()
 

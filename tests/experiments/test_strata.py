@@ -9,7 +9,7 @@ import pytest
 import torch
 from conftest import picture_view
 
-from corrlib.experiments.strata import balanced, by_view, mix, own_and_other
+from corrlib.experiments.strata import balanced, by_view, mix, own_and_other, same_points
 from corrlib.types import Pair
 
 
@@ -106,3 +106,12 @@ def test_the_same_questions_in_the_own_category_and_in_others():
     assert home["distance_px"].tolist() == [0, 1, 0, 1]
     with pytest.raises(KeyError):
         own_and_other(table[table["target_image"] != "cat/2"].assign(pair="p"))
+
+
+def test_the_same_points_of_two_sets_of_tables():
+    rows = [("a", "nose", 1.0), ("a", "tail", 2.0), ("b", "nose", 3.0)]
+    clicked = pd.DataFrame(rows, columns=["pair", "keypoint", "distance_px"])
+    surface = clicked.iloc[[2, 0]].assign(distance_px=9.0)
+    found = same_points({"one": clicked, "alone": clicked}, {"one": surface, "x": surface})
+    assert list(found) == ["one"]
+    assert found["one"]["distance_px"].tolist() == [1.0, 3.0]  # the first's rows, in its order
