@@ -7,7 +7,8 @@ import resource
 import statistics
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,19 @@ import torch
 REPEATS = (
     5  # of our side within one paired run: a few milliseconds are too short to be measured once
 )
+
+
+@contextmanager
+def on_threads(count: int) -> Iterator[int]:
+    """torch on `count` threads inside, and on as many as before afterwards: that number is what is
+    given.
+    """
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield before
+    finally:
+        torch.set_num_threads(before)
 
 
 def paired_seconds(
@@ -27,16 +41,12 @@ def paired_seconds(
     Seconds are the processor's, with one thread, so that other work on the machine does not decide
     the result.
     """
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
+    with on_threads(1):
         ours()
         pairs = [
             (statistics.median(_seconds(ours) for _ in range(REPEATS)), _seconds(plain))
             for _ in range(runs)
         ]
-    finally:
-        torch.set_num_threads(threads)
     mine, theirs = zip(*pairs, strict=True)
     return (
         statistics.median(mine),

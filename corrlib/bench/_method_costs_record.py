@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from corrlib.backbones.skeletons import multiply_adds
 from corrlib.bench._clock import Clock
+from corrlib.bench._measure import on_threads
 from corrlib.experiments.evaluate import ask, content_of, described
 from corrlib.experiments.profiles import Profile
 from corrlib.experiments.records import Recipe, Tolerance
@@ -88,7 +88,7 @@ def counted(profile: Profile, study: Mapping[str, Any], trial: str) -> dict[str,
     method = opened.load(trial)
     ask(method, first, opened.seed)
     # attention written out: fused, it is not counted
-    with sdpa_kernel(SDPBackend.MATH):
+    with on_threads(1), sdpa_kernel(SDPBackend.MATH):
         return {"multiply_adds": multiply_adds(lambda: ask(method, second, opened.seed))}
 
 
@@ -98,15 +98,16 @@ def timed(profile: Profile, study: Mapping[str, Any], trial: str) -> dict[str, f
     """
     opened, (first, _, *rest) = _begun(profile, study)
     method, clock = opened.load(trial), Clock(device=opened.env.device)
-    ask(method, first, opened.seed)
     seconds, again = [], []
-    for pair in rest:
-        begin = clock.now()
-        ask(method, pair, opened.seed)
-        middle = clock.now()
-        ask(method, pair, opened.seed)
-        seconds.append(middle - begin)
-        again.append(clock.now() - middle)
+    with on_threads(1):
+        ask(method, first, opened.seed)
+        for pair in rest:
+            begin = clock.now()
+            ask(method, pair, opened.seed)
+            middle = clock.now()
+            ask(method, pair, opened.seed)
+            seconds.append(middle - begin)
+            again.append(clock.now() - middle)
     return {"seconds": statistics.median(seconds), "again": statistics.median(again)}
 
 
@@ -116,7 +117,6 @@ def _opened(profile: Profile, study: Mapping[str, Any]) -> Study:
 
 
 def _begun(profile: Profile, study: Mapping[str, Any]) -> tuple[Study, list[Pair]]:
-    torch.set_num_threads(1)
     opened = _opened(profile, study)
     points = opened.few.get("points", POINTS)
     pairs = [opened.pairs[i] for i in apart(opened.pairs, points)]

@@ -15,7 +15,7 @@ from corrlib import methods
 from corrlib.backbones.diffusion import Diffuser
 from corrlib.backbones.skeletons import skeleton
 from corrlib.bench import benchmark
-from corrlib.bench._measure import paired_peak_mib
+from corrlib.bench._measure import on_threads, paired_peak_mib
 from corrlib.bench._straightforward_hyperfeatures import Straightforward
 from corrlib.coords import Points
 from corrlib.methods.base import Env, FeatureMethod
@@ -113,9 +113,7 @@ def bench_hyperfeatures(
     processor's on one thread. `peak_mib` is what a pair adds to the loaded model's memory, the
     network's own included; `features_mib` what its features take by count.
     """
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
+    with on_threads(1):
         settings = methods.settings(
             "hyperfeatures", "toybox", steps=steps, positions=tuple(positions)
         )
@@ -142,8 +140,6 @@ def bench_hyperfeatures(
         mib, plain_mib, memory_ratio = paired_peak_mib(
             *(partial(_prepared, how, settings) for how in ("ours", "straightforward")), memory_runs
         )
-    finally:
-        torch.set_num_threads(threads)
     pair = median(seconds for seconds, _ in theirs)
     held, plain_held = _held_mib(settings, diffuser)
     differences = torch.cat(apart)

@@ -16,6 +16,7 @@ from corrlib import methods
 from corrlib.backbones.diffusion import Diffuser
 from corrlib.bench import benchmark
 from corrlib.bench._clock import Clock, machine
+from corrlib.bench._measure import on_threads
 from corrlib.bench._straightforward_prompts import Straightforward
 from corrlib.bench.prompt_optimization import REUSES, settings_of, toys
 from corrlib.coords import Points
@@ -73,9 +74,7 @@ def bench_prompt_cost(
     point of the source) and `a match` (what every match takes). `unit`: seconds of one step, one
     crop, one read-out and one encoded crop of a sample, fitted to the sweep.
     """
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
+    with on_threads(1):
         diffuser = Diffuser.load(model, device=device)
         (source, *targets), where = toys(1 + runs, max(points, places))
         settings = settings_of(
@@ -96,8 +95,6 @@ def bench_prompt_cost(
         if "distilled" in methods.list():
             others.append(_features("distilled", diffuser, source, targets, where[:places]))
         place = machine(device)
-    finally:
-        torch.set_num_threads(threads)
     ways = {"straightforward": plain, "ours": ours}
     return {
         "command": COMMAND,

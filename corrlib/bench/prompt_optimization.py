@@ -9,12 +9,10 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-import torch
-
 from corrlib import methods
 from corrlib.backbones.diffusion import Diffuser
 from corrlib.bench import benchmark
-from corrlib.bench._measure import paired_peak_mib
+from corrlib.bench._measure import on_threads, paired_peak_mib
 from corrlib.bench._straightforward_prompts import Straightforward
 from corrlib.coords import Points
 from corrlib.methods.base import Env
@@ -86,9 +84,7 @@ def _pairs(
     far the answers lie apart.
     """
     rows, differences = [], []
-    before = torch.get_num_threads()
-    torch.set_num_threads(threads)
-    try:
+    with on_threads(threads):
         for run, target in enumerate(targets):
             one = run % len(places)
             mine, answers = _seconds(
@@ -100,8 +96,6 @@ def _pairs(
             )
             differences.append(float((answers[one] - wanted[0]).norm()))
             rows.append((mine / len(places), plain))
-    finally:
-        torch.set_num_threads(before)
     return rows, differences
 
 
@@ -147,9 +141,7 @@ def bench_prompt_optimization(
     sample. Memory is what a batch adds to the loaded model: all points and embeddings of ours, one
     embedding of one point there.
     """
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
+    with on_threads(1) as threads:
         diffuser = Diffuser.load(model)
         (source, *targets), places = toys(1 + max(reuses, runs), points)
         settings = settings_of(model, len(places), steps=steps, embeddings=embeddings, crops=crops)
@@ -167,8 +159,6 @@ def bench_prompt_optimization(
             partial(_prepared, how, settings, points) for how in ("ours", "straightforward")
         )
         mib, plain_mib, memory_ratio = paired_peak_mib(*prepared, memory_runs)
-    finally:
-        torch.set_num_threads(threads)
     return {
         "model": model,
         "weights": diffuser.fingerprint,

@@ -17,7 +17,7 @@ from corrlib.backbones.noised_pass import Layer
 from corrlib.bench import _straightforward_sd4match as plain
 from corrlib.bench import benchmark
 from corrlib.bench._activations import Activations
-from corrlib.bench._measure import paired_peak_mib
+from corrlib.bench._measure import on_threads, paired_peak_mib
 from corrlib.bench.sd_dino import network, pairs_of, toys
 from corrlib.heads.bank import Item
 from corrlib.heads.prompt_training import PromptFit
@@ -99,9 +99,7 @@ def bench_sd4match(
     pairs of `images` pictures, eight noises each, from the first pixel. Seconds are the
     processor's on one thread; each ratio is the median of `runs`, the two ways in turn.
     """
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
+    with on_threads(1):
         fit = PromptFit(pairs=pairs, at_once=pairs)
         lesson, prompts, items, env = _lesson(model, layer, images, fit)
         few = items[:pairs]
@@ -118,8 +116,6 @@ def bench_sd4match(
             *(partial(_prepared, how, model, layer, again) for how in ("ours", "straightforward")),
             memory_runs,
         )
-    finally:
-        torch.set_num_threads(threads)
     gradients = [(a[1] - b[1]).norm().item() / b[1].norm().item() for a, b in steps]
     losses = [abs(a[0] - b[0]) / abs(b[0]) for a, b in steps]
     apart = max(found["largest_difference_px"] for found in tested)

@@ -18,6 +18,7 @@ from corrlib.backbones.diffusion import Diffuser
 from corrlib.backbones.vit import ViT
 from corrlib.backbones.vit_weights import locate
 from corrlib.bench import benchmark
+from corrlib.bench._measure import on_threads
 from corrlib.bench._straightforward_sd_dino import PARTS, Straightforward
 from corrlib.coords import Points
 from corrlib.methods.base import Env
@@ -115,9 +116,7 @@ def bench_sd_dino(
     of queries that both answer alike; `same_answer` says that both PCKs, in percent on the same
     queries, differ by less than a point.
     """
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
+    with on_threads(1):
         settings = settings_of(model)
         diffuser = Diffuser.load(model)
         vit, named = network(settings.dino, settings.positions)
@@ -136,8 +135,6 @@ def bench_sd_dino(
         ]
         method = _load(env, settings)
         ours = [_timed(lambda p=p: method(*_views(made, p), p.queries).points) for p in pairs]
-    finally:
-        torch.set_num_threads(threads)
     plain_seconds = statistics.mean(seconds for seconds, _ in theirs)
     alone = statistics.median(seconds for seconds, _ in single)
     together = sum(seconds for seconds, _ in ours)
