@@ -52,14 +52,6 @@ MODELS = {
         asset="toybox/diffusion",
         remake="python data_scripts/train_toy_diffusion.py",
     ),
-    # another seed, a third of the length: what a second training changes
-    "toybox-second": Model(
-        "toybox-second",
-        96,
-        0.04,
-        asset="toybox/second",
-        remake="python data_scripts/train_toy_diffusion.py --seed 1",
-    ),
     "sd2-1": Model(
         "sd2-1",
         768,

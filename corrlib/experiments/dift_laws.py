@@ -6,14 +6,13 @@ they are tested on.
 Whatever a claim calls the best is chosen on validation pairs and compared on test pairs.
 """
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import partial
 
 import pandas as pd
 
-from corrlib.experiments.laws import Comparison, Law, best, compare, contrast
-from corrlib.metrics import pck
+from corrlib.experiments.laws import Comparison, best, compare, contrast
 
 MODERATE = 0.2, 0.8  # noise shares between these are moderate
 
@@ -68,83 +67,6 @@ def comparisons(
         "prompt": helps(knobs.standard, knobs.silent, "the prompt"),
         "size": [_beats(knobs.native, n, knobs.sizes, "{} pixels", **how) for n in halves],
     }
-
-
-def of_trials(
-    validation: Mapping[str, pd.DataFrame],
-    test: Mapping[str, pd.DataFrame],
-    *,
-    layer: str,
-    timestep: int,
-    native: int,
-    alpha: float = 0.1,
-) -> Knobs:
-    """The knobs of two studies whose trials are named "LAYER@T", "clean-T", "size-SIDE", "base" and
-    "prompt-none".
-    """
-    cells, clean = _by_cell(test), _numbered(test, "clean")
-    tried = pd.Series({cell: pck(t, alpha=alpha) for cell, t in _by_cell(validation).items()})
-    tried_clean = {t: pck(of, alpha=alpha) for t, of in _numbered(validation, "clean").items()}
-    by_t = {t: table for (name, t), table in cells.items() if name == layer}
-    layers = {name for name, _ in cells}
-    everywhere = [t for t in by_t if all((name, t) in cells for name in layers)]
-    blocks = {cell: table for cell, table in cells.items() if cell[1] in everywhere}
-    single = by_t[timestep]
-    return Knobs(
-        tried,
-        pd.Series(tried_clean),
-        blocks,
-        dict(sorted(by_t.items())),
-        clean,
-        test["base"],
-        single,
-        test["prompt-none"],
-        {**_numbered(test, "size"), native: single},
-        layer,
-        timestep,
-        native,
-    )
-
-
-def only(knobs: Knobs, pairs: Iterable[str]) -> Knobs:
-    """The same, of the test pairs in `pairs` alone."""
-    wanted = set(pairs)
-
-    def of(table: pd.DataFrame) -> pd.DataFrame:
-        return table[table["pair"].isin(wanted)]
-
-    many = {
-        name: {key: of(table) for key, table in getattr(knobs, name).items()}
-        for name in ("by_cell", "by_t", "clean", "sizes")
-    }
-    one = {name: of(getattr(knobs, name)) for name in ("standard", "single", "silent")}
-    return replace(knobs, **many, **one)
-
-
-def side_by_side(runs: Mapping[str, Mapping[str, list[Comparison]]]) -> pd.DataFrame:
-    """One row a law and run, a law's rows together: what decided it, with its interval in points,
-    and the verdict.
-    Columns run, law, comparison, difference, low, high, verdict.
-    """
-    rows = []
-    for key in next(iter(runs.values())):
-        for run, found in runs.items():
-            law = Law(key, found[key])
-            value, low, high = law.deciding.interval
-            rows.append((run, key, law.deciding.text, value, low, high, law.verdict))
-    names = ["run", "law", "comparison", "difference", "low", "high", "verdict"]
-    return pd.DataFrame(rows, columns=names)
-
-
-def _by_cell(trials: Mapping[str, pd.DataFrame]) -> dict[tuple[str, int], pd.DataFrame]:
-    named = {name: name.split("@") for name in trials if "@" in name}
-    return {(layer, int(t)): trials[name] for name, (layer, t) in named.items()}
-
-
-def _numbered(trials: Mapping[str, pd.DataFrame], knob: str) -> dict[int, pd.DataFrame]:
-    """The tables of trials "KNOB-NUMBER" by their number, rising."""
-    found = {name: t for name, t in trials.items() if name.startswith(f"{knob}-")}
-    return dict(sorted((int(name.split("-")[1]), table) for name, table in found.items()))
 
 
 def _beats(a, b, tables, name="{}", **how) -> Comparison:

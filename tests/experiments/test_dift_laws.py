@@ -2,12 +2,16 @@
 and each verdict is the one that the tables were made for.
 """
 
+from dataclasses import replace
+from itertools import count
+
 import numpy as np
 import pandas as pd
 import pytest
 
-from corrlib.experiments.dift_laws import comparisons, of_trials, only, side_by_side
+from corrlib.experiments.dift_laws import Knobs, comparisons
 from corrlib.experiments.laws import Law
+from corrlib.metrics import pck
 
 LAYERS = [f"up_blocks.{i}" for i in range(4)]
 TIMES = (1, 51, 261, 801)
@@ -28,18 +32,17 @@ def answers(right: float, seed: int = 0) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def trials(split: int) -> dict[str, pd.DataFrame]:
-    """A study's tables: the third block best, moderate t best, noise better than none."""
+def scored(split: int) -> dict[str, dict]:
+    """One split's answers: the third block best, moderate t best, noise better than none."""
     moved = {1: -3, 51: 0, 261: -0.2, 801: -4}  # by the timestep
-    cells = {
-        f"{layer}@{t}": CORRECT[layer] + moved[t]
-        for layer in LAYERS
-        for t in TIMES
-        if layer == "up_blocks.2" or t in (51, 261)
+    cells = {(layer, t): CORRECT[layer] + moved[t] for layer in LAYERS for t in TIMES}
+    rights = {"cells": cells, "clean": {1: 4, 51: 5, 261: 3}, "sizes": {48: 4, 192: 3}}
+    rights["single"] = {"standard": 7.4, "silent": 7.2}
+    seeds = count(100 * split)
+    return {
+        name: {key: answers(right, next(seeds)) for key, right in of.items()}
+        for name, of in rights.items()
     }
-    cells |= {"clean-1": 4, "clean-51": 5, "clean-261": 3, "base": 7.4, "prompt-none": 7.2}
-    cells |= {"size-48": 4, "size-192": 3}
-    return {name: answers(right, 100 * split + i) for i, (name, right) in enumerate(cells.items())}
 
 
 SHARE = {1: 0.03, 51: 0.3, 261: 0.6, 801: 0.95}.__getitem__
@@ -47,14 +50,22 @@ SHARE = {1: 0.03, 51: 0.3, 261: 0.6, 801: 0.95}.__getitem__
 
 @pytest.fixture(scope="module")
 def knobs():
-    return of_trials(trials(0), trials(1), layer="up_blocks.2", timestep=51, native=96)
-
-
-def test_trials_become_knobs_by_their_names(knobs):
-    assert list(knobs.by_t) == list(TIMES) and list(knobs.clean) == [1, 51, 261]
-    assert {t for _, t in knobs.by_cell} == {51, 261}  # those that every block was read at
-    assert len(knobs.by_cell) == 8 and sorted(knobs.sizes) == [48, 96, 192]
-    assert knobs.single is knobs.by_t[51] is knobs.sizes[96]
+    validation, test = scored(0), scored(1)
+    by_t = {t: test["cells"]["up_blocks.2", t] for t in TIMES}
+    return Knobs(
+        tried=pd.Series({cell: pck(table) for cell, table in validation["cells"].items()}),
+        tried_clean=pd.Series({t: pck(table) for t, table in validation["clean"].items()}),
+        by_cell={cell: t for cell, t in test["cells"].items() if cell[1] in (51, 261)},
+        by_t=by_t,
+        clean=test["clean"],
+        standard=test["single"]["standard"],
+        single=by_t[51],
+        silent=test["single"]["silent"],
+        sizes={**test["sizes"], 96: by_t[51]},
+        layer="up_blocks.2",
+        timestep=51,
+        native=96,
+    )
 
 
 def test_each_law_says_what_the_tables_were_made_for(knobs):
@@ -73,16 +84,6 @@ def test_the_best_is_chosen_on_validation(knobs):
     """A timestep that is best on test pairs only is not taken."""
     turned = knobs.tried.copy()
     turned["up_blocks.2", 261] = 99.0
-    found = comparisons(type(knobs)(**{**vars(knobs), "tried": turned}), SHARE)
+    found = comparisons(replace(knobs, tried=turned), SHARE)
     assert found["peak"][0].text == "t = 261 - t = 1"
     assert found["layer"][0].text.startswith("up_blocks.2 at t = 261")
-
-
-def test_two_runs_side_by_side_on_the_same_pairs(knobs):
-    few = only(knobs, knobs.standard["pair"].unique()[:20])
-    assert few.standard["pair"].nunique() == few.clean[1]["pair"].nunique() == 20
-    assert few.timestep == 51 and len(few.by_cell) == 8
-    table = side_by_side({"one": comparisons(knobs, SHARE), "two": comparisons(few, SHARE)})
-    assert list(table["run"]) == ["one", "two"] * 6 and list(table["law"][:2]) == ["layer"] * 2
-    wide = table["high"] - table["low"]
-    assert wide[1::2].mean() > wide[::2].mean()  # fewer pairs tell less
