@@ -184,7 +184,7 @@ def _from_file(path: Path) -> Entry:
             return entry(name)
     try:
         text = path.read_text(encoding="utf-8")
-        compile(text, path, "exec")  # before its text is looked at: a slip of the pen is called one
+        code = compile(text, path, "exec")  # before its text is looked at: a slip is called one
     except SyntaxError as error:
         raise ValueError(f"{error.filename}, line {error.lineno}: {error.msg}") from error
     except ValueError as error:  # not text
@@ -205,7 +205,9 @@ def _from_file(path: Path) -> Entry:
     spec = importlib.util.spec_from_file_location(module_name, path)
     module = sys.modules[module_name] = importlib.util.module_from_spec(spec)
     try:
-        spec.loader.exec_module(module)
+        # not by the spec's loader: Python's bytecode cache takes two texts of one size for the same
+        # when they are written within a second
+        exec(code, module.__dict__)
     except (Exception, SystemExit) as error:
         del sys.modules[module_name]
         rows = traceback.extract_tb(error.__traceback__)
