@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -59,7 +60,8 @@ def test_a_file_of_the_library_may_be_named_by_its_path():
     assert methods.source(str(path)) == methods.source("dift")
 
 
-def test_two_files_that_register_one_name_are_two_methods(tmp_path):
+def test_two_files_that_register_one_name_are_two_methods(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
     one, two = write(tmp_path / "x/own.py", number=1), write(tmp_path / "y/own.py", number=2)
     assert [methods.load(path).settings.number for path in (one, two, one)] == [1, 2, 1]
     assert methods.load(one).source != methods.load(two).source
