@@ -236,9 +236,10 @@ def setup(name: str, profile: str | Profile = "toybox", threads: int = 1) -> Run
         os.environ.setdefault(variable, value)
     if profile.get("offline", False):
         os.environ.setdefault("HF_HUB_OFFLINE", "1")
-    from corrlib.viz import style
+    from corrlib.viz import style, tables
 
     style.apply()
+    tables.show_tables_so()
     if (
         "ipykernel" in sys.modules
     ):  # PNG twice as dense as the page: sharp on every screen, and smaller than SVG around images

@@ -42,6 +42,7 @@ def verdict(low: Real, high: Real, above: Real = 0.0, below: Real = np.inf) -> s
 class Comparison:
     """A difference of PCKs in percentage points, plus the `margin` that was granted, with its
     interval, and between which ends it is claimed to lie (`above`, `below`); NaN was not run.
+    `unit` is what it is measured in, where that is something else.
     """
 
     text: str
@@ -50,6 +51,7 @@ class Comparison:
     pairs: int = 0
     above: float = 0.0
     below: float = np.inf
+    unit: str = "points"
 
     @property
     def verdict(self) -> str:

@@ -4,13 +4,16 @@ found = judged(known, {"noise": [laws.compare(...)]})   # laws by key; `known` i
 said(found, known)                                      # a paragraph each
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from corrlib.experiments.laws import NOT_RUN, Comparison, Law
+from corrlib.experiments.laws import DOES_NOT, NOT_RUN, Comparison, Law
+
+_VERDICTS = {DOES_NOT: "does not hold"}  # in a sentence
 
 
 def judged(
@@ -50,7 +53,8 @@ def said(laws: Mapping[str, Law], known: Mapping[str, Mapping[str, Any]]) -> str
     for key, law in laws.items():
         about = known[key]
         paragraphs.append(
-            f"**{law.text[:1].upper()}{law.text[1:]}: {law.verdict}.** Decided by {_numbers(law)}. "
+            f"**{law.text[:1].upper()}{law.text[1:]}: {_VERDICTS.get(law.verdict, law.verdict)}.** "
+            f"Decided by {_numbers(law)}. "
             f"{reading(law, about)} *{about['whose']}.* {about['where']}"
         )
     return "\n\n".join(paragraphs)
@@ -78,8 +82,12 @@ def table(laws: Mapping[str, Law], known: Mapping[str, Mapping[str, Any]]) -> pd
 
 
 def _numbers(law: Law) -> str:
+    """The deciding difference in words and numbers; a margin in it is taken out again, too."""
     part = law.deciding
     value, low, high = part.interval
+    what = part.text.replace(" - ", " minus ")
     if not np.isfinite(value):
-        return f"{part.text}, which was {NOT_RUN}"
-    return f"{part.text}: {value:+.1f} points, from {low:+.1f} to {high:+.1f}"
+        return f"{what}, which was {NOT_RUN}"
+    plain = f" (without the margin {value - part.margin:+.1f})" if part.margin else ""
+    said = f"{what}: {value:+.1f} {part.unit}, from {low:+.1f} to {high:+.1f}{plain}"
+    return re.sub(r"-(?=\d)", "−", said)

@@ -100,19 +100,20 @@ class Record:
         run, checked = self.run, self.checked
         kind = run["machine"]
         said = (
-            f"Record *{self.name}*: {len(self.table):,} rows, computed on {run['date']} in "
+            f"Record *{self.name}*: {len(self.table):,} rows, computed on {run['date']}"
             f"{_duration(run['seconds'])} ({kind['processor']}, torch {kind['torch']}). "
         )
         if checked is None:
             return said + "No part of it was computed again for this page."
-        blocks = f"{len(checked['blocks'])} of its {run['blocks']} blocks"
+        blocks = f"{len(checked['blocks'])} of its {run['blocks']} parts"
+        unit = " pixels" if "predicted_x" in self.table else ""
         kind = "the same kind of machine" if checked["same_machine"] else "another kind of machine"
         differ = (
             f"{checked['beyond']} of them differ" if checked["beyond"] else "none of them differs"
         )
         return said + (
             f"This build computed {blocks} again on {kind}, {checked['rows']} rows: {differ} by "
-            f"more than {checked['within']:g}."
+            f"more than {checked['within']:g}{unit}."
         )
 
 
@@ -257,8 +258,9 @@ def machine() -> dict[str, str]:
 
 def _duration(seconds: float | None) -> str:
     if seconds is None:
-        return "a time that was not kept"
-    return f"{seconds / 60:,.0f} minutes of one core" if seconds > 90 else f"{seconds:.0f} seconds"
+        return ""
+    spent = f"{seconds / 60:,.0f} minutes" if seconds > 90 else f"{seconds:.0f} seconds"
+    return f" in {spent} of one core"
 
 
 def _short(value: Any) -> str:

@@ -167,7 +167,9 @@ def law_plot(
     `laws` is a table (or a sequence of mappings) with columns law, difference, low, high and,
     unless it follows from the interval as in `verdict`, verdict: "holds", "does not" or "cannot
     tell". Where columns above and below are the two ends of a claim, the room between them is
-    shaded. A difference of NaN was not run. The first law is at the top.
+    shaded. A column margin says what is in a difference beside what was measured: it is taken out,
+    and a short line stands where the claim begins, in place of zero. A difference of NaN was not
+    run. The first law is at the top.
     """
     laws = pd.DataFrame(laws).reset_index(drop=True)
     ax.axvline(0, color=INK, linewidth=1)
@@ -177,14 +179,16 @@ def law_plot(
             continue
         says = row["verdict"] if "verdict" in laws else verdict(row["low"], row["high"])
         color, marker = VERDICTS[says]
+        margin = row.get("margin", 0.0)
         if np.isfinite(row.get("below", np.inf)):
             room = row["below"] - row["above"]
-            ax.barh(i, room, 0.6, row["above"], color=GREY, alpha=0.2, linewidth=0)
+            ax.barh(i, room, 0.6, row["above"] - margin, color=GREY, alpha=0.2, linewidth=0)
+        elif margin:
+            ax.plot([-margin, -margin], [i - 0.35, i + 0.35], color=INK, linewidth=2)
+        low, high = row["low"] - margin, row["high"] - margin
+        ax.plot([low, high], [i, i], color=color, linewidth=2.6, solid_capstyle="round")
         ax.plot(
-            [row["low"], row["high"]], [i, i], color=color, linewidth=2.6, solid_capstyle="round"
-        )
-        ax.plot(
-            row["difference"],
+            row["difference"] - margin,
             i,
             marker,
             color=color,

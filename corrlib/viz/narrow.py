@@ -4,8 +4,8 @@
         figure.savefig("layers-narrow.png")    # afterwards the figure is what it was
 
 Letters keep their size, so that they are read at 390 pixels without panning. Galleries with a title
-to each picture stand two or three a row; tables of pictures, whose rows and columns mean something,
-keep them.
+to each picture stand two or three a row, pairs of pictures one a row; tables of pictures, whose
+rows and columns mean something, keep them.
 """
 
 import textwrap
@@ -21,6 +21,8 @@ from matplotlib.legend import Legend
 WIDTH = 3.6  # inches
 ACROSS = 3  # pictures of a gallery in a row, at most
 LABEL = 16  # letters of a tick's label in a line; longer ones are wrapped
+SENTENCE = 24  # the same, where a label is a sentence
+PAIR = 1.5  # a picture so much wider than high shows a pair: it takes a row
 LINE = 42  # letters of a title across the whole page
 
 
@@ -33,10 +35,13 @@ def narrowed(figure: Figure, width: float = WIDTH) -> Iterator[Figure]:
         panels = [ax for ax in figure.axes if ax.get_subplotspec() is not None]
         rows, columns = _shape(panels)
         height = old[1] * width / old[0] if all(map(_picture, panels)) else old[1]
-        if columns > 1 and any(not _picture(ax) for ax in panels):
+        if columns > 1 and any(not _picture(ax) or ax.get_legend() for ax in panels):
             across = 2 if sum(map(_picture, panels)) > 2 else 1
             tall = [_height(ax, old, width / across) for ax in panels]
             height, columns = _stack(figure, panels, across, tall, undo), across
+        elif columns > 1 and all(_named(ax) and _ratio(ax) > PAIR for ax in panels):
+            tall = [_height(ax, old, width) for ax in panels]
+            height, columns = _stack(figure, panels, 1, tall, undo), 1
         elif columns > ACROSS and panels and all(_named(ax) for ax in panels):
             across = ACROSS if len(panels) % 2 else 2 + (len(panels) > 4)
             tall = [_height(ax, old, width / across) for ax in panels]
@@ -57,6 +62,12 @@ def _picture(ax: Axes) -> bool:
     return bool(ax.images) and not len(ax.get_xticks()) and not len(ax.get_yticks())
 
 
+def _ratio(ax: Axes) -> float:
+    """Width of what an axes shows, in its height."""
+    x, y = np.abs(np.diff(ax.get_xlim())), np.abs(np.diff(ax.get_ylim()))
+    return float((x / y).item())
+
+
 def _named(ax: Axes) -> bool:
     return _picture(ax) and bool(ax.get_title() or ax.get_xlabel()) and not ax.get_ylabel()
 
@@ -72,9 +83,9 @@ def _height(ax: Axes, size: tuple[float, float], width: float) -> float:
     """Inches of a panel that is to be `width` wide: of a picture in proportion, of a chart as
     before.
     """
-    if ax.images and _picture(ax):
-        x, y = np.abs(np.diff(ax.get_xlim())), np.abs(np.diff(ax.get_ylim()))
-        return float(width * (y / x).item()) + 0.3
+    if _picture(ax):
+        lines = len(ax.get_title().split("\n")) + (ax.get_legend() is not None)
+        return width / _ratio(ax) + 0.3 * lines
     spec = ax.get_subplotspec()
     ratios = spec.get_gridspec().get_height_ratios()
     return size[1] * sum(ratios[i] for i in spec.rowspan) / sum(ratios)
@@ -148,12 +159,15 @@ def _break_title(ax: Axes, letters: int, undo: ExitStack) -> None:
 def _wrap(ax: Axes, undo: ExitStack) -> float:
     """Break long labels at a chart's left side; returns the inches that are needed for it."""
     labels = [label.get_text() for label in ax.get_yticklabels()]
-    if _picture(ax) or max(map(len, labels), default=0) <= LABEL:
+    long = max((len(label) for label in labels if "$" not in label), default=0)
+    if _picture(ax) or long <= LABEL:
         return 0.0
     places, size = ax.get_yticks(), ax.get_yticklabels()[0].get_fontsize()
     undo.callback(ax.set_yticks, places, labels, fontsize=size)
-    broken = [textwrap.fill(" ".join(label.split()), LABEL) for label in labels]
+    letters = SENTENCE if long > 2 * SENTENCE else LABEL
+    broken = [textwrap.fill(" ".join(label.split()), letters) for label in labels]
     ax.set_yticks(places, broken, fontsize=min(size, 9))
-    lines = sum(text.count("\n") + 1 for text in broken)
+    # rows are of one height: that of the label with the most lines
+    lines = len(labels) * max(text.count("\n") + 1 for text in broken)
     have = ax.figure.get_size_inches()[1] * ax.get_position().height
     return max(0.0, lines * 0.15 + 0.1 * len(labels) - have)

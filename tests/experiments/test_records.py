@@ -38,7 +38,7 @@ def test_a_record_says_where_it_comes_from(tmp_path):
     checked.write_text(json.dumps(records.check(recipe(), tmp_path / "tiny", 2)))
     line = Record.open(tmp_path / "tiny", checked).line()
     assert (
-        "2 of its 6 blocks again on the same kind of machine, 6 rows: none of them differs" in line
+        "2 of its 6 parts again on the same kind of machine, 6 rows: none of them differs" in line
     )
     assert record.run["date"] in line and "\n" not in line
 

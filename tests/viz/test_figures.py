@@ -200,6 +200,15 @@ def test_laws_are_judged_by_their_interval():
     assert ax.get_ylim()[0] > ax.get_ylim()[1]  # the first at the top
 
 
+def test_a_margin_is_taken_out_of_a_law_and_drawn_as_a_line():
+    law = {"law": "far better", "difference": -5.6, "low": -6.9, "high": -4.4, "margin": -5.0}
+    ax = viz.law_plot(plt.figure().subplots(), [law])
+    drawn = [line.get_xdata() for line in ax.lines[1:]]  # behind the axis through zero
+    assert np.allclose(drawn[0], [5.0, 5.0])  # the claim wants more than five
+    assert np.allclose(drawn[1], [-1.9, 0.6]) and np.allclose(drawn[2], -0.6)
+    assert ax.texts[0].get_text() == "does not"
+
+
 def test_training_record_draws_the_best_timestep_of_each_layer():
     rows = [
         {

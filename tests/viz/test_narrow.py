@@ -114,3 +114,27 @@ def test_pictures_stand_in_twos_above_a_chart_and_titles_are_broken():
         lines = axes["0"].get_title().split("\n")
         assert " ".join(lines) == title and max(map(len, lines)) <= 21
     assert axes["0"].get_title() == title and axes["0"].title.get_fontsize() == 10
+
+
+def test_pairs_of_pictures_stand_one_a_row_and_long_names_have_room():
+    figure, axes = plt.subplots(2, 2, figsize=(6.6, 3.3))
+    for ax in axes.flat:
+        ax.imshow(np.zeros((8, 16, 3)))
+        ax.set(xticks=[], yticks=[], title="a pair")
+    with narrowed(figure):
+        found = boxes(figure).round(2)
+        assert len(set(found[:, 0])) == 1 and len(set(found[:, 1])) == 4
+    figure, ax = plt.subplots(figsize=(6.6, 4))
+    names = ["a claim of a paper in so many words that it takes lines", "short"] * 7
+    ax.set_yticks(range(len(names)), names)
+    with narrowed(figure):
+        figure.canvas.draw()
+        ends = sorted(label.get_window_extent().extents[1::2] for label in ax.get_yticklabels())
+        assert all(low[1] <= high[0] for low, high in zip(ends, ends[1:], strict=False))
+
+
+def test_numbers_of_a_log_axis_are_not_broken():
+    figure, ax = plt.subplots(figsize=(6.6, 3))
+    ax.semilogy([1, 2], [1, 1e5])
+    with narrowed(figure):
+        assert all("\n" not in label.get_text() for label in ax.get_yticklabels())
