@@ -70,6 +70,14 @@ class Comparison:
         return {HOLDS: inside, DOES_NOT: -outside}.get(self.verdict, 0.0)
 
     @property
+    def lean(self) -> float:
+        """By how many points the difference itself lies inside of the claim, or, negative, outside;
+        0 where nothing was run.
+        """
+        value = self.interval.value
+        return min(value - self.above, self.below - value) if np.isfinite(value) else 0.0
+
+    @property
     def half(self) -> float:
         """Half the width of the interval, in points: a smaller margin cannot be decided."""
         return (self.interval.high - self.interval.low) / 2
@@ -84,10 +92,11 @@ class Law:
 
     @property
     def deciding(self) -> Comparison:
-        """The comparison that decides the verdict: the one most clearly against the law, else the
-        first without an answer, else the one least clearly for it."""
+        """The comparison that decides the verdict: the one most clearly against the law, else of
+        those without an answer the one that leans least towards it, else the one least clearly for
+        it."""
         order = {DOES_NOT: 0, NOT_RUN: 1, CANNOT_TELL: 2, HOLDS: 3}
-        return min(self.parts, key=lambda part: (order[part.verdict], part.clearance))
+        return min(self.parts, key=lambda p: (order[p.verdict], p.clearance, p.lean))
 
     @property
     def verdict(self) -> str:
