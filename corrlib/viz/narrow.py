@@ -140,7 +140,7 @@ def _two_columns(figure: Figure, legend: Legend, undo: ExitStack) -> None:
 def _above(ax: Axes, undo: ExitStack) -> None:
     """A panel's legend of many columns above it, with as many as have room there."""
     legend = ax.get_legend()
-    if legend is None or legend._ncols <= ACROSS:
+    if legend is None or legend._ncols < ACROSS:
         return
     texts = legend.get_texts()
     how = {"loc": "lower center", "bbox_to_anchor": (0.4, 1), "ncols": 2}
