@@ -129,7 +129,8 @@ def test_pairs_of_pictures_stand_one_a_row_and_long_names_have_room():
     ax.set_yticks(range(len(names)), names)
     with narrowed(figure):
         figure.canvas.draw()
-        ends = sorted(label.get_window_extent().extents[1::2] for label in ax.get_yticklabels())
+        boxes_of = [label.get_window_extent() for label in ax.get_yticklabels()]
+        ends = sorted((box.y0, box.y1) for box in boxes_of)
         assert all(low[1] <= high[0] for low, high in zip(ends, ends[1:], strict=False))
 
 
