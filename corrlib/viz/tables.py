@@ -24,7 +24,9 @@ def as_html(frame: pd.DataFrame) -> str:
     named = any(name is not None for name in frame.index.names)
     table = _once(frame.reset_index(), frame.index.nlevels - 1) if named else frame
     plain = not named and isinstance(frame.index, pd.RangeIndex)
-    written = pd.concat([_written(table.iloc[:, i]) for i in range(table.shape[1])], axis=1)
+    written = table.copy()
+    for i in range(table.shape[1]):  # by place: two columns may have one name
+        written.isetitem(i, _written(table.iloc[:, i]))
     return written.to_html(index=not named and not plain, border=0, na_rep="–")
 
 

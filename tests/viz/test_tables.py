@@ -47,3 +47,9 @@ def test_two_columns_of_one_name_and_two_levels_are_kept():
     assert cells(as_html(twice)) == [["a", "a"], ["1", "2"]]
     levels = twice.set_axis(pd.MultiIndex.from_tuples([("b", "x"), ("b", "y")]), axis=1)
     assert "<th" in as_html(levels) and len(as_html(pd.DataFrame({"a": range(99)}))) < 9000
+
+
+def test_a_table_of_nothing_is_a_table():
+    assert "<table" in as_html(pd.DataFrame()) and "<table" in as_html(pd.DataFrame(index=["a"]))
+    empty = pd.DataFrame({"pck": []}).rename_axis("method")
+    assert cells(as_html(empty)) == [["method", "pck"]]
