@@ -22,6 +22,7 @@ WIDTH = 3.6  # inches
 ACROSS = 3  # pictures of a gallery in a row, at most
 LABEL = 16  # letters of a tick's label in a line; longer ones are wrapped
 SENTENCE = 24  # the same, where a label is a sentence
+LEGEND = 24  # letters of a name in a legend that has room inside of a chart
 PAIR = 1.5  # a picture so much wider than high shows a pair: it takes a row
 LINE = 42  # letters of a title across the whole page
 
@@ -39,7 +40,7 @@ def narrowed(figure: Figure, width: float = WIDTH) -> Iterator[Figure]:
             across = 2 if sum(map(_picture, panels)) > 2 else 1
             tall = [_height(ax, old, width / across) for ax in panels]
             height, columns = _stack(figure, panels, across, tall, undo), across
-        elif columns > 1 and all(_named(ax) and _ratio(ax) > PAIR for ax in panels):
+        elif columns > 1 and all(_named(ax) and _wants_a_row(ax) for ax in panels):
             tall = [_height(ax, old, width) for ax in panels]
             height, columns = _stack(figure, panels, 1, tall, undo), 1
         elif columns > ACROSS and panels and all(_named(ax) for ax in panels):
@@ -66,6 +67,11 @@ def _ratio(ax: Axes) -> float:
     """Width of what an axes shows, in its height."""
     x, y = np.abs(np.diff(ax.get_xlim())), np.abs(np.diff(ax.get_ylim()))
     return float((x / y).item())
+
+
+def _wants_a_row(ax: Axes) -> bool:
+    """Whether a picture is one of a pair, or has words on it."""
+    return _ratio(ax) > PAIR or bool(ax.texts)
 
 
 def _named(ax: Axes) -> bool:
@@ -138,12 +144,17 @@ def _two_columns(figure: Figure, legend: Legend, undo: ExitStack) -> None:
 
 
 def _above(ax: Axes, undo: ExitStack) -> None:
-    """A panel's legend of many columns above it, with as many as have room there."""
+    """A panel's legend of many columns, or of long names, above it, with as many columns as have
+    room there.
+    """
     legend = ax.get_legend()
-    if legend is None or legend._ncols < ACROSS:
+    if legend is None:
         return
     texts = legend.get_texts()
-    how = {"loc": "lower center", "bbox_to_anchor": (0.4, 1), "ncols": 2}
+    long = max(len(text.get_text()) for text in texts) > LEGEND
+    if legend._ncols < ACROSS and not long:
+        return
+    how = {"loc": "lower center", "bbox_to_anchor": (0.4, 1), "ncols": 1 if long else 2}
     how |= {"fontsize": texts[0].get_fontsize()}
     undo.callback(setattr, ax, "legend_", legend)
     ax.legend(legend.legend_handles, [text.get_text() for text in texts], **how)

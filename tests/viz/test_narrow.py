@@ -139,3 +139,23 @@ def test_numbers_of_a_log_axis_are_not_broken():
     ax.semilogy([1, 2], [1, 1e5])
     with narrowed(figure):
         assert all("\n" not in label.get_text() for label in ax.get_yticklabels())
+
+
+def test_a_legend_of_long_names_stands_above_the_chart_and_goes_back():
+    figure, ax = plt.subplots(figsize=(6.6, 3))
+    ax.plot([0, 1], [0, 1], label="copying the position, on 1,080 pairs")
+    ax.legend()
+    before = ax.get_legend()
+    with narrowed(figure):
+        figure.canvas.draw()
+        assert ax.get_legend().get_window_extent().y0 >= ax.get_window_extent().y1
+    assert ax.get_legend() is before
+
+
+def test_pictures_with_words_on_them_stand_one_a_row():
+    figure = viz.gallery([np.zeros((8, 8, 3))] * 2, ["a", "b"])[0].figure
+    for ax in figure.axes:
+        ax.text(2, 2, "0.05")
+    with narrowed(figure):
+        found = boxes(figure)
+        assert np.ptp(found[:, 0]) < 0.02 and np.ptp(found[:, 1]) > 0.3
