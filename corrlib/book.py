@@ -109,10 +109,14 @@ class Run:
         return self.values[name]
 
     def say(self, text: str) -> Any:
-        """Markdown with computed numbers in it, to be shown as a cell's last expression."""
+        """Markdown with computed numbers in it, to be shown as a cell's last expression. A number
+        below zero has a minus sign, not a hyphen, but in code.
+        """
         from IPython.display import Markdown
 
-        return Markdown(text)
+        parts = text.split("`")
+        parts[::2] = [re.sub(r"(?<![\w-])-(?=\d)", "−", part) for part in parts[::2]]
+        return Markdown("`".join(parts))
 
     def need(self, *parts: str) -> Path:
         """The path of what a step of the graph wrote under build/<profile>/. Raises

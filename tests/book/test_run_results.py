@@ -65,3 +65,10 @@ def test_a_figure_is_saved_for_wide_and_narrow_pages(profile):
     run.save(figure, "again")
     assert (folder / "again.png").read_bytes() == (folder / "two.png").read_bytes()
     plt.close(figure)
+
+
+def test_numbers_below_zero_have_a_minus_sign_and_code_and_words_do_not(profile):
+    said = book.Run("03_dift", profile).say(
+        "a gain of -1.2 [-3, +0.5] on 2026-11-30, `x = -1`, t-1"
+    )
+    assert said.data == "a gain of −1.2 [−3, +0.5] on 2026-11-30, `x = -1`, t-1"
