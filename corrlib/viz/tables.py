@@ -27,7 +27,9 @@ def as_html(frame: pd.DataFrame) -> str:
     written = table.copy()
     for i in range(table.shape[1]):  # by place: two columns may have one name
         written.isetitem(i, _written(table.iloc[:, i]))
-    return written.to_html(index=not named and not plain, border=0, na_rep="–")
+    names = frame.index.nlevels if named else 1  # columns of names, which stand at the left
+    how = {"border": 0, "na_rep": "–", "classes": f"names-{names}"}
+    return written.to_html(index=not named and not plain, **how)
 
 
 def show_tables_so() -> None:
