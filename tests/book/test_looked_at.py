@@ -51,3 +51,22 @@ def test_a_page_has_what_is_for_its_profile():
     other = page_for(front, "paper")
     assert "rendered toys" not in other and "toy models" not in other and "% " not in other[:99]
     assert "\n% " not in other + page_for(front, "toybox")
+
+
+def test_no_title_of_a_directive_breaks_its_fence():
+    """A fence of backticks is none when its first line has another backtick (CommonMark): the page
+    then shows the markup. Such a directive wants colons.
+    """
+    texts = {path.name: path.read_text() for path in (ROOT / "book").glob("*.md")}
+    for path in (ROOT / "notebooks").glob("*.ipynb"):
+        cells = json.loads(path.read_text())["cells"]
+        texts[path.name] = "\n".join(
+            "".join(c["source"]) for c in cells if c["cell_type"] != "code"
+        )
+    broken = [
+        (name, line[:60])
+        for name, text in texts.items()
+        for line in text.splitlines()
+        if line.startswith("```") and "`" in line.lstrip("`")
+    ]
+    assert len(texts) > 15 and not broken
