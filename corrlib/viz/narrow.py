@@ -36,15 +36,7 @@ def narrowed(figure: Figure, width: float = WIDTH) -> Iterator[Figure]:
         panels = [ax for ax in figure.axes if ax.get_subplotspec() is not None]
         rows, columns = _shape(panels)
         height = old[1] * width / old[0] if all(map(_picture, panels)) else old[1]
-        if columns > 1 and any(not _picture(ax) or ax.get_legend() for ax in panels):
-            across = 2 if sum(map(_picture, panels)) > 2 else 1
-            tall = [_height(ax, old, width / across) for ax in panels]
-            height, columns = _stack(figure, panels, across, tall, undo), across
-        elif columns > 1 and all(_named(ax) and _wants_a_row(ax) for ax in panels):
-            tall = [_height(ax, old, width) for ax in panels]
-            height, columns = _stack(figure, panels, 1, tall, undo), 1
-        elif columns > ACROSS and panels and all(_named(ax) for ax in panels):
-            across = ACROSS if len(panels) % 2 else 2 + (len(panels) > 4)
+        if across := _across(panels, columns):
             tall = [_height(ax, old, width / across) for ax in panels]
             height, columns = _stack(figure, panels, across, tall, undo), across
         for ax in panels:
@@ -56,6 +48,17 @@ def narrowed(figure: Figure, width: float = WIDTH) -> Iterator[Figure]:
             _above(ax, undo)
         figure.set_size_inches(width, height)
         yield figure
+
+
+def _across(panels: list[Axes], columns: int) -> int:
+    """How many pictures of these panels, now in `columns`, stand in a row; 0 where they stay."""
+    if columns > 1 and any(not _picture(ax) or ax.get_legend() for ax in panels):
+        return 2 if sum(map(_picture, panels)) > 2 else 1
+    if columns > 1 and all(_named(ax) and _wants_a_row(ax) for ax in panels):
+        return 1
+    if columns > ACROSS and all(_named(ax) for ax in panels):
+        return ACROSS if len(panels) % 2 else 2 + (len(panels) > 4)
+    return 0
 
 
 def _picture(ax: Axes) -> bool:
