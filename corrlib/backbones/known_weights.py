@@ -52,6 +52,15 @@ MODELS = {
         asset="toybox/diffusion",
         remake="python data_scripts/train_toy_diffusion.py",
     ),
+    # another seed's U-Net and text encoder on the same autoencoder, for what a run owes to its seed
+    "toybox-second": Model(
+        "toybox-second",
+        96,
+        0.04,
+        asset="toybox/second",
+        remake="python data_scripts/train_toy_diffusion.py --seed 1 --images 52001 --batch 16 "
+        "--chunks 12 --autoencoder corrlib/assets/toybox/diffusion",
+    ),
     "sd2-1": Model(
         "sd2-1",
         768,

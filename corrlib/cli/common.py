@@ -255,7 +255,7 @@ def label(args: argparse.Namespace, profile: Any, method: Any, pairs: Any) -> st
     world = "toybox" if rendered else args.root.resolve().name
     outside = (
         ", outside of the toy model's world"
-        if getattr(method.settings, "model", "") == "toybox" and not rendered
+        if getattr(method.settings, "model", "").startswith("toybox") and not rendered
         else ""
     )
     return profile.name if world == profile.name else f"{profile.name} on {world}{outside}"

@@ -64,6 +64,7 @@ def autoencoder_of(folder: Path, out: Path) -> dict[str, Any]:
     vae = AutoencoderKL.from_pretrained(folder / "vae", torch_dtype=torch.float32)
     CLIPTokenizer.from_pretrained(folder / "tokenizer").save_pretrained(out / "tokenizer")
     (out / "scale.json").write_text(json.dumps(vae.config.scaling_factor))
-    (out / "autoencoder.json").write_text(json.dumps(record["autoencoder"]))
+    of = {**record["autoencoder"], "taken_from": folder.as_posix()}
+    (out / "autoencoder.json").write_text(json.dumps(of))
     checkpoint.save({"vae": vae.state_dict()}, out / "vae.pt")
     return record

@@ -5,6 +5,7 @@ is typed by hand.
 import json
 from pathlib import Path
 
+from data_scripts.toytrain import pool
 from data_scripts.toytrain.models import FACTOR
 
 CARD = """# The toy diffusion model
@@ -68,7 +69,7 @@ def write_card(folder: Path, sizes: dict[str, int]) -> None:
     )
     text = CARD.format(
         **recipe,
-        options=f" --seed {recipe['seed']}" if recipe["seed"] else "",
+        options=options(record),
         batches=batches,
         pixels=pixels,
         steps=record["steps"],
@@ -91,6 +92,19 @@ def write_card(folder: Path, sizes: dict[str, int]) -> None:
     )
     (folder / "README.md").write_text(text)
     draw(record, folder / "training.png")
+
+
+def options(record: dict) -> str:
+    """What the command of a run of another seed says beyond its folder: so much, and whose
+    autoencoder.
+    """
+    recipe, taken = record["recipe"], record["autoencoder"].get("taken_from")
+    if not recipe["seed"]:
+        return ""
+    batch = record["history"][-1]["batch"]  # of all processes together
+    said = f" --seed {recipe['seed']} --images {recipe['images']} --batch {batch}"
+    said += f" --chunks {record['pool'] // pool.CHUNK}"
+    return said + (f" --autoencoder {taken}" if taken else "")
 
 
 def merged(history: list[dict], key: str) -> list[dict]:
