@@ -12,6 +12,7 @@ from functools import partial
 
 import pandas as pd
 
+from corrlib import metrics
 from corrlib.experiments.laws import Comparison, best, compare, contrast
 
 MODERATE = 0.2, 0.8  # noise shares between these are moderate
@@ -40,6 +41,53 @@ class Knobs:
     layer: str
     timestep: int
     native: int
+
+
+def of_trials(
+    validation: Mapping[str, pd.DataFrame],
+    test: Mapping[str, pd.DataFrame],
+    *,
+    layer: str,
+    timestep: int,
+    native: int,
+    alpha: float = 0.1,
+) -> Knobs:
+    """The same from two studies (`Run.trials`), as a record of another model holds them.
+
+    Trials are named LAYER@T and clean@T, with one noise; of `test` also base, prompt-none and
+    size-PIXELS. Blocks are compared at the timesteps that all of them have. Raises KeyError where
+    a trial is missing.
+    """
+    tried, tried_clean = (
+        pd.Series({cell: metrics.pck(table, alpha) for cell, table in tables.items()})
+        for tables in _cells(validation)
+    )
+    cells, clean = _cells(test)
+    by_t = {t: table for (name, t), table in cells.items() if name == layer}
+    shared = [t for t in by_t if all((name, t) in cells for name, _ in cells)]
+    kinds = (name.partition("-") for name in test)
+    sizes = {int(side): test[f"{kind}-{side}"] for kind, _, side in kinds if kind == "size"}
+    return Knobs(
+        tried=tried,
+        tried_clean=tried_clean,
+        by_cell={cell: table for cell, table in cells.items() if cell[1] in shared},
+        by_t=by_t,
+        clean=clean,
+        standard=test["base"],
+        single=by_t[timestep],
+        silent=test["prompt-none"],
+        sizes={**sizes, native: by_t[timestep]},
+        layer=layer,
+        timestep=timestep,
+        native=native,
+    )
+
+
+def _cells(tables: Mapping[str, pd.DataFrame]) -> tuple[dict[tuple[str, int], pd.DataFrame], dict]:
+    """The trials of a layer and a timestep by both, those of the clean latent by the latter."""
+    named = {tuple(name.split("@")): table for name, table in tables.items() if "@" in name}
+    clean = {int(t): table for (what, t), table in named.items() if what == "clean"}
+    return {(what, int(t)): of for (what, t), of in named.items() if what != "clean"}, clean
 
 
 def comparisons(

@@ -17,7 +17,7 @@ for their number is needed), and does not when one of them does not: that verdic
 often, the more contrasts there are. NumPy, pandas and SciPy only.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Real
 
@@ -185,6 +185,24 @@ def parts_table(laws: Iterable[Law]) -> pd.DataFrame:
         for part in law.parts
     ]
     return pd.DataFrame(rows, columns=["law", *COLUMNS, "verdict"])
+
+
+def side_by_side(runs: Mapping[str, Iterable[Law]]) -> pd.DataFrame:
+    """One row a claim, one column a run: the verdict and the deciding difference with its interval.
+    Which comparison decides may differ from run to run. Raises ValueError where the claims do.
+    """
+    texts = {name: [law.text for law in laws] for name, laws in runs.items()}
+    claims = next(iter(texts.values()))
+    if other := [name for name, found in texts.items() if found != claims]:
+        raise ValueError(f"{', '.join(other)}: other claims than those of {next(iter(texts))}")
+    said = {name: [_short(law) for law in laws] for name, laws in runs.items()}
+    return pd.DataFrame(said, index=pd.Index(claims, name="law"))
+
+
+def _short(law: Law) -> str:
+    value, low, high = law.deciding.interval
+    numbers = f": {value:+.1f} [{low:+.1f}, {high:+.1f}]" if np.isfinite(value) else ""
+    return law.verdict + numbers.replace("-", "\N{MINUS SIGN}")
 
 
 COLUMNS = ("comparison", "difference", "low", "high", "margin", "above", "below", "pairs")

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from corrlib.experiments.dift_laws import Knobs, comparisons
+from corrlib.experiments.dift_laws import Knobs, comparisons, of_trials
 from corrlib.experiments.laws import Law
 from corrlib.metrics import pck
 
@@ -87,3 +87,25 @@ def test_the_best_is_chosen_on_validation(knobs):
     found = comparisons(replace(knobs, tried=turned), SHARE)
     assert found["peak"][0].text == "t = 261 - t = 1"
     assert found["layer"][0].text.startswith("up_blocks.2 at t = 261")
+
+
+def named(split: dict[str, dict]) -> dict[str, pd.DataFrame]:
+    """One split's answers as trials of a study."""
+    found = {f"{layer}@{t}": table for (layer, t), table in split["cells"].items()}
+    found |= {f"clean@{t}": table for t, table in split["clean"].items()}
+    return found | {f"size-{side}": table for side, table in split["sizes"].items()}
+
+
+def test_a_study_of_another_model_gives_the_same_knobs(knobs):
+    validation, test = scored(0), scored(1)
+    trials = named(test) | {"base": test["single"]["standard"]}
+    trials["prompt-none"] = test["single"]["silent"]
+    for t in (1, 801):  # only the preset's layer was run at these
+        for layer in ("up_blocks.0", "up_blocks.1", "up_blocks.3"):
+            del trials[f"{layer}@{t}"]
+    preset = {"layer": "up_blocks.2", "timestep": 51, "native": 96}
+    again = of_trials(named(validation), trials, **preset)
+    assert comparisons(again, SHARE, flat=0.2) == comparisons(knobs, SHARE, flat=0.2)
+    del trials["base"]
+    with pytest.raises(KeyError, match="base"):
+        of_trials(named(validation), trials, **preset)

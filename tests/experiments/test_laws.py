@@ -155,3 +155,15 @@ def test_power_by_hand():
             power.pairs_needed(pilot, effect, wanted)
     with pytest.raises(ValueError, match="was not run"):
         power.chance(compare("a - b", None, HALF), 1, 10)
+
+
+def test_runs_stand_side_by_side_by_claim():
+    nan = Comparison("a - b", metrics.Interval(*[float("nan")] * 3))
+    first = [Law("more is better", [part(1, 3)]), Law("less is worse", [part(-3, -1), part(1, 2)])]
+    second = [Law("more is better", [part(-1, 2)]), Law("less is worse", [nan])]
+    found = laws.side_by_side({"first": first, "second": second})
+    assert list(found.index) == ["more is better", "less is worse"]
+    assert list(found["first"]) == ["holds: +2.0 [+1.0, +3.0]", "does not: −2.0 [−3.0, −1.0]"]
+    assert list(found["second"]) == ["cannot tell: +0.5 [−1.0, +2.0]", "not run"]
+    with pytest.raises(ValueError, match="second: other claims than those of first"):
+        laws.side_by_side({"first": first, "second": second[:1]})
