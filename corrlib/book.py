@@ -191,9 +191,9 @@ class Run:
 
     def judge(self, name: str, tested: Any) -> tuple[Any, str]:
         """Test the claims of book/paper_numbers/NAME.yml by the comparisons of `tested`: writes the
-        tables `laws`, `laws_in_parts` and `readings` and each verdict as law_KEY; returns the table
-        that `viz.law_plot` draws, and what we make of each, as Markdown. Raises as
-        `readings.judged`.
+        tables `laws`, `laws_in_parts`, `readings` and `at_size` and each verdict as law_KEY;
+        returns the table that `viz.law_plot` draws, and what we make of each, as Markdown. Raises
+        as `readings.judged`.
         """
         import yaml
 
@@ -206,6 +206,7 @@ class Run:
         parts = laws.parts_table(found.values())
         self.table(parts.drop(columns=["pairs", "margin", "above", "below"]), "laws_in_parts")
         self.table(readings.table(found, known), "readings")
+        self.table(readings.at_size(found, known), "at_size", 2)
         return self.table(laws.table(found.values()), "laws"), readings.said(found, known)
 
     def _record(self) -> None:

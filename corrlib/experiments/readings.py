@@ -11,9 +11,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from corrlib.experiments.laws import DOES_NOT, NOT_RUN, Comparison, Law
+from corrlib.experiments.laws import DOES_NOT, NOT_RUN, Comparison, Law, verdict
 
-_VERDICTS = {DOES_NOT: "does not hold"}  # in a sentence
+
+def in_words(says: str) -> str:
+    """A verdict as it stands in a sentence."""
+    return {DOES_NOT: "does not hold"}.get(says, says)
 
 
 def judged(
@@ -53,7 +56,7 @@ def said(laws: Mapping[str, Law], known: Mapping[str, Mapping[str, Any]]) -> str
     for key, law in laws.items():
         about = known[key]
         paragraphs.append(
-            f"**{law.text[:1].upper()}{law.text[1:]}: {_VERDICTS.get(law.verdict, law.verdict)}.** "
+            f"**{law.text[:1].upper()}{law.text[1:]}: {in_words(law.verdict)}.** "
             f"Decided by {_numbers(law)}. "
             f"{reading(law, about)} *{about['whose']}.* {about['where']}"
         )
@@ -79,6 +82,35 @@ def table(laws: Mapping[str, Law], known: Mapping[str, Mapping[str, Any]]) -> pd
             }
         )
     return pd.DataFrame(rows)
+
+
+def at_size(
+    laws: Mapping[str, Law], known: Mapping[str, Mapping[str, Any]], share: float = 0.5
+) -> pd.DataFrame:
+    """Whether an effect is as large as the paper's, where the paper gives a number: one row a
+    comparison with `claim`, `comparison`, the difference in the `paper` and `here` with its
+    interval (`low`, `high`), without margins, and as `verdict` whether it reaches `share` of the
+    paper's; NaN and "not run" of what was not.
+
+    `known` may have under `paper` one number for each comparison of a law, null where there is
+    none. Raises ValueError on a list of another length.
+    """
+    rows = []
+    for key, law in laws.items():
+        numbers = known[key].get("paper") or [None] * len(law.parts)
+        if len(numbers) != len(law.parts):
+            raise ValueError(
+                f"the law {law.text!r} has {len(law.parts)} comparisons and {len(numbers)} numbers "
+                "of the paper; wanted one each, null where there is none"
+            )
+        for number, part in zip(numbers, law.parts, strict=True):
+            if number is not None:
+                here = [end - part.margin for end in part.interval]
+                ran = np.isfinite(part.interval.value)
+                says = verdict(*here[1:], above=share * number) if ran else NOT_RUN
+                rows.append((key, law.text, part.text, number, *here, says))
+    columns = ["key", "claim", "comparison", "paper", "here", "low", "high", "verdict"]
+    return pd.DataFrame(rows, columns=columns)
 
 
 def _numbers(law: Law) -> str:

@@ -9,6 +9,7 @@ from corrlib.viz.charts import (
     curve_with_band,
     law_plot,
     layer_grid,
+    size_plot,
     training_record,
     verdict,
 )
@@ -35,6 +36,7 @@ __all__ = [
     "pca",
     "pca_colors",
     "points",
+    "size_plot",
     "style",
     "training_record",
     "truth_layers",

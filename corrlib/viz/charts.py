@@ -215,6 +215,34 @@ def law_plot(
     return ax
 
 
+def size_plot(ax: Axes, table: pd.DataFrame, *, share: float = 0.5) -> Axes:
+    """Differences beside those of a paper: a point each, at the paper's difference and at ours with
+    its interval, coloured by whether ours reaches `share` of the paper's. Returns `ax`.
+
+    `table` is that of `readings.at_size`; what was not run is not drawn. One line is where both are
+    equal, one where ours is `share` of the paper's.
+    """
+    words = {
+        "holds": f"at least {share:g} of it",
+        "does not": f"less than {share:g} of it",
+        "cannot tell": "cannot tell",
+    }
+    for says, (color, marker) in VERDICTS.items():
+        part = table[table["verdict"] == says]
+        bars = [part["here"] - part["low"], part["high"] - part["here"]]
+        look = {"color": color, "fmt": marker, "elinewidth": 1.6, "markeredgecolor": PAPER}
+        ax.errorbar(part["paper"], part["here"], yerr=bars, label=words[says], **look)
+    end = 1.05 * table["paper"].max()
+    for part, text in ((1.0, "as large"), (share, f"{share:g} of it")):
+        ax.plot(
+            [0, end], [0, part * end], color=INK, linewidth=1, linestyle="-" if part == 1 else "--"
+        )
+        ax.annotate(text, (end, part * end), (4, 0), textcoords="offset points", va="center")
+    ax.axhline(0, color=GREY, linewidth=1)
+    ax.set(xlabel="difference in the paper, points", ylabel="difference here, points")
+    return ax
+
+
 def category_bars(
     ax: Axes, values: pd.Series, line: Real | None = None, *, unit: str = "PCK, percent"
 ) -> Axes:

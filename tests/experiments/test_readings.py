@@ -3,7 +3,7 @@
 import pytest
 
 from corrlib.experiments.laws import Comparison, Law
-from corrlib.experiments.readings import judged, reading, said, table
+from corrlib.experiments.readings import at_size, judged, reading, said, table
 from corrlib.metrics import Interval
 
 ABOVE, ACROSS = Interval(3.0, 1.0, 5.0), Interval(0.5, -1.0, 2.0)
@@ -67,3 +67,19 @@ def test_each_claim_is_tested():
         judged(known, {"noise": [part]})
     with pytest.raises(KeyError):
         judged({}, {"noise": [part]})
+
+
+def test_an_effect_is_held_against_half_of_the_papers():
+    apart = Comparison("one - none - 5", Interval(-1.0, -2.0, 0.0), margin=-5.0)  # 4 [3, 5]
+    found = {"noise": Law("noise helps", [*law(ABOVE, ACROSS).parts, apart])}
+    known = {"noise": {**KNOWN, "paper": [1.9, 6, 12]}}
+    sizes = at_size(found, known)
+    assert list(sizes["verdict"]) == ["holds", "does not", "does not"]
+    assert sizes.loc[2, ["paper", "here", "low", "high"]].tolist() == [12, 4, 3, 5]
+    one = at_size(found, {"noise": {**KNOWN, "paper": [None, None, 8]}})
+    assert one[["comparison", "verdict"]].values.tolist() == [["one - none - 5", "cannot tell"]]
+    never = at_size({"noise": law(NEVER)}, {"noise": {**KNOWN, "paper": [3]}})
+    assert never["verdict"].tolist() == ["not run"] and never["here"].isna().all()
+    assert at_size(found, {"noise": KNOWN}).empty
+    with pytest.raises(ValueError, match="3 comparisons and 1 numbers of the paper; wanted one"):
+        at_size(found, {"noise": {**KNOWN, "paper": [1]}})

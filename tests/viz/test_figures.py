@@ -209,6 +209,20 @@ def test_a_margin_is_taken_out_of_a_law_and_drawn_as_a_line():
     assert ax.texts[0].get_text() == "does not"
 
 
+def test_sizes_stand_beside_the_papers():
+    says = ["holds", "does not", "cannot tell", "not run"]
+    here = [8.0, 1.0, 4.0, np.nan]
+    table = pd.DataFrame({"paper": [10.0, 10.0, 8.0, 3.0], "here": here, "verdict": says})
+    table = table.assign(low=table["here"] - 1, high=table["here"] + 1)
+    ax = viz.size_plot(plt.figure().subplots(), table)
+    drawn = [c[0].get_xydata() for c in ax.containers]
+    assert [points.tolist() for points in drawn] == [[[10, 8]], [[10, 1]], [[8, 4]]]
+    assert [c[0].get_color() for c in ax.containers] == [BLUE, ORANGE, GREY]
+    ends = [line.get_xydata()[-1].tolist() for line in ax.lines if len(line.get_xdata()) == 2]
+    assert ends[:2] == [[10.5, 10.5], [10.5, 5.25]]  # as large, and half of it
+    assert [t.get_text() for t in ax.texts] == ["as large", "0.5 of it"]
+
+
 def test_training_record_draws_the_best_timestep_of_each_layer():
     rows = [
         {
