@@ -119,9 +119,11 @@ def mix(pairs: Sequence[Pair], chosen: Sequence[int]) -> str:
     )
 
 
-def by_view(tables: Mapping[str, pd.DataFrame], alpha: float = 0.1, by: str = "point"):
+def by_view(
+    tables: Mapping[str, pd.DataFrame], alpha: float = 0.1, by: str = "point", digits: int = 1
+) -> pd.DataFrame:
     """PCK in percent of pairs of each viewpoint: one row a keypoint table, columns easy, medium,
-    hard and all, and how many pairs each column has in a first row, `pairs`.
+    hard and all, rounded to `digits`, and how many pairs each column has in a first row, `pairs`.
 
     Raises ValueError where a table does not say the viewpoint of its pairs, or where tables do not
     have the same pairs.
@@ -143,4 +145,6 @@ def by_view(tables: Mapping[str, pd.DataFrame], alpha: float = 0.1, by: str = "p
             text: metrics.pck(views[v], alpha, by) if v in views else float("nan")
             for v, text in columns.items()
         }
-    return pd.DataFrame.from_dict(rows, orient="index")
+    found = pd.DataFrame.from_dict(rows, orient="index").round(digits).astype(object)
+    found.loc["pairs"] = found.loc["pairs"].astype(int)
+    return found.rename_axis("PCK by viewpoint")

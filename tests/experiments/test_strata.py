@@ -82,9 +82,10 @@ def test_pck_by_view():
     }
     table = pd.DataFrame({**rows, "distance_px": [1.0, 99, 1, 1], "tolerance_px": 100.0})
     found = by_view({"one": table, "none": table.assign(distance_px=99.0)})
-    assert found.loc["pairs"].tolist() == [1, 0, 2, 3]
-    assert found.loc["one"].fillna(-1).tolist() == [50, -1, 100, 75]
-    assert found.loc["none"].fillna(-1).tolist() == [0, -1, 0, 0]
+    assert found.index.name == "PCK by viewpoint"
+    assert [repr(count) for count in found.loc["pairs"]] == ["1", "0", "2", "3"]  # not 1.0
+    assert found.loc["one"].astype(float).fillna(-1).tolist() == [50, -1, 100, 75]
+    assert found.loc["none"].astype(float).fillna(-1).tolist() == [0, -1, 0, 0]
     with pytest.raises(ValueError, match="'two' has other pairs"):
         by_view({"one": table, "two": table.iloc[:2]})
     with pytest.raises(ValueError, match="no column viewpoint"):
