@@ -213,9 +213,10 @@ def compared(recipe: Recipe, kept: pd.DataFrame, now: pd.DataFrame) -> tuple[np.
     rows' names.
     """
     keys, numbers = list(recipe.keys), list(recipe.numbers)
-    both = kept[[*keys, *numbers]].merge(
-        now[[*keys, *numbers]], on=keys, how="outer", suffixes=("", "_now"), indicator=True
-    )
+    # as text: a block without a row has keys of another kind than the record
+    named = dict.fromkeys(keys, str)
+    there, again = (table[[*keys, *numbers]].astype(named) for table in (kept, now))
+    both = there.merge(again, on=keys, how="outer", suffixes=("", "_now"), indicator=True)
     there, again = (
         both[numbers].to_numpy(float),
         both[[f"{n}_now" for n in numbers]].to_numpy(float),

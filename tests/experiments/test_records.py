@@ -144,6 +144,18 @@ def test_what_cannot_be_cut_is_made_at_once_and_checked_in_part(tmp_path):
     assert found["rows"] == 18 and len(Record.open(folder).table) == 19
 
 
+def test_a_block_may_be_without_a_row(tmp_path):
+    def some(number):
+        rows = block(number)
+        columns = {"pair": float, "keypoint": float, "predicted_x": float}
+        return rows if number % 2 else rows[list(columns)].head(0).astype(columns)
+
+    found = records.check(recipe(some), made(tmp_path, compute=some), 6)
+    assert (found["rows"], found["beyond"]) == (9, 0)
+    with pytest.raises(ValueError, match="9 of 18 rows that were computed again differ"):
+        records.check(recipe(), tmp_path / "tiny", 6)
+
+
 def test_machines_of_one_name_may_be_of_two_kinds(monkeypatch, tmp_path):
     from corrlib.storage import machine
 
