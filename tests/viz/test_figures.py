@@ -176,26 +176,17 @@ def test_layer_grid_frames_the_best_and_leaves_holes():
 
 
 def test_laws_are_judged_by_their_interval():
-    assert [viz.verdict(*interval) for interval in [(0.1, 2), (-2, -0.1), (-1, 1)]] == [
-        "holds",
-        "does not",
-        "cannot tell",
-    ]
+    words = ["holds", "does not", "cannot tell"]
+    assert [viz.verdict(*interval) for interval in [(0.1, 2), (-2, -0.1), (-1, 1)]] == words
     laws = [
         {"law": f"law {i}", "difference": d, "low": d - 1, "high": d + 1}
         for i, d in enumerate([3.0, -3.0, 0.5, np.nan])
     ]
     ax = viz.law_plot(plt.figure().subplots(), laws)
-    assert [t.get_text().strip() for t in ax.texts] == [
-        "holds",
-        "does not",
-        "cannot tell",
-        "not run",
-    ]
+    assert [t.get_text().strip() for t in ax.texts] == [*words, "not run"]
     assert [t.get_color() for t in ax.texts] == [BLUE, ORANGE, GREY, GREY]
-    ax = viz.law_plot(
-        plt.figure().subplots(), [{**laws[0], "verdict": "cannot tell"}]
-    )  # a law with a margin of its own
+    own = {**laws[0], "verdict": "cannot tell"}  # a law with a margin of its own
+    ax = viz.law_plot(plt.figure().subplots(), [own])
     assert ax.texts[0].get_text() == "cannot tell"
     assert ax.get_ylim()[0] > ax.get_ylim()[1]  # the first at the top
 
