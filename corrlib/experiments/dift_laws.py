@@ -55,15 +55,15 @@ def of_trials(
     """The same from two studies (`Run.trials`), as a record of another model holds them.
 
     Trials are named LAYER@T and clean@T, with one noise; of `test` also base, prompt-none and
-    size-PIXELS. Blocks are compared at the timesteps that all of them have. Raises KeyError where
-    a trial is missing.
+    size-PIXELS. Timesteps are in their order, and blocks are compared at those that all of them have. Raises
+    KeyError where a trial is missing.
     """
     tried, tried_clean = (
         pd.Series({cell: metrics.pck(table, alpha) for cell, table in tables.items()})
         for tables in _cells(validation)
     )
     cells, clean = _cells(test)
-    by_t = {t: table for (name, t), table in cells.items() if name == layer}
+    by_t = {t: table for (name, t), table in sorted(cells.items()) if name == layer}
     shared = [t for t in by_t if all((name, t) in cells for name, _ in cells)]
     kinds = (name.partition("-") for name in test)
     sizes = {int(side): test[f"{kind}-{side}"] for kind, _, side in kinds if kind == "size"}

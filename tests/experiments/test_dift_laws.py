@@ -106,6 +106,9 @@ def test_a_study_of_another_model_gives_the_same_knobs(knobs):
     preset = {"layer": "up_blocks.2", "timestep": 51, "native": 96}
     again = of_trials(named(validation), trials, **preset)
     assert comparisons(again, SHARE, flat=0.2) == comparisons(knobs, SHARE, flat=0.2)
+    backwards = dict(reversed(trials.items()))
+    by_t = of_trials(named(validation), backwards, **preset).by_t
+    assert list(by_t) == sorted(by_t)  # a figure's line follows them
     del trials["base"]
     with pytest.raises(KeyError, match="base"):
         of_trials(named(validation), trials, **preset)
