@@ -198,8 +198,7 @@ def toy_dogs(folder: Path):
     from corrlib.toybox.writing.spair import write_split
 
     root = folder / "SPair-71k"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(spair.SPLITS["calibrated"], "val", spair.Plan(4, 6))
-        chosen = spair.work("calibrated", root, ("val", "dog"), 0)
+    few = spair.World("calibrated", {"val": spair.Plan(4, 6)})
+    chosen = spair.work(few, root, ("val", "dog"), 0)
     write_split(root, "val", chosen, small=1)
     return data.load("spair", root, "val")

@@ -55,8 +55,8 @@ def of_trials(
     """The same from two studies (`Run.trials`), as a record of another model holds them.
 
     Trials are named LAYER@T and clean@T, with one noise; of `test` also base, prompt-none and
-    size-PIXELS. Timesteps are in their order, and blocks are compared at those that all of them have. Raises
-    KeyError where a trial is missing.
+    size-PIXELS. Timesteps are in their order, and blocks are compared at those that all of them
+    have. Raises KeyError where a trial is missing.
     """
     tried, tried_clean = (
         pd.Series({cell: metrics.pck(table, alpha) for cell, table in tables.items()})

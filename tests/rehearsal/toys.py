@@ -19,7 +19,7 @@ REAL = {  # below $CORRLIB_DATA, what has the layout that is published; of plane
     "TSS_CVPR2016": "tss_sample/Dataset",
     "hpatches-sequences-release": "oxford_graf",
 }
-OTHERS = [name for name in SETS if name not in ("spair", "spair_hard")]
+OTHERS = [name for name in SETS if name not in ("spair", "spair_more", "spair_hard")]
 
 
 def toy_sets(place: Path) -> Path:
@@ -28,7 +28,8 @@ def toy_sets(place: Path) -> Path:
     if not (built / "toybox.json").is_file():
         built = place / "rendered"
         with pytest.MonkeyPatch.context() as patch:
-            patch.setitem(spair.SPLITS, "calibrated", FEW)
+            for split, plan in FEW.items():
+                patch.setitem(spair.STANDARD.splits, split, plan)
             make(built, ["spair"])
         make(built, OTHERS, limit=2)
     sets = few_pairs(built, place / "sets")

@@ -112,4 +112,7 @@ def test_the_command_says_what_it_will_write(capsys, monkeypatch, tmp_path):
     monkeypatch.setattr(sys, "argv", ["make_toybox.py", "--only", "kitti"])
     with pytest.raises(SystemExit):
         make_toybox.main()
-    assert "no toy set 'kitti'; there are spair, spair_hard, pf_pascal" in capsys.readouterr().err
+    assert (
+        "no toy set 'kitti'; there are spair, spair_more, spair_hard, pf_pascal"
+        in capsys.readouterr().err
+    )

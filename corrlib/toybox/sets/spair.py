@@ -3,6 +3,7 @@ that are true.
 """
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from itertools import permutations
@@ -34,16 +35,25 @@ KILOBYTES, KILOBYTES_PAIR = 13.4, 0.77
 
 @dataclass(frozen=True)
 class Plan:
-    """Images and ordered pairs a category in a split."""
+    """Images and ordered pairs a category in a split; images are counted from `first`."""
 
     images: int
     pairs: int
+    first: int = 0
 
 
-SPLITS = {
-    "calibrated": {"trn": Plan(12, 60), "val": Plan(12, 40), "test": Plan(30, 60)},
-    "hard": {"trn": Plan(12, 60), "val": Plan(8, 40), "test": Plan(16, 60)},
-}
+@dataclass(frozen=True)
+class World:
+    """A world of `corrlib.toybox.items` and the splits that are drawn from it."""
+
+    name: str
+    splits: Mapping[str, Plan]
+
+
+STANDARD = World("calibrated", {"trn": Plan(12, 60), "val": Plan(12, 40), "test": Plan(30, 60)})
+# More test toys of the standard world, none of which is in the standard set.
+FURTHER = World("calibrated", {"test": Plan(60, 180, first=1000)})
+UNIFORM = World("hard", {"trn": Plan(12, 60), "val": Plan(8, 40), "test": Plan(16, 60)})
 SMALL = 10  # pairs a category in Layout/small
 
 
@@ -111,22 +121,22 @@ def choose_pairs(
     return [able[i] for i in sorted(order[:count])]
 
 
-def work(world: str, root: Path, job: tuple, seed: int) -> list[tuple[ImageRecord, ImageRecord]]:
+def work(world: World, root: Path, job: tuple, seed: int) -> list[tuple[ImageRecord, ImageRecord]]:
     """A category's images in a split; returns its pairs."""
     split, category = job
-    plan = SPLITS[world][split]
-    records, index = [], 0
+    plan = world.splits[split]
+    records, index = [], plan.first
     while len(records) < plan.images:
-        record = write_item(root, world, split, category, index, seed)
+        record = write_item(root, world.name, split, category, index, seed)
         records += [record] if record else []
         index += 1
-    return choose_pairs(records, plan.pairs, seed, even=world == "calibrated")
+    return choose_pairs(records, plan.pairs, seed, even=world.name == "calibrated")
 
 
-def finish(world: str, root: Path, results: list, seed: int) -> dict[str, int]:
+def finish(world: World, root: Path, results: list, seed: int) -> dict[str, int]:
     """Pair annotations and lists of every split, in the order of splits and categories."""
     counts = {}
-    for split, plan in SPLITS[world].items():
+    for split, plan in world.splits.items():
         per_category = [pairs for (name, _), pairs in results if name == split]
         pairs = [pair for chosen in per_category for pair in chosen]
         write_split(root, split, pairs, small=SMALL * len(per_category))
@@ -135,9 +145,9 @@ def finish(world: str, root: Path, results: list, seed: int) -> dict[str, int]:
     return counts
 
 
-def load(world: str, job: tuple) -> Load:
+def load(world: World, job: tuple) -> Load:
     """What a job takes, known before it is done."""
-    plan = SPLITS[world][job[0]]
+    plan = world.splits[job[0]]
     return Load(
         plan.images,
         3 * plan.images + plan.pairs,
@@ -145,17 +155,18 @@ def load(world: str, job: tuple) -> Load:
     )
 
 
-def _set(world: str, folder: str, about: str) -> ToySet:
+def _set(world: World, folder: str, about: str) -> ToySet:
     return ToySet(
         folder=folder,
         about=about,
-        jobs=tuple((split, category) for split in SPLITS[world] for category in CATEGORIES),
+        jobs=tuple((split, category) for split in world.splits for category in CATEGORIES),
         work=partial(work, world),
         finish=partial(finish, world),
         load=partial(load, world),
-        lists=Load(files=2 * len(SPLITS[world])),
+        lists=Load(files=2 * len(world.splits)),
     )
 
 
-SET = _set("calibrated", "SPair-71k", "keypoints of 18 categories, difficulty tags, segmentation")
-HARD = _set("hard", "SPair-71k-hard", "the same with toys of about one size, seen from anywhere")
+SET = _set(STANDARD, "SPair-71k", "keypoints of 18 categories, difficulty tags, segmentation")
+MORE = _set(FURTHER, "SPair-71k-more", "further test toys of the same world")
+HARD = _set(UNIFORM, "SPair-71k-hard", "the same with toys of about one size, seen from anywhere")
