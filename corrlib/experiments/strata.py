@@ -100,6 +100,23 @@ def same_points(
     return {name: tables[name].merge(others[name][keys]) for name in tables if name in others}
 
 
+def joined(
+    tables: Mapping[str, pd.DataFrame], further: Mapping[str, pd.DataFrame]
+) -> dict[str, pd.DataFrame]:
+    """Each table and, below it, the one of the same name in `further`: a study, and the same on
+    further pairs, for claims that take more of them than one data set has. A name that `further`
+    lacks keeps what it has, so that `laws.compare`, which takes the pairs that its tables share,
+    still compares it. Raises ValueError where both have a pair.
+    """
+    for name in set(tables) & set(further):
+        if twice := set(tables[name]["pair"]) & set(further[name]["pair"]):
+            raise ValueError(f"{name!r} has the pair {min(twice)} in both studies")
+    return {
+        name: pd.concat([table, further[name]], ignore_index=True) if name in further else table
+        for name, table in tables.items()
+    }
+
+
 def _hash(text: str) -> bytes:
     return hashlib.sha256(text.encode()).digest()
 

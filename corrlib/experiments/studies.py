@@ -58,15 +58,16 @@ class Study:
 
 def _pairs(profile: Profile, described: Mapping[str, Any]) -> Any:
     """The pairs of a study: of another benchmark of the profile (`benchmark`: its name, what its
-    reader takes, and `root` where it lies elsewhere), between categories (`across`), of points that
-    nobody clicked (`surface`), of toys rendered for one question (`challenges`), or of the
-    profile's own data.
+    reader takes, and `root` where it lies elsewhere), between categories (`across`), of toys
+    rendered for one question (`challenges`), or of the profile's own data; a benchmark's or the
+    profile's also with points that nobody clicked (`surface`).
     """
     where, split = profile["data"], described.get("split", profile["split"])
     if "benchmark" in described:
         options = dict(described["benchmark"])
         name, at = options.pop("name"), options.pop("root", None)
-        return data.load(name, profile.path(at or profile["benchmarks"][name]), split, **options)
+        at = profile.path(at or profile["benchmarks"][name])
+        return _asked(data.load(name, at, split, **options), described)
     if "challenges" in described:
         from corrlib.toybox.challenges import Challenges
 
@@ -77,9 +78,13 @@ def _pairs(profile: Profile, described: Mapping[str, Any]) -> Any:
 
         return Across(root, split, **described["across"])
     size = {"size": where["size"]} if "size" in where else {}
-    pairs = data.load(where["name"], root, split, **size)
-    if "surface" in described:
-        from corrlib.toybox.surface_pairs import SurfacePairs
+    return _asked(data.load(where["name"], root, split, **size), described)
 
-        return SurfacePairs(pairs, **described["surface"])
-    return pairs
+
+def _asked(pairs: Any, described: Mapping[str, Any]) -> Any:
+    """The pairs, with other points where the study asks for them."""
+    if "surface" not in described:
+        return pairs
+    from corrlib.toybox.surface_pairs import SurfacePairs
+
+    return SurfacePairs(pairs, **described["surface"])

@@ -11,6 +11,7 @@ HEADS = {  # by the name that stands for it: its file
     "toybox": "hyperfeatures/multi-step/head.safetensors",
     "toybox-one-step": "hyperfeatures/one-step/head.safetensors",
     "toybox-second": "hyperfeatures/second/head.safetensors",
+    "toybox-second-multi-step": "hyperfeatures/second-multi-step/head.safetensors",
     "toybox-untrained-unet": "hyperfeatures/untrained-unet/head.safetensors",
     "toybox-sd-dino": "sd_dino/fused/head.safetensors",
     "toybox-sd-dino-sd": "sd_dino/sd/head.safetensors",

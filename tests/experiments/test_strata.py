@@ -9,7 +9,7 @@ import pytest
 import torch
 from conftest import picture_view
 
-from corrlib.experiments.strata import balanced, by_view, mix, own_and_other, same_points
+from corrlib.experiments.strata import balanced, by_view, joined, mix, own_and_other, same_points
 from corrlib.types import Pair
 
 
@@ -116,3 +116,14 @@ def test_the_same_points_of_two_sets_of_tables():
     found = same_points({"one": clicked, "alone": clicked}, {"one": surface, "x": surface})
     assert list(found) == ["one"]
     assert found["one"]["distance_px"].tolist() == [1.0, 3.0]  # the first's rows, in its order
+
+
+def test_a_study_and_the_same_on_further_pairs():
+    first = pd.DataFrame({"pair": ["a", "b"], "distance_px": [1.0, 2.0]})
+    more = pd.DataFrame({"pair": ["c"], "distance_px": [3.0]})
+    found = joined({"one": first, "alone": first}, {"one": more, "x": more})
+    assert found["one"]["distance_px"].tolist() == [1.0, 2.0, 3.0]
+    assert found["alone"] is first and list(found) == ["one", "alone"]
+    assert joined({"one": first}, {}) == {"one": first}  # a profile without further pairs
+    with pytest.raises(ValueError, match="'one' has the pair b in both"):
+        joined({"one": first}, {"one": more.assign(pair="b")})
