@@ -206,7 +206,7 @@ class Run:
         parts = laws.parts_table(found.values())
         self.table(parts.drop(columns=["pairs", "margin", "above", "below"]), "laws_in_parts")
         self.table(readings.table(found, known), "readings")
-        self.table(readings.at_size(found, known), "at_size", 2)
+        self.table(readings.at_size(found, known), "at_size", 4)
         return self.table(laws.table(found.values()), "laws"), readings.said(found, known)
 
     def _record(self) -> None:

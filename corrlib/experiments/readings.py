@@ -117,7 +117,7 @@ def _numbers(law: Law) -> str:
     """The deciding difference in words and numbers; a margin in it is taken out again, too."""
     part = law.deciding
     value, low, high = part.interval
-    what = part.text.replace(" - ", " minus ")
+    what = f"*{part.text.replace(' - ', ' minus ')}*"
     if not np.isfinite(value):
         return f"{what}, which was {NOT_RUN}"
     plain = f" (without the margin {value - part.margin:+.1f})" if part.margin else ""

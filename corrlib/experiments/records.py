@@ -100,7 +100,7 @@ class Record:
         run, checked = self.run, self.checked
         kind = run["machine"]
         said = (
-            f"Record *{self.name}*: {len(self.table):,} rows, computed on {run['date']}"
+            f"Record *{self.name}*: {_rows(len(self.table))}, computed on {run['date']}"
             f"{_duration(run['seconds'])} ({kind['processor']}, torch {kind['torch']}). "
         )
         if checked is None:
@@ -112,9 +112,13 @@ class Record:
             f"{checked['beyond']} of them differ" if checked["beyond"] else "none of them differs"
         )
         return said + (
-            f"This build computed {blocks} again on {kind}, {checked['rows']} rows: {differ} by "
+            f"This build computed {blocks} again on {kind}, {_rows(checked['rows'])}: {differ} by "
             f"more than {checked['within']:g}{unit}."
         )
+
+
+def _rows(count: int) -> str:
+    return f"{count:,} row{'' if count == 1 else 's'}"
 
 
 def make(recipe: Recipe, folder: str | Path, work: str | Path, command: str = "") -> Record:

@@ -45,7 +45,7 @@ def narrowed(figure: Figure, width: float = WIDTH) -> Iterator[Figure]:
         for legend in list(figure.legends):
             _two_columns(figure, legend, undo)
         for ax in panels:
-            _above(ax, undo)
+            height += _moved(ax, undo)
         figure.set_size_inches(width, height)
         yield figure
 
@@ -57,6 +57,8 @@ def _across(panels: list[Axes], columns: int) -> int:
     if columns > 1 and all(_named(ax) and _wants_a_row(ax) for ax in panels):
         return 1
     if columns > ACROSS and all(_named(ax) for ax in panels):
+        if columns == 4 and len(panels) > 4:
+            return 2  # rows that mean something are two rows each, and not mixed
         return ACROSS if len(panels) % 2 else 2 + (len(panels) > 4)
     return 0
 
@@ -146,21 +148,24 @@ def _two_columns(figure: Figure, legend: Legend, undo: ExitStack) -> None:
     undo.callback(new.remove)
 
 
-def _above(ax: Axes, undo: ExitStack) -> None:
-    """A panel's legend of many columns, or of long names, above it, with as many columns as have
-    room there.
+def _moved(ax: Axes, undo: ExitStack) -> float:
+    """A panel's legend of many columns, or of long names, above it, and a picture's below it, with
+    as many columns as have room there; returns the inches that a single picture's needs.
     """
     legend = ax.get_legend()
     if legend is None:
-        return
+        return 0.0
     texts = legend.get_texts()
     long = max(len(text.get_text()) for text in texts) > LEGEND
     if legend._ncols < ACROSS and not long:
-        return
-    how = {"loc": "lower center", "bbox_to_anchor": (0.4, 1), "ncols": 1 if long else 2}
-    how |= {"fontsize": texts[0].get_fontsize()}
+        return 0.0
+    below = {"loc": "upper center", "bbox_to_anchor": (0.5, 0)}
+    above = {"loc": "lower center", "bbox_to_anchor": (0.4, 1)}
+    how = {"ncols": 1 if long else 2, "fontsize": texts[0].get_fontsize()}
+    how |= below if _picture(ax) else above
     undo.callback(setattr, ax, "legend_", legend)
     ax.legend(legend.legend_handles, [text.get_text() for text in texts], **how)
+    return 0.5 if _picture(ax) else 0.0
 
 
 def _break_title(ax: Axes, letters: int, undo: ExitStack) -> None:

@@ -24,7 +24,7 @@ def as_html(frame: pd.DataFrame) -> str:
     named = any(name is not None for name in frame.index.names)
     table = _once(frame.reset_index(), frame.index.nlevels - 1) if named else frame
     plain = not named and isinstance(frame.index, pd.RangeIndex)
-    written = table.copy()
+    written = table.copy().rename_axis(columns=None)  # a pivot's name of them is no heading
     for i in range(table.shape[1]):  # by place: two columns may have one name
         written.isetitem(i, _written(table.iloc[:, i]))
     names = frame.index.nlevels if named else 1  # columns of names, which stand at the left
@@ -58,7 +58,7 @@ def _written(column: pd.Series) -> pd.Series:
     if len(finite) and 0 < np.abs(finite).max() < TINY:
         digits = ".1e"
     else:
-        exact = (d for d in range(DECIMALS) if np.array_equal(finite.round(d), finite))
+        exact = (d for d in range(DECIMALS) if np.allclose(finite.round(d), finite, 1e-6, 1e-9))
         digits = f".{next(exact, 2 if len(finite) and np.abs(finite).max() >= 10 else 3)}f"
     texts = [format(v + 0.0, digits) if np.isfinite(v) else "–" for v in values]
     unsigned = [text.lstrip("-") if not text.strip("-0.") else text for text in texts]

@@ -23,7 +23,7 @@ def test_claims_are_judged_written_and_said(profile, tmp_path):
     run = book.Run("03_dift", profile)
     part = Comparison("noise - none", Interval(3.0, 1.0, 5.0))
     verdicts, said = run.judge("x_laws", {"noise": [part]})
-    assert said.startswith("**Noise helps: holds.** Decided by noise minus none: +3.0 points")
+    assert said.startswith("**Noise helps: holds.** Decided by *noise minus none*: +3.0 points")
     assert verdicts["verdict"].tolist() == ["holds"] and run.values["law_noise"] == "holds"
     written = (tmp_path / "build/toybox/tables/03_dift/laws_in_parts.csv").read_text()
     assert written.splitlines()[1] == "noise helps,noise - none,3.0,1.0,5.0,holds"

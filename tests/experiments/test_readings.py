@@ -30,7 +30,7 @@ def test_a_list_of_another_length_is_refused():
 def test_a_paragraph_says_verdict_numbers_and_source():
     text = said({"noise": law(ABOVE, ACROSS)}, {"noise": KNOWN})
     assert text.startswith(
-        "**Noise helps: cannot tell.** Decided by part 1: +0.5 points, from −1.0"
+        "**Noise helps: cannot tell.** Decided by *part 1*: +0.5 points, from −1.0"
     )
     assert text.endswith("two *Ours.* Nowhere.")
 
@@ -39,11 +39,11 @@ def test_a_verdict_is_a_sentence_and_a_margin_is_taken_out():
     asked = Comparison("one - none - 5", Interval(-5.6, -6.9, -4.4), margin=-5.0)
     text = said({"noise": Law("noise helps", [asked])}, {"noise": KNOWN})
     assert text.startswith(
-        "**Noise helps: does not hold.** Decided by one minus none minus 5: −5.6 points, "
+        "**Noise helps: does not hold.** Decided by *one minus none minus 5*: −5.6 points, "
         "from −6.9 to −4.4 (without the margin −0.6)."
     )
     pixels = Law("flow is smooth", [Comparison("DINO - SD", Interval(2, 1, 3), unit="pixels")])
-    assert "DINO minus SD: +2.0 pixels, from" in said({"noise": pixels}, {"noise": KNOWN})
+    assert "*DINO minus SD*: +2.0 pixels, from" in said({"noise": pixels}, {"noise": KNOWN})
 
 
 def test_what_was_not_run_is_said():
