@@ -14,6 +14,7 @@ from contextlib import ExitStack, contextmanager
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.container import ErrorbarContainer
 from matplotlib.figure import Figure
 from matplotlib.gridspec import GridSpec
 from matplotlib.legend import Legend
@@ -24,6 +25,7 @@ LABEL = 16  # letters of a tick's label in a line; longer ones are wrapped
 SENTENCE = 24  # the same, where a label is a sentence
 LEGEND = 24  # letters of a name in a legend that has room inside of a chart
 PAIR = 1.5  # a picture so much wider than high shows a pair: it takes a row
+MARKER = 4.0  # points of a marker with a bar
 LINE = 42  # letters of a title across the whole page
 
 
@@ -40,6 +42,7 @@ def narrowed(figure: Figure, width: float = WIDTH) -> Iterator[Figure]:
             tall = [_height(ax, old, width / across) for ax in panels]
             height, columns = _stack(figure, panels, across, tall, undo), across
         for ax in panels:
+            _small_markers(ax, undo)
             _break_title(ax, LINE // columns, undo)
             height += _wrap(ax, undo)
         for legend in list(figure.legends):
@@ -166,6 +169,15 @@ def _moved(ax: Axes, undo: ExitStack) -> float:
     undo.callback(setattr, ax, "legend_", legend)
     ax.legend(legend.legend_handles, [text.get_text() for text in texts], **how)
     return 0.5 if _picture(ax) else 0.0
+
+
+def _small_markers(ax: Axes, undo: ExitStack) -> None:
+    """Markers that do not cover their bars, which are short on a narrow page."""
+    for one in ax.containers:
+        line = one.lines[0] if isinstance(one, ErrorbarContainer) else None
+        if line is not None and line.get_markersize() > MARKER:
+            undo.callback(line.set_markersize, line.get_markersize())
+            line.set_markersize(MARKER)
 
 
 def _break_title(ax: Axes, letters: int, undo: ExitStack) -> None:

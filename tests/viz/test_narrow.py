@@ -159,3 +159,29 @@ def test_pictures_with_words_on_them_stand_one_a_row():
     with narrowed(figure):
         found = boxes(figure)
         assert np.ptp(found[:, 0]) < 0.02 and np.ptp(found[:, 1]) > 0.3
+
+
+def test_two_rows_of_four_pictures_stay_rows():
+    gallery = viz.gallery([np.zeros((8, 8, 3))] * 8, list("abcdefgh"), cols=4)[0].figure
+    with narrowed(gallery):
+        found = boxes(gallery).round(2)
+        assert len(set(found[:, 0])) == 2 and len(set(found[:, 1])) == 4
+        assert found[:4, 1].min() > found[4:, 3].max(), "the first row lies above the second"
+
+
+def test_a_pictures_legend_lies_below_it_and_a_marker_does_not_cover_its_bar():
+    figure, ax = plt.subplots(figsize=(6.6, 3))
+    ax.imshow(np.zeros((8, 16, 3)))
+    ax.set(xticks=[], yticks=[])
+    for name in "abc":
+        ax.plot([0, 1], [0, 1], label=name)
+    legend = ax.legend(ncols=3, loc="lower center", bbox_to_anchor=(0.5, 1))
+    with narrowed(figure):
+        figure.canvas.draw()
+        assert ax.get_legend().get_window_extent().y1 <= ax.get_window_extent().y0 + 1
+    assert ax.get_legend() is legend
+    figure, ax = plt.subplots()
+    line = ax.errorbar([1], [2], yerr=[1], fmt="o", markersize=9).lines[0]
+    with narrowed(figure):
+        assert line.get_markersize() == 4
+    assert line.get_markersize() == 9
