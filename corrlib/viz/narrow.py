@@ -35,7 +35,7 @@ def narrowed(figure: Figure, width: float = WIDTH) -> Iterator[Figure]:
     with ExitStack() as undo:
         old = tuple(figure.get_size_inches())
         undo.callback(figure.set_size_inches, old)
-        panels = [ax for ax in figure.axes if ax.get_subplotspec() is not None]
+        panels = [ax for ax in figure.axes if ax.get_subplotspec() is not None and _used(ax)]
         rows, columns = _shape(panels)
         height = old[1] * width / old[0] if all(map(_picture, panels)) else old[1]
         if across := _across(panels, columns):
@@ -64,6 +64,11 @@ def _across(panels: list[Axes], columns: int) -> int:
             return 2  # rows that mean something are two rows each, and not mixed
         return ACROSS if len(panels) % 2 else 2 + (len(panels) > 4)
     return 0
+
+
+def _used(ax: Axes) -> bool:
+    """Whether an axes has a place: the last ones of a grid may be left empty, and switched off."""
+    return ax.axison and ax.get_visible() or ax.has_data() or bool(ax.texts)
 
 
 def _picture(ax: Axes) -> bool:
@@ -184,7 +189,8 @@ def _break_title(ax: Axes, letters: int, undo: ExitStack) -> None:
     """A title of at most `letters` in a line."""
     if len(title := ax.get_title()) > letters:
         undo.callback(ax.title.set_text, title)
-        ax.title.set_text("\n".join(textwrap.fill(line, letters) for line in title.split("\n")))
+        lines = (textwrap.fill(line, letters, break_long_words=False) for line in title.split("\n"))
+        ax.title.set_text("\n".join(lines))
 
 
 def _wrap(ax: Axes, undo: ExitStack) -> float:

@@ -185,3 +185,12 @@ def test_a_pictures_legend_lies_below_it_and_a_marker_does_not_cover_its_bar():
     with narrowed(figure):
         assert line.get_markersize() == 4
     assert line.get_markersize() == 9
+
+
+def test_panels_that_are_left_empty_take_no_room():
+    figure, axes = plt.subplots(2, 2, figsize=(6.6, 4))
+    for ax in axes.flat[:3]:
+        ax.plot([0, 1])
+    axes.flat[3].set_axis_off()
+    with narrowed(figure):
+        assert figure.get_size_inches()[1] == pytest.approx(3 * 2), "three charts, not four"
