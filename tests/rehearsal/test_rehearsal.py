@@ -107,9 +107,8 @@ def test_the_photos_profile_from_the_download_to_the_last_page(tmp_path):
     machine = prepared(tmp_path, "photos", ("spair", "pf_willow"))
     with machine.warm() as commands:
         finish(machine, commands, "device=cuda")  # and the same on a GPU, by one word
-        left, right = sorted((machine.house / "build/rehearsal/data/PF-dataset").glob("*/*.png"))[
-            :2
-        ]
+        pictures = machine.house / "build/rehearsal/data/PF-dataset"
+        left, right = sorted(pictures.glob("*/*.png"))[:2]
         words = (
             "match",
             left,

@@ -53,3 +53,11 @@ def test_a_table_of_nothing_is_a_table():
     assert "<table" in as_html(pd.DataFrame()) and "<table" in as_html(pd.DataFrame(index=["a"]))
     empty = pd.DataFrame({"pck": []}).rename_axis("method")
     assert cells(as_html(empty)) == [["method", "pck"]]
+
+
+def test_a_pivots_name_of_columns_is_no_heading_and_single_precision_has_the_digits_it_means():
+    rows = pd.DataFrame({"a": ["x", "y"], "t": [1, 1], "pck": [2.5, 3.0]})
+    pivot = rows.pivot_table(index="a", columns="t", values="pck")
+    assert cells(as_html(pivot)) == [["a", "1"], ["x", "2.5"], ["y", "3.0"]]
+    assert pivot.columns.name == "t", "the table itself is not changed"
+    assert cells(as_html(pd.DataFrame({"p": np.float32([0.64, 1.11])})))[1:] == [["0.64"], ["1.11"]]
