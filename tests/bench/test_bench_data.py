@@ -1,7 +1,6 @@
 """`python -m corrlib bench data`: what it measures is what it says, and counting is fast."""
 
 import json
-import time
 
 import numpy as np
 import pytest
@@ -43,7 +42,7 @@ def test_the_result(tree):
     )
     counted = result["pck_table"]
     assert (counted["keypoints"], counted["pairs"], counted["categories"]) == (4000, 500, 18)
-    assert counted["cells"] == 9 + 18 * 2 * 3 and counted["processor_seconds"] < 0.5
+    assert counted["cells"] == 9 + 18 * 2 * 3 and counted["processor_seconds"] > 0
 
 
 def test_without_a_tree(tmp_path, monkeypatch):
@@ -65,9 +64,7 @@ class Nowhere(dict):
 def test_a_whole_table_of_a_hundred_thousand_keypoints():
     table = data.keypoint_table(100_000)
     assert table["pair"].nunique() == 12_500 and table["category"].nunique() == 18
-    start = time.process_time()
     whole = data.whole_table(table)
-    assert time.process_time() - start < 0.5  # about 0.06 s of one core
     measured = metrics.measured(table, Protocol())
     for by in metrics.BY:
         shown = whole.query("by == @by and alpha == 0.1 and category.isna()")["pck"].item()
@@ -81,10 +78,16 @@ def test_a_whole_table_of_a_hundred_thousand_keypoints():
     assert shown == pytest.approx(100 * right)
 
 
+def test_the_whole_table_takes_no_more_calls_for_more_rows(calls):
+    few, many = (data.keypoint_table(rows) for rows in (4_000, 100_000))
+    data.whole_table(few)  # what is imported at the first call is not counted
+    assert calls(lambda: data.whole_table(many)) <= 2 * calls(lambda: data.whole_table(few))
+
+
 @pytest.mark.parametrize("base", metrics.BASES)
-def test_every_base_is_fast(base):
+@pytest.mark.parametrize("frame", [None, (240, 240)])
+def test_no_base_works_row_by_row(base, frame, calls):
     """Keypoint boxes of 12,500 pairs, too, in resized frames."""
-    table = data.keypoint_table(100_000)
     sides = {
         "source_width": 400.0,
         "source_height": 300.0,
@@ -94,8 +97,13 @@ def test_every_base_is_fast(base):
     boxes = {
         f"{side}_box_{axis}": 150.0 for side in ("source", "target") for axis in ("width", "height")
     }
-    table = table.assign(**sides, **boxes, source_box_px=150.0, image_px=310.0)
-    start = time.process_time()
-    for frame in (None, (240, 240)):
-        assert 0 < metrics.pck_under(table, Protocol(base=base, frame=frame))["pck"].iloc[-1] < 100
-    assert time.process_time() - start < 0.7
+    few, many = (
+        data.keypoint_table(rows).assign(**sides, **boxes, source_box_px=150.0, image_px=310.0)
+        for rows in (4_000, 100_000)
+    )
+    protocol = Protocol(base=base, frame=frame)
+    assert 0 < metrics.pck_under(many, protocol)["pck"].iloc[-1] < 100
+    counted = [
+        calls(lambda table=table: metrics.pck_under(table, protocol)) for table in (few, many)
+    ]
+    assert counted[1] <= 2 * counted[0]

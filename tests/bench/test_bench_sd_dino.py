@@ -19,7 +19,7 @@ def test_both_sides_in_one_run(monkeypatch):
     assert json.loads(json.dumps(result))["benchmark"] == "sd_dino"
     assert result["pairs"] == 2 and result["straightforward_pairs_measured"] == 2
     parts = result["exact_ratio"] * result["cached_ratio"]
-    assert result["time_ratio"] == pytest.approx(parts) and result["exact_ratio"] > 1.2
+    assert result["time_ratio"] == pytest.approx(parts)
     assert set(result["straightforward_shares"]) == set(PARTS)
     assert 90 < sum(result["straightforward_shares"].values()) <= 100.1
     assert result["queries_compared"] > 0 and result["same_answers"] >= 80
