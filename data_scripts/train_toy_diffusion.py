@@ -27,7 +27,7 @@ sys.path.insert(0, str(ROOT))
 from corrlib.cli import add_debug, answer
 from corrlib.storage.outputs import claim_folder
 from corrlib.toybox.things import CATEGORIES
-from data_scripts.toytrain import latents, pool, run, vae
+from data_scripts.toytrain import latents, optimizer, pool, run, vae
 from data_scripts.toytrain.begin import autoencoder_of, begin
 from data_scripts.toytrain.diffusion import Recipe
 
@@ -70,6 +70,12 @@ def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--rate", type=float, default=1e-3)
+    parser.add_argument(
+        "--optimizer",
+        choices=optimizer.NAMES,
+        default="adamw",
+        help="of all weights, or muon for those that are matrices",
+    )
     parser.add_argument(
         "--cooldown", type=float, default=0.35, help="share of --images over which the rate falls"
     )
@@ -149,6 +155,7 @@ def work(args: argparse.Namespace) -> None:
         cooldown=args.cooldown,
         ema=args.ema,
         seed=args.seed,
+        optimizer=args.optimizer,
     )
     if args.stage == "record":
         trainer = run.trainer_of(args.out, recipe, args.image, args.device)

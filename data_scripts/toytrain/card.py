@@ -18,7 +18,7 @@ correspondence was ever shown to it. Weights are stored in half precision.
 | parts | {parts} |
 | data | {pool:,} rendered pictures of {pixels} pixels, eighteen categories, drawn and captioned by `corrlib/toybox` (seed 0); the data set's own toys are not among them |
 | autoencoder | {vae_steps:,} steps of {vae_batch} crops of {crop} x {crop}; keeps {vae:.1f} % of the pictures' variance ({psnr:.1f} dB) in 4 numbers a 4 x 4 patch; PCA keeps {pca_4:.1f} % in 4, {pca_6:.1f} % in 6 and {pca_8:.1f} % in 8 |
-| U-Net and text encoder | {images_seen:,} pictures seen in {steps:,} steps of {batches}, AdamW at {rate:g} with {warmup} steps of warm-up and a linear fall over the last {cooldown:.0%}; velocity prediction, SD's betas, Min-SNR weights (gamma {gamma:g}), captions dropped {dropout:.0%}, averaged weights ({ema}) |
+| U-Net and text encoder | {images_seen:,} pictures seen in {steps:,} steps of {batches}, {optimizers}, with {warmup} steps of warm-up and a linear fall over the last {cooldown:.0%}; velocity prediction, SD's betas, Min-SNR weights (gamma {gamma:g}), captions dropped {dropout:.0%}, averaged weights ({ema}) |
 | seed of the U-Net | {seed} |
 | hardware | {hardware}; torch {torch} |
 | time | {hours:.1f} hours for the U-Net, {vae_minutes:.0f} minutes for the autoencoder, on a machine that did other work too |
@@ -34,6 +34,8 @@ correspondence was ever shown to it. Weights are stored in half precision.
 Loss: the mean of the last 200 steps, weighted. The other columns: PCK@0.1 of the target box in percent, per point, on all
 ordered pairs of the validation pictures of a category (eight of the calibrated world, four of the hard one), one noise, the best of t = {timesteps}. The whole record is `training.json`.
 """
+
+OPTIMIZERS = {"adamw": "AdamW", "muon": "Muon for matrices and AdamW for the rest"}
 
 
 def write_card(folder: Path, sizes: dict[str, int]) -> None:
@@ -60,6 +62,7 @@ def write_card(folder: Path, sizes: dict[str, int]) -> None:
         f"{FACTOR * s['latents']} x {FACTOR * s['latents']} (from picture {s['from']:,})"
         for s in sides
     )
+    moved = [{"optimizer": "adamw", "rate": recipe["rate"]} | start for start in record["history"]]
     parts = (
         ", ".join(f"{name} {count / 1e6:.2f} M" for name, count in sizes.items()) + " parameters"
     )
@@ -67,10 +70,15 @@ def write_card(folder: Path, sizes: dict[str, int]) -> None:
         f"{start['batch']} (from picture {start['from']:,})"
         for start in merged(record["history"], "batch")
     )
+    optimizers = ", then ".join(
+        f"{OPTIMIZERS[start['optimizer']]} at {start['rate']:g} (from picture {start['from']:,})"
+        for start in merged(moved, "optimizer", "rate")
+    )
     text = CARD.format(
         **recipe,
         options=options(record),
         batches=batches,
+        optimizers=optimizers,
         pixels=pixels,
         steps=record["steps"],
         **vae["kept_percent"],
@@ -107,12 +115,12 @@ def options(record: dict) -> str:
     return said + (f" --autoencoder {taken}" if taken else "")
 
 
-def merged(history: list[dict], key: str) -> list[dict]:
-    """The starts of a run that changed its `key`; a start that only went on is left out."""
+def merged(history: list[dict], *keys: str) -> list[dict]:
+    """The starts of a run that changed one of `keys`; a start that only went on is left out."""
     return [
         start
         for before, start in zip([{}, *history], history, strict=False)
-        if start[key] != before.get(key)
+        if any(start[key] != before.get(key) for key in keys)
     ]
 
 

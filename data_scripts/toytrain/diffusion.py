@@ -12,6 +12,7 @@ import torch
 from torch import distributed, nn
 
 from data_scripts.toytrain import checkpoint
+from data_scripts.toytrain.optimizer import Optimizer
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,7 @@ class Recipe:
     gamma: float = 5.0  # Min-SNR's
     ema: float = 0.999
     seed: int = 0
+    optimizer: str = "adamw"  # or muon
 
 
 EVERY = 4  # steps between two updates of the average
@@ -63,13 +65,11 @@ class Trainer:
         self.nets = nn.ModuleDict({"unet": unet, "text": text}).to(device)
         self.average = copy.deepcopy(self.nets).eval().requires_grad_(False)
         self.alphas, self.empty = alphas.to(device), empty.to(device)
-        self.optimizer = torch.optim.AdamW(
-            self.nets.parameters(), lr=recipe.rate, betas=(0.9, 0.99), weight_decay=0.01, fused=True
-        )
         together = distributed.is_initialized()
         self.rank, self.world = (
             (distributed.get_rank(), distributed.get_world_size()) if together else (0, 1)
         )
+        self.optimizer = Optimizer(self.nets, recipe.optimizer, recipe.rate, self.rank, self.world)
         self.generator = torch.Generator(device).manual_seed(recipe.seed + 1000 * self.rank)
         self.seen, self.steps, self.seconds, self.record, self.curve = 0, 0, 0.0, [], []
         self.began = 0  # the step from which the optimiser's warm-up counts
@@ -80,16 +80,16 @@ class Trainer:
         state = checkpoint.load(path, self.device)
         if state is None:
             return False
-        for name in ("nets", "average", "optimizer"):
-            if name in state:  # weights that were exported come without their optimiser
-                getattr(self, name).load_state_dict(state[name])
+        for name in ("nets", "average"):
+            getattr(self, name).load_state_dict(state[name])
         if self.rank == 0 and "generator" in state:
             self.generator.set_state(state["generator"].cpu())
         else:  # the other processes' draws need not be those of an unbroken run, only new ones
             self.generator.manual_seed(self.recipe.seed + 1000 * self.rank + state["steps"])
         for key in KEPT:
             setattr(self, key, state.get(key, getattr(self, key)))
-        if "optimizer" not in state:
+        # weights that were exported come without their optimiser
+        if not self.optimizer.load_state_dict(state.get("optimizer", {})):
             self.began = self.steps
         return True
 
@@ -116,8 +116,6 @@ class Trainer:
         wait).
         """
         r, device = self.recipe, self.device
-        for group in self.optimizer.param_groups:
-            group["lr"] = self.rate()
         pick = torch.randint(len(data), (r.batch,), generator=self.generator, device=device)
         z = data.mean[pick].float()
         z = z + data.spread * self._normal(z.shape)
@@ -137,12 +135,12 @@ class Trainer:
         snr = self.alphas[t] / (1 - self.alphas[t])
         weight = snr.clamp(max=r.gamma) / (snr + 1)  # Min-SNR for velocity prediction
         loss = (((out.float() - velocity) ** 2).mean((1, 2, 3)) * weight).mean()
-        self.optimizer.zero_grad(set_to_none=True)
+        self.nets.zero_grad(set_to_none=True)
         loss.backward()
         if self.world > 1:
             self._share_gradients()
         nn.utils.clip_grad_norm_(self.nets.parameters(), 1.0)
-        self.optimizer.step()
+        self.optimizer.step(self.rate())
         self.steps, self.seen = self.steps + 1, self.seen + r.batch * self.world
         if self.steps % EVERY == 0:
             self._average()
@@ -194,6 +192,7 @@ class Trainer:
                 "until": self.recipe.images,
                 "latents": side,
                 "rate": self.recipe.rate,
+                "optimizer": self.recipe.optimizer,
                 "pool": len(data),
                 "world": observe.world,
             }

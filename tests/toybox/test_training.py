@@ -1,5 +1,7 @@
 """Training the toy model: a killed run goes on where it stood, and losses fall."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import nn
@@ -11,7 +13,7 @@ from data_scripts import (
     train_toy_diffusion,
     train_toy_dino,
 )
-from data_scripts.toytrain import checkpoint, export, latents, models, pool
+from data_scripts.toytrain import checkpoint, export, latents, models, optimizer, pool
 from data_scripts.toytrain.begin import autoencoder_of, begin
 from data_scripts.toytrain.diffusion import Latents, Recipe, Trainer, due_after
 
@@ -32,7 +34,7 @@ class Text(nn.Module):
         return type("Output", (), {"last_hidden_state": self.embedding(ids)})
 
 
-def make_trainer() -> Trainer:
+def make_trainer(optimizer: str = "adamw") -> Trainer:
     from diffusers import UNet2DConditionModel
 
     torch.manual_seed(0)
@@ -51,7 +53,7 @@ def make_trainer() -> Trainer:
         Text(),
         models.make_scheduler().alphas_cumprod,
         torch.zeros(77, dtype=torch.long),
-        RECIPE,
+        replace(RECIPE, optimizer=optimizer),
         "cpu",
     )
 
@@ -63,15 +65,16 @@ def data() -> Latents:
     return Latents(torch.randn(10, 4, 8, 8, generator=g).half(), torch.full((4, 1, 1), 0.05), ids)
 
 
-def test_a_killed_run_goes_on_as_if_nothing_had_happened(data, tmp_path):
-    whole = make_trainer()
+@pytest.mark.parametrize("name", optimizer.NAMES)
+def test_a_killed_run_goes_on_as_if_nothing_had_happened(data, tmp_path, name):
+    whole = make_trainer(name)
     for _ in range(8):
         whole.step(data)
-    half = make_trainer()
+    half = make_trainer(name)
     for _ in range(4):
         half.step(data)
     half.save(tmp_path / "x.pt")
-    resumed = make_trainer()
+    resumed = make_trainer(name)
     assert resumed.resume(tmp_path / "x.pt") and resumed.seen == 16
     for _ in range(4):
         resumed.step(data)
@@ -80,8 +83,9 @@ def test_a_killed_run_goes_on_as_if_nothing_had_happened(data, tmp_path):
     assert not make_trainer().resume(tmp_path / "nothing.pt")
 
 
-def test_training_lowers_the_loss_and_records_each_doubling(data, tmp_path):
-    trainer = make_trainer()
+@pytest.mark.parametrize("name", optimizer.NAMES)
+def test_training_lowers_the_loss_and_records_each_doubling(data, tmp_path, name):
+    trainer = make_trainer(name)
     trainer.recipe = Recipe(images=2400, batch=4, warmup=2, rate=3e-3)
     trainer.run(data, tmp_path / "x.pt", observe=Watch("hard"))
     assert [row["images"] for row in trainer.record] == [1000, 2000, 2400]
