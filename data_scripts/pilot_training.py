@@ -1,12 +1,14 @@
 """Short trials of how the toy diffusion model is trained on, at equal seconds of processor time.
 
-    python data_scripts/pilot_training.py --seconds 180 --out build/pilots
+    python data_scripts/pilot_training.py --seconds 420 --out build/pilots
 
-Each trial begins with the same weights and sees the same scenes, as many as fit: what differs is in
-TRIALS. `images` 0 are the weights as they are, looked at with pictures of another size. Processor
-time and not the clock's is what is equal, so that a busy machine changes no trial. Writes
-book/records/pilots/: table.parquet, a row a trial and layer, and run.json. A trial that is there
-in --out is not run again; they are short, and say so: `images` is in every row.
+Each trial begins with the weights that the repository ships, warms up, and lets its rate fall over
+the last 40 %; all see the same scenes, as many as fit. What differs is in TRIALS. A trial without a
+stage are the weights as they are, looked at with pictures of another size. Processor time and not
+the clock's is what is equal, so that a busy machine changes no trial. Writes book/records/pilots/:
+table.parquet, a row a trial and layer with its PCK and the loss on pictures that no trial saw, and
+run.json. A trial that is there in --out is not run again; they are short, and say so: `images` is
+in every row.
 """
 
 import argparse
@@ -14,10 +16,12 @@ import hashlib
 import json
 import os
 import platform
+import re
 import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
 
@@ -33,37 +37,78 @@ from corrlib.storage.atomic_write import atomic_write
 from corrlib.storage.outputs import claim_folder
 from data_scripts.toytrain import latents, models, pool, run, vae
 from data_scripts.toytrain.begin import begin
-from data_scripts.toytrain.diffusion import Recipe
+from data_scripts.toytrain.diffusion import Latents, Recipe
 
 SHIPPED = ROOT / "corrlib/assets/toybox/diffusion"
-TRIALS = {  # pixels a side, and whether it trains
-    "as shipped, 96 px": (96, False),
-    "as shipped, 128 px": (128, False),
-    "as shipped, 160 px": (160, False),
-    "on at 96 px": (96, True),
-    "on at 128 px": (128, True),
+
+
+@dataclass(frozen=True)
+class Trial:
+    """Looked at with pictures of `image` pixels after `stages`, each the pixels of the pictures it
+    trains on and its share of the seconds.
+    """
+
+    image: int = 96
+    stages: tuple[tuple[int, float], ...] = ()
+    optimizer: str = "adamw"
+    rate: float = 7e-4
+
+
+TRIALS = {
+    "as shipped, 96 px": Trial(96),
+    "as shipped, 128 px": Trial(128),
+    "on at 96 px": Trial(96, ((96, 1.0),)),
+    "on at 128 px": Trial(128, ((128, 1.0),)),
+    "on at 96 px, Muon": Trial(96, ((96, 1.0),), "muon"),
+    "on at 96 px, Muon at 2e-3": Trial(96, ((96, 1.0),), "muon", 2e-3),
+    "on at 64 px, then 96 px, Muon": Trial(96, ((64, 0.6), (96, 0.4)), "muon"),
 }
-BATCH, RATE = 16, 5e-4
+BATCH, WARMUP, FALL, EMA = 16, 50, 0.4, 0.99
+CHUNKS = 8  # of every size; another is held out
 
 
-def trial(out: Path, image: int, seconds: float) -> dict:
-    """One trial in its folder; returns what it saw and the record's last line."""
-    out.mkdir(parents=True, exist_ok=True)
-    begin(SHIPPED, out)
-    autoencoder = vae.load(out, image, "cpu")
-    recipe = Recipe(images=10**9, batch=BATCH, rate=RATE, cooldown=0.01)
-    trainer = run.trainer_of(out, recipe, image, "cpu")
-    observer, before = run.observer_of(out, autoencoder, image, "cpu"), trainer.seen
-    if seconds:
-        pool.render_chunks(out, 1, image, device="cpu")
-        latents.encode(autoencoder, out, 1, "cpu")
-        data = latents.load(out, "cpu")
-        until = time.process_time() + seconds
-        while time.process_time() < until:
-            trainer.step(data)
-    pck = observer(trainer)["pck"]
-    found = {"images": trainer.seen - before, "cpu_seconds": seconds}
-    return found | {"pck": pck}
+def data_of(out: Path, image: int) -> tuple[Latents, Latents]:
+    """Pictures of `image` pixels to train on, and those that are held out."""
+    folder = out / f"pool-{image}"
+    folder.mkdir(parents=True, exist_ok=True)
+    begin(SHIPPED, folder)
+    pool.render_chunks(folder, CHUNKS + 1, image, device="cpu")
+    latents.encode(vae.load(folder, image, "cpu"), folder, CHUNKS + 1, "cpu")
+    data = latents.load(folder, "cpu")
+    seen = CHUNKS * pool.CHUNK
+    return (
+        Latents(data.mean[:seen], data.spread, data.ids[:seen]),
+        Latents(data.mean[seen:], data.spread, data.ids[seen:]),
+    )
+
+
+def run_trial(out: Path, folder: Path, trial: Trial, seconds: float) -> dict:
+    """One trial in its `folder`, with the pictures in `out`; what it saw, its loss and PCK."""
+    folder.mkdir(parents=True, exist_ok=True)
+    begin(SHIPPED, folder)
+    recipe = Recipe(images=10**9, batch=BATCH, rate=trial.rate, ema=EMA, optimizer=trial.optimizer)
+    trainer = run.trainer_of(folder, recipe, trial.image, "cpu")
+    before, begun = trainer.seen, trainer.steps
+    held_out = data_of(out, trial.image)[1]
+    pools = {image: data_of(out, image)[0] for image, _ in trial.stages}
+    start = time.process_time()
+
+    def spent() -> float:
+        return (time.process_time() - start) / seconds
+
+    trainer.rate = lambda: (
+        trial.rate
+        * min(1.0, (trainer.steps + 1 - begun) / WARMUP)
+        * max(0.01, min(1.0, (1 - spent()) / FALL))
+    )
+    end = 0.0
+    for image, share in trial.stages:
+        end += share
+        while spent() < end:
+            trainer.step(pools[image])
+    observer = run.observer_of(folder, vae.load(folder, trial.image, "cpu"), trial.image, "cpu")
+    found = {"images": trainer.seen - before, "cpu_seconds": seconds if trial.stages else 0}
+    return found | {"loss": trainer.loss(held_out), "pck": observer(trainer)["pck"]}
 
 
 def gflop(unet, image: int) -> float:
@@ -86,7 +131,8 @@ def rows_of(name: str, image: int, found: dict) -> list[dict]:
         of = {cell: v for cell, v in found["pck"].items() if cell.split("@")[0] == layer}
         best = max(of, key=of.get)
         row = {"trial": name, "image": image, "images": found["images"]}
-        row |= {"cpu_seconds": found["cpu_seconds"], "gflop": operations, "layer": layer}
+        row |= {key: found[key] for key in ("cpu_seconds", "loss")}
+        row |= {"gflop": operations, "layer": layer}
         rows.append(row | {"t": int(best.split("@")[1]), "pck": of[best]})
     return rows
 
@@ -101,12 +147,16 @@ def provenance(args: argparse.Namespace, seconds: float) -> dict:
         "not_run": [name for name in TRIALS if name not in args.trials],
         "settings": {
             "batch": BATCH,
-            "rate": RATE,
-            "trials": {k: list(v) for k, v in TRIALS.items()},
+            "warmup": WARMUP,
+            "fall": FALL,
+            "ema": EMA,
+            "pool": CHUNKS * pool.CHUNK,
+            "trials": {name: asdict(trial) for name, trial in TRIALS.items()},
         },
         "commit": subprocess.run(git, capture_output=True, text=True).stdout.strip(),
         "weights": hashlib.sha256(weights.read_bytes()).hexdigest()[:12],
         "pairs": "ordered pairs of eight validation pictures a category, calibrated world",
+        "loss": "weighted, held-out pictures of the same size, one noise each; averaged weights",
         "measure": "PCK@0.1 of the target box, percent, per point; one noise; averaged weights",
         "machine": f"{os.cpu_count()} cores of a {platform.machine()} CPU",
         "torch": torch.__version__,
@@ -122,7 +172,7 @@ def main(given: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--out", type=Path, default=ROOT / "build/pilots", help="its own files")
     parser.add_argument("--record", type=Path, default=ROOT / "book/records/pilots")
-    parser.add_argument("--seconds", type=float, default=180.0, help="of the processor, a trial")
+    parser.add_argument("--seconds", type=float, default=420.0, help="of the processor, a trial")
     parser.add_argument(
         "--trials", nargs="+", choices=list(TRIALS), default=list(TRIALS), help="only these"
     )
@@ -140,13 +190,13 @@ def work(args: argparse.Namespace) -> None:
     torch.set_num_threads(1)
     started, rows = time.time(), []
     for name in args.trials:
-        image, trains = TRIALS[name]
-        kept = args.out / name.replace(" ", "-").replace(",", "") / "found.json"
+        trial = TRIALS[name]
+        kept = args.out / re.sub(r"[^a-z0-9]+", "-", name.lower()) / "found.json"
         if not kept.exists():
-            found = trial(kept.parent, image, args.seconds if trains else 0)
+            found = run_trial(args.out, kept.parent, trial, args.seconds)
             with atomic_write(kept) as part:
                 part.write_text(json.dumps(found))
-        rows += rows_of(name, image, json.loads(kept.read_text()))
+        rows += rows_of(name, trial.image, json.loads(kept.read_text()))
         print(pd.DataFrame(rows).query("trial == @name").to_string(index=False), flush=True)
     args.record.mkdir(parents=True, exist_ok=True)
     with atomic_write(args.record / "table.parquet") as part:

@@ -122,19 +122,7 @@ class Trainer:
         ids = data.ids[pick].long()
         dropped = torch.rand(r.batch, generator=self.generator, device=device) < r.dropout
         ids = torch.where(dropped[:, None], self.empty, ids)
-        t = torch.randint(len(self.alphas), (r.batch,), generator=self.generator, device=device)
-        noise = self._normal(z.shape)
-        alpha, sigma = (
-            self.alphas[t].sqrt()[:, None, None, None],
-            (1 - self.alphas[t]).sqrt()[:, None, None, None],
-        )
-        noisy, velocity = alpha * z + sigma * noise, alpha * noise - sigma * z
-        with torch.autocast(device, torch.bfloat16, enabled=device == "cuda"):
-            condition = self.nets["text"](ids).last_hidden_state
-            out = self.nets["unet"](noisy, t, condition, return_dict=False)[0]
-        snr = self.alphas[t] / (1 - self.alphas[t])
-        weight = snr.clamp(max=r.gamma) / (snr + 1)  # Min-SNR for velocity prediction
-        loss = (((out.float() - velocity) ** 2).mean((1, 2, 3)) * weight).mean()
+        loss = self._losses(self.nets, z, ids, self.generator).mean()
         self.nets.zero_grad(set_to_none=True)
         loss.backward()
         if self.world > 1:
@@ -145,6 +133,33 @@ class Trainer:
         if self.steps % EVERY == 0:
             self._average()
         return loss.detach()
+
+    def _losses(self, nets, z: torch.Tensor, ids: torch.Tensor, generator) -> torch.Tensor:
+        """The weighted loss of each of the latents z, at a timestep and a noise of its own."""
+        device, count = self.device, len(z)
+        t = torch.randint(len(self.alphas), (count,), generator=generator, device=device)
+        noise = torch.randn(z.shape, generator=generator, device=device)
+        alpha, sigma = (
+            self.alphas[t].sqrt()[:, None, None, None],
+            (1 - self.alphas[t]).sqrt()[:, None, None, None],
+        )
+        noisy, velocity = alpha * z + sigma * noise, alpha * noise - sigma * z
+        with torch.autocast(device, torch.bfloat16, enabled=device == "cuda"):
+            condition = nets["text"](ids).last_hidden_state
+            out = nets["unet"](noisy, t, condition, return_dict=False)[0]
+        snr = self.alphas[t] / (1 - self.alphas[t])
+        weight = snr.clamp(max=self.recipe.gamma) / (snr + 1)  # Min-SNR for velocity prediction
+        return ((out.float() - velocity) ** 2).mean((1, 2, 3)) * weight
+
+    @torch.no_grad()
+    def loss(self, data: Latents, seed: int = 0) -> float:
+        """The mean loss of the averaged weights on `data`, the same draws at every call."""
+        generator = torch.Generator(self.device).manual_seed(seed)
+        found = [
+            self._losses(self.average, mean.float(), ids.long(), generator)
+            for mean, ids in zip(data.mean.split(32), data.ids.split(32), strict=True)
+        ]
+        return torch.cat(found).mean().item()
 
     def _share_gradients(self) -> None:
         """Average the gradients of all processes: one flat message."""
