@@ -30,6 +30,7 @@ from corrlib.storage.machine import design, processor
 from corrlib.storage.result_folder import ResultFolder
 
 COMMAND = "python -m corrlib record make"
+DECIMALS = {"predicted_x": 3, "predicted_y": 3, "score": 4}  # finer ones are half of a table's size
 
 
 @dataclass(frozen=True)
@@ -140,6 +141,7 @@ def make(recipe: Recipe, folder: str | Path, work: str | Path, command: str = ""
         table = parts.read()
         seconds = float(table.groupby("block")["seconds"].first().sum())
         table = table.drop(columns="seconds")
+    table = table.round({column: n for column, n in DECIMALS.items() if column in table})
     with atomic_write(folder / "table.parquet") as part:
         table.to_parquet(part, index=False, compression="zstd")
     run = {

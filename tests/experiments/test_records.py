@@ -144,6 +144,15 @@ def test_what_cannot_be_cut_is_made_at_once_and_checked_in_part(tmp_path):
     assert found["rows"] == 18 and len(Record.open(folder).table) == 19
 
 
+def test_a_table_keeps_thousandths_of_a_pixel_and_nothing_finer(tmp_path):
+    def third(number):
+        return block(number, 1 / 3).assign(score=2 / 3, seconds_of_it=1 / 3)
+
+    found = Record.open(made(tmp_path, compute=third)).table.iloc[2]
+    assert (found["predicted_x"], found["score"], found["seconds_of_it"]) == (3.333, 0.6667, 1 / 3)
+    assert records.check(recipe(third), tmp_path / "tiny", 6)["beyond"] == 0
+
+
 def test_a_block_may_be_without_a_row(tmp_path):
     def some(number):
         rows = block(number)
