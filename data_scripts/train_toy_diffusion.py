@@ -8,8 +8,8 @@ started again. The result is --out/diffusion, a folder for
 `StableDiffusionPipeline.from_pretrained`, with training.json, the record of the run. On several
 cores the pictures can be rendered side by side (--stage render --shard 0/2 and --shard 1/2), and
 the U-Net trained by one process a core: torchrun --nproc-per-node 2
-data_scripts/train_toy_diffusion.py --stage unet --batch 16. Half of the time is best spent on
-smaller pictures: --image 64 --out build/train64 --images 130000 first, then --begin build/train64.
+data_scripts/train_toy_diffusion.py --stage unet --batch 16 --optimizer muon. Most of the time is
+best spent on smaller pictures: --image 64 --out build/train64 first, then --begin build/train64.
 """
 
 import argparse
