@@ -215,7 +215,7 @@ class Trainer:
         due = due_after(self.seen, every)
         if self.rank == 0 and self.record and self.record[-1].get("world") != observe.world:
             self.note(observe)  # the same weights as in the last line, seen by new pictures
-        while self.seen < self.recipe.images and clock() < until:
+        while self.seen < self.recipe.images and not self._over(clock() >= until):
             loss = self.step(data)
             self.seconds = spent + time.time() - started
             if self.steps % 10 == 0 or not self.curve:
@@ -236,6 +236,16 @@ class Trainer:
                 self.save(path)
                 saved = time.time()
         self.save(path)
+
+    def _over(self, here: bool) -> bool:
+        """Whether time is up for any of the processes: their clocks differ, and a step that one of
+        them does not take is waited for by the others.
+        """
+        if self.world == 1:
+            return here
+        anywhere = torch.tensor(float(here), device=self.device)
+        distributed.all_reduce(anywhere, op=distributed.ReduceOp.MAX)
+        return bool(anywhere)
 
     def note(self, observe) -> None:
         """A line of the record: images seen, the mean of the last losses, and what is observed."""

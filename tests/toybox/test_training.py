@@ -1,10 +1,11 @@
 """Training the toy model: a killed run goes on where it stood, and losses fall."""
 
+import itertools
 from dataclasses import replace
 
 import pytest
 import torch
-from torch import nn
+from torch import distributed, multiprocessing, nn
 
 from data_scripts import (
     pilot_training,
@@ -122,6 +123,31 @@ def test_a_run_goes_on_in_another_world_and_the_record_says_so(data, tmp_path):
         (0, "hard"),
         (64, "calibrated"),
     ]
+
+
+def one_of_two(rank: int, folder, data) -> None:
+    torch.set_num_threads(1)
+    distributed.init_process_group(
+        "gloo", init_method=f"file://{folder}/meet", rank=rank, world_size=2
+    )
+    trainer = make_trainer()
+    trainer.recipe = replace(RECIPE, images=10**6)
+    ticks = itertools.count()  # the second process's clock stands still
+    trainer.run(
+        data,
+        folder / f"{rank}.pt",
+        observe=Watch("hard"),
+        seconds=3,
+        clock=lambda: 0 if rank else next(ticks),
+    )
+    (folder / f"{rank}.txt").write_text(f"{trainer.steps} {trainer.seen}")
+    distributed.destroy_process_group()
+
+
+def test_processes_stop_at_the_same_step_whatever_their_clocks_say(data, tmp_path):
+    multiprocessing.spawn(one_of_two, (tmp_path, data), nprocs=2)
+    said = [(tmp_path / f"{rank}.txt").read_text() for rank in range(2)]
+    assert said == ["2 16", "2 16"]
 
 
 def test_the_record_waits_for_doublings_and_for_what_it_is_told():
