@@ -1,11 +1,8 @@
 """Training the toy model: a killed run goes on where it stood, and losses fall."""
 
-import itertools
-from dataclasses import replace
-
 import pytest
 import torch
-from torch import distributed, multiprocessing, nn
+from torch import nn
 
 from data_scripts import (
     pilot_training,
@@ -16,54 +13,13 @@ from data_scripts import (
 )
 from data_scripts.toytrain import checkpoint, export, latents, models, optimizer, pool
 from data_scripts.toytrain.begin import autoencoder_of, begin
-from data_scripts.toytrain.diffusion import Latents, Recipe, Trainer, due_after
-
-RECIPE = Recipe(images=64, batch=4, warmup=2, rate=1e-3)
-
-
-class Text(nn.Module):
-    """A one-layer stand-in for the text encoder: what the trainer needs of it is
-    `.last_hidden_state`.
-    """
-
-    def __init__(self):
-        super().__init__()
-        torch.manual_seed(3)
-        self.embedding = nn.Embedding(50, 32)
-
-    def forward(self, ids):
-        return type("Output", (), {"last_hidden_state": self.embedding(ids)})
-
-
-def make_trainer(optimizer: str = "adamw") -> Trainer:
-    from diffusers import UNet2DConditionModel
-
-    torch.manual_seed(0)
-    unet = UNet2DConditionModel(
-        sample_size=8,
-        block_out_channels=(16, 16),
-        layers_per_block=1,
-        cross_attention_dim=32,
-        norm_num_groups=8,
-        attention_head_dim=1,
-        down_block_types=("CrossAttnDownBlock2D", "DownBlock2D"),
-        up_block_types=("UpBlock2D", "CrossAttnUpBlock2D"),
-    )
-    return Trainer(
-        unet,
-        Text(),
-        models.make_scheduler().alphas_cumprod,
-        torch.zeros(77, dtype=torch.long),
-        replace(RECIPE, optimizer=optimizer),
-        "cpu",
-    )
+from data_scripts.toytrain.diffusion import Latents, Recipe, due_after
+from tests.tiny_trainer import RECIPE, Watch, make_trainer, tiny_latents
 
 
 @pytest.fixture
 def data() -> Latents:
-    g = torch.Generator().manual_seed(5)
-    ids = torch.randint(50, (10, 77), generator=g).to(torch.int16)
-    return Latents(torch.randn(10, 4, 8, 8, generator=g).half(), torch.full((4, 1, 1), 0.05), ids)
+    return tiny_latents()
 
 
 @pytest.mark.parametrize("name", optimizer.NAMES)
@@ -94,16 +50,6 @@ def test_training_lowers_the_loss_and_records_each_doubling(data, tmp_path, name
     assert (tmp_path / "x.pt").exists()
 
 
-class Watch:
-    """An observer that has nothing to see: what the trainer needs of it."""
-
-    def __init__(self, world: str):
-        self.world = world
-
-    def __call__(self, trainer) -> dict:
-        return {"pck": {"up@1": 0.0}}
-
-
 def test_a_run_goes_on_in_another_world_and_the_record_says_so(data, tmp_path):
     trainer = make_trainer()
     trainer.run(data, tmp_path / "x.pt", observe=Watch("hard"))
@@ -123,31 +69,6 @@ def test_a_run_goes_on_in_another_world_and_the_record_says_so(data, tmp_path):
         (0, "hard"),
         (64, "calibrated"),
     ]
-
-
-def one_of_two(rank: int, folder, data) -> None:
-    torch.set_num_threads(1)
-    distributed.init_process_group(
-        "gloo", init_method=f"file://{folder}/meet", rank=rank, world_size=2
-    )
-    trainer = make_trainer()
-    trainer.recipe = replace(RECIPE, images=10**6)
-    ticks = itertools.count()  # the second process's clock stands still
-    trainer.run(
-        data,
-        folder / f"{rank}.pt",
-        observe=Watch("hard"),
-        seconds=3,
-        clock=lambda: 0 if rank else next(ticks),
-    )
-    (folder / f"{rank}.txt").write_text(f"{trainer.steps} {trainer.seen}")
-    distributed.destroy_process_group()
-
-
-def test_processes_stop_at_the_same_step_whatever_their_clocks_say(data, tmp_path):
-    multiprocessing.spawn(one_of_two, (tmp_path, data), nprocs=2)
-    said = [(tmp_path / f"{rank}.txt").read_text() for rank in range(2)]
-    assert said == ["2 16", "2 16"]
 
 
 def test_the_record_waits_for_doublings_and_for_what_it_is_told():
